@@ -1,0 +1,249 @@
+"""The configuration: frozen dataclasses whose field comments are the ``--help`` text.
+
+Every path is a string, every length is in voxels in (z)yx order unless it says µm, and empty
+tuples or strings mean "decide from the data", never "off".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import tyro
+
+from jaxseg.config.channels import Channel
+
+Phase = Literal["train", "predict", "decode", "evaluate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A folder (or one file) of images and, beside it, one of labels, paired by file stem."""
+
+    # folder or file of images: .tif, .tiff, .zarr, .ome.zarr
+    raw: str = ""
+    # folder or file of labels, the same stems as the images
+    labels: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Where the images are and how to read them."""
+
+    # images to train on
+    train: Source = field(default_factory=Source)
+    # images to validate on; empty = hold out a part of the training images
+    val: Source = field(default_factory=Source)
+    # images to predict, and to evaluate where labels are given
+    test: Source = field(default_factory=Source)
+    # axes of the image files, e.g. YX, YXC, ZYX, CZYX; empty = from the file's own metadata
+    axes: str = ""
+    # axes of the label files; empty = from the file's own metadata
+    label_axes: str = ""
+    # size of a voxel in µm, (z)yx; empty = from the file's metadata, else 1
+    spacing: tuple[float, ...] = ()
+    # part of the training images held out for validation when val is empty; one image only: a slab
+    val_fraction: float = 0.15
+    # probability that a training patch is centred on an object instead of anywhere
+    foreground: float = 0.5
+    # keep the training images in memory when they take less than this many GiB
+    cache_gib: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalize:
+    """Intensity scaling; the statistics are fitted once per image (or data set), never per patch."""
+
+    # percentile: [low, high] percentile to [0, 1]; zscore: mean 0, std 1; dtype: divide by the type's maximum
+    method: Literal["percentile", "zscore", "dtype", "none"] = "percentile"
+    # percentiles that map to 0 and 1
+    percentiles: tuple[float, float] = (1.0, 99.8)
+    # one set of statistics per image, or one for all training images that also serves new ones
+    scope: Literal["image", "dataset"] = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """Random changes of a training patch, on the device; targets are computed afterwards."""
+
+    # mirror along every spatial axis
+    flips: bool = True
+    # turns by 90 degrees in the yx plane (square patches only)
+    rot90: bool = True
+    # largest rotation by any angle in the yx plane, in degrees
+    rotate: float = 0.0
+    # random zoom factor between 1/zoom and zoom in the yx plane; 1 = off
+    zoom: float = 1.0
+    # largest shift of all intensities
+    brightness: float = 0.1
+    # largest relative change of contrast about the patch mean
+    contrast: float = 0.2
+    # largest exponent g of x**(g**u), u in [-1, 1]; 1 = off
+    gamma: float = 1.25
+    # largest standard deviation of added Gaussian noise
+    noise: float = 0.05
+    # largest standard deviation of a Gaussian blur in the yx plane, in voxels
+    blur: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNet:
+    """U-Net of Ronneberger et al. (2015), 2D or 3D."""
+
+    # feature maps per level, the last one is the bottleneck
+    features: tuple[int, ...] = (16, 32, 64, 128, 256)
+    # in, bn, gn = instance, batch, group normalisation; tiles see the same values as the whole only with bn and none
+    norm: Literal["in", "bn", "gn", "none"] = "bn"
+    activation: Literal["elu", "relu", "leaky_relu", "gelu", "silu"] = "elu"
+    # convolutions per level
+    convs: int = 2
+    # size of the convolution kernel
+    kernel: int = 3
+    # z stride between levels in 3D, one entry per step down; empty = 2 everywhere
+    z_down: tuple[int, ...] = ()
+    # per level, False = kernel of size 1 along z; empty = True everywhere
+    isotropic: tuple[bool, ...] = ()
+    # transpose: transposed convolution; linear: interpolation and a 1x1 convolution
+    upsample: Literal["transpose", "linear"] = "transpose"
+    # dropout rate per level; empty = none
+    dropout: tuple[float, ...] = ()
+    # one decoder per head instead of one for all
+    separate_decoders: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """The training run: AdamW with linear warm-up and cosine decay."""
+
+    epochs: int = 100
+    # steps per epoch; 0 = as many as cover the training images once
+    steps: int = 0
+    # patches per step, over all devices
+    batch: int = 8
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    # epochs of linear warm-up
+    warmup: int = 2
+    # learning rate at the end, as a fraction of lr
+    final_lr: float = 0.01
+    # largest global norm of the gradient; 0 = no clipping
+    clip: float = 1.0
+    # stop after this many epochs without a better validation loss; 0 = never
+    patience: int = 0
+    # stop starting new epochs after this many minutes, so that the decay still ends at final_lr; 0 = no limit
+    minutes: float = 0.0
+    # decay of the exponential moving average of the weights that is validated and kept; 0 = off
+    ema: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    # validation patches; 0 = as many as cover the validation images once
+    val_patches: int = 0
+    # epochs between two checkpoints of the full state
+    save_every: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict:
+    """Sliding-window prediction."""
+
+    # what the network sees; empty = chosen from the training patch
+    tile: tuple[int, ...] = ()
+    # context on each side of a tile that is thrown away; empty = from the network
+    halo: tuple[int, ...] = ()
+    # width over which neighbouring tiles are blended; empty = from the halo
+    overlap: tuple[int, ...] = ()
+    # orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)
+    tta: Literal["none", "flips", "full"] = "none"
+    # tiles per call of the network
+    batch: int = 4
+    precision: Literal["float32", "bfloat16"] = "float32"
+    # element type of the stored planes
+    dtype: Literal["float32", "float16"] = "float32"
+
+
+Threshold = float | Literal["auto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watershed:
+    """Seeds, surface and growth mask for the marker-controlled watershed; empty = by rule."""
+
+    # channels whose thresholds together give the seeds
+    seeds: tuple[str, ...] = ()
+    # one threshold per seed channel, in the channel's own units, or auto
+    seed_thresholds: tuple[Threshold, ...] = ()
+    # channels whose thresholds together give the mask that objects grow in
+    growth: tuple[str, ...] = ()
+    growth_thresholds: tuple[Threshold, ...] = ()
+    # channel flooded from the seeds
+    surface: tuple[str, ...] = ()
+    # drop seeds of fewer voxels
+    min_seed: int = 1
+    # drop objects of fewer voxels
+    min_size: int = 1
+    # fill holes of every object
+    fill_holes: bool = True
+    # flood every z slice on its own
+    by_slices: bool = False
+    # write seed_map.tif, semantic.tif and foreground.tif for every image
+    check_files: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemanticOutput:
+    """What becomes of the class planes."""
+
+    # probability above which a voxel is foreground, for two classes
+    threshold: float = 0.5
+    # names of the classes for tables and pictures, background first; empty = their numbers
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Comparison with the labels of the test images."""
+
+    # IoU at which an object counts as found
+    thresholds: tuple[float, ...] = (0.3, 0.5, 0.75)
+    # IoU of the objects drawn as found in the pictures and named in the association tables
+    overlay: float = 0.5
+    # voxels cut from every side before the comparison; empty = none
+    border_crop: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All that defines a run; the resolved values are saved as JSON beside its results."""
+
+    # name of the experiment, a folder below out
+    name: str = "experiment"
+    # name of this run of it
+    run: str = "1"
+    # folder of all results
+    out: str = "out"
+    task: Literal["instances", "semantic"] = "instances"
+    ndim: Literal[2, 3] = 2
+    # the representation that the network learns
+    channels: tuple[Channel, ...] = ()
+    # size of a training patch in voxels, (z)yx
+    patch: tuple[int, ...] = (256, 256)
+    data: Data = field(default_factory=Data)
+    normalize: Normalize = field(default_factory=Normalize)
+    augment: Augment = field(default_factory=Augment)
+    model: UNet = field(default_factory=UNet)
+    train: Train = field(default_factory=Train)
+    predict: Predict = field(default_factory=Predict)
+    watershed: Watershed = field(default_factory=Watershed)
+    semantic: SemanticOutput = field(default_factory=SemanticOutput)
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    # phases to run, in this order
+    phases: Annotated[tuple[Phase, ...], tyro.conf.arg(metavar="PHASE ...")] = (
+        "train",
+        "predict",
+        "decode",
+        "evaluate",
+    )
+    seed: int = 0
+    # start anew where results of another configuration lie; they are moved to _trash, not deleted
+    overwrite: bool = False
+    # CPU devices to spread a batch over; 0 = one per core as far as the batch divides
+    cpu_devices: int = 0
