@@ -25,7 +25,13 @@ class JaxsegError(Exception):
     exit_code = 1
 
     def __init__(
-        self, what: str, *, file: object = "", expected: object = "", found: object = "", fix: str = ""
+        self,
+        what: str,
+        *,
+        file: object = "",
+        expected: object = "",
+        found: object = "",
+        fix: str = "",
     ) -> None:
         self.what, self.file, self.fix = what, str(file), fix
         self.expected, self.found = str(expected), str(found)

@@ -139,7 +139,8 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
     """
     if name not in OPTIONS:
         raise ConfigError(
-            f"unknown channel {name!r}{nearest(name, OPTIONS)}", expected=f"one of {' '.join(OPTIONS)}"
+            f"unknown channel {name!r}{nearest(name, OPTIONS)}",
+            expected=f"one of {' '.join(OPTIONS)}",
         )
     kind = OPTIONS[name]
     legal = [field.name for field in dataclasses.fields(kind)]

@@ -52,9 +52,10 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize:
-    """Intensity scaling; the statistics are fitted once per image (or data set), never per patch."""
+    """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
 
-    # percentile: [low, high] percentile to [0, 1]; zscore: mean 0, std 1; dtype: divide by the type's maximum
+    # percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1;
+    # dtype: divide by the largest value of the integer type
     method: Literal["percentile", "zscore", "dtype", "none"] = "percentile"
     # percentiles that map to 0 and 1
     percentiles: tuple[float, float] = (1.0, 99.8)
@@ -92,8 +93,10 @@ class UNet:
 
     # feature maps per level, the last one is the bottleneck
     features: tuple[int, ...] = (16, 32, 64, 128, 256)
-    # in, bn, gn = instance, batch, group normalisation; tiles see the same values as the whole only with bn and none
+    # in, bn, gn: instance, batch, group normalisation; only bn and none do not depend on how an
+    # image is cut into tiles
     norm: Literal["in", "bn", "gn", "none"] = "bn"
+    # non-linearity after every convolution
     activation: Literal["elu", "relu", "leaky_relu", "gelu", "silu"] = "elu"
     # convolutions per level
     convs: int = 2
@@ -115,12 +118,15 @@ class UNet:
 class Train:
     """The training run: AdamW with linear warm-up and cosine decay."""
 
+    # passes over the training images
     epochs: int = 100
     # steps per epoch; 0 = as many as cover the training images once
     steps: int = 0
     # patches per step, over all devices
     batch: int = 8
+    # largest learning rate
     lr: float = 1e-3
+    # decoupled weight decay of AdamW
     weight_decay: float = 1e-4
     # epochs of linear warm-up
     warmup: int = 2
@@ -130,10 +136,11 @@ class Train:
     clip: float = 1.0
     # stop after this many epochs without a better validation loss; 0 = never
     patience: int = 0
-    # stop starting new epochs after this many minutes, so that the decay still ends at final_lr; 0 = no limit
+    # shorten the run, decay included, so that it ends after about this many minutes; 0 = no limit
     minutes: float = 0.0
     # decay of the exponential moving average of the weights that is validated and kept; 0 = off
     ema: float = 0.0
+    # element type of the network's arithmetic; parameters stay float32
     precision: Literal["float32", "bfloat16"] = "float32"
     # validation patches; 0 = as many as cover the validation images once
     val_patches: int = 0
@@ -145,6 +152,8 @@ class Train:
 class Predict:
     """Sliding-window prediction."""
 
+    # folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own
+    checkpoint: str = ""
     # what the network sees; empty = chosen from the training patch
     tile: tuple[int, ...] = ()
     # context on each side of a tile that is thrown away; empty = from the network
@@ -155,6 +164,7 @@ class Predict:
     tta: Literal["none", "flips", "full"] = "none"
     # tiles per call of the network
     batch: int = 4
+    # element type of the network's arithmetic; parameters stay float32
     precision: Literal["float32", "bfloat16"] = "float32"
     # element type of the stored planes
     dtype: Literal["float32", "float16"] = "float32"
@@ -173,6 +183,7 @@ class Watershed:
     seed_thresholds: tuple[Threshold, ...] = ()
     # channels whose thresholds together give the mask that objects grow in
     growth: tuple[str, ...] = ()
+    # one threshold per growth channel, in the channel's own units, or auto
     growth_thresholds: tuple[Threshold, ...] = ()
     # channel flooded from the seeds
     surface: tuple[str, ...] = ()
@@ -220,20 +231,31 @@ class Config:
     run: str = "1"
     # folder of all results
     out: str = "out"
+    # instances: objects, each with an id of its own; semantic: a class for every voxel
     task: Literal["instances", "semantic"] = "instances"
+    # dimensions of an image
     ndim: Literal[2, 3] = 2
     # the representation that the network learns
     channels: tuple[Channel, ...] = ()
     # size of a training patch in voxels, (z)yx
     patch: tuple[int, ...] = (256, 256)
+    # where the images are and how to read them
     data: Data = field(default_factory=Data)
+    # scaling of the intensities
     normalize: Normalize = field(default_factory=Normalize)
+    # random changes of the training patches
     augment: Augment = field(default_factory=Augment)
+    # the network
     model: UNet = field(default_factory=UNet)
+    # the training run
     train: Train = field(default_factory=Train)
+    # sliding-window prediction
     predict: Predict = field(default_factory=Predict)
+    # from predicted planes to instances
     watershed: Watershed = field(default_factory=Watershed)
+    # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
+    # comparison with the test labels
     evaluate: Evaluate = field(default_factory=Evaluate)
     # phases to run, in this order
     phases: Annotated[tuple[Phase, ...], tyro.conf.arg(metavar="PHASE ...")] = (
@@ -242,6 +264,7 @@ class Config:
         "decode",
         "evaluate",
     )
+    # seed of all randomness
     seed: int = 0
     # start anew where results of another configuration lie; they are moved to _trash, not deleted
     overwrite: bool = False

@@ -1,0 +1,19 @@
+r"""3D instances, e.g. nuclei in fluorescence: foreground, contour and distance; watershed.
+
+    python -m jaxseg.main --config configs/inst3d.py \
+        --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
+        --data.test.raw TEST/raw --data.test.labels TEST/label --data.spacing 2.18 1 1
+"""
+
+from jaxseg.config import Config, Predict, Train, UNet, ch
+
+config = Config(
+    name="inst3d",
+    task="instances",
+    ndim=3,
+    channels=(ch("F"), ch("C"), ch("Db")),
+    patch=(32, 64, 64),
+    model=UNet(features=(16, 32, 64, 128), norm="bn"),
+    train=Train(epochs=60, batch=2, lr=1e-3, minutes=15),
+    predict=Predict(tta="flips"),
+)

@@ -1,0 +1,124 @@
+"""A configuration from a file and the command line: command line > file > defaults."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import runpy
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from jaxseg.config.schema import Config
+from jaxseg.config.types import build, flat, mistakes, plain
+from jaxseg.errors import ConfigError, JaxsegError, raise_all
+
+
+def load(path: str | Path) -> Config:
+    """The configuration that a file defines.
+
+    Parameters
+    ----------
+    path : a ``.py`` file that defines ``config = Config(...)`` (it is run as code), or a ``.json``
+        file saved beside earlier results
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError : the file is missing, cannot be run, or does not define a legal configuration
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(
+            "no such configuration file", file=path, fix="check the path after --config"
+        )
+    if path.suffix == ".json":
+        return from_plain(_read_json(path), str(path))
+    if path.suffix != ".py":
+        raise ConfigError("unknown kind of configuration", file=path, expected=".py or .json")
+    config = _run(path).get("config")
+    if not isinstance(config, Config):
+        found = "no such name" if config is None else type(config).__name__
+        raise ConfigError("the file defines no configuration", file=path,
+                          expected="config = Config(...)", found=found)  # fmt: skip
+    raise_all(mistakes(config, Config, ""))
+    return config
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """Names that a configuration file defines; an error in it becomes one line with its place."""
+    try:
+        return runpy.run_path(str(path))
+    except JaxsegError as error:
+        raise ConfigError(str(error), file=path) from error
+    except Exception as error:
+        # A configuration is the user's own code: whatever it raises is theirs to mend.
+        trace, line = error.__traceback__, getattr(error, "lineno", None)
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == str(path):
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        where = f"{path}:{line}" if line else str(path)
+        raise ConfigError(f"{type(error).__name__}: {error}", file=where) from error
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"not a readable JSON file: {error}", file=path) from error
+
+
+def parse(args: Sequence[str], base: Config) -> Config:
+    """The configuration after the options of a command line.
+
+    An unknown option ends the program with exit code 2 and the nearest legal one.
+    """
+    return tyro.cli(
+        Config,
+        default=base,
+        args=list(args),
+        prog="python -m jaxseg.main",
+        description="Train, predict, make instances and evaluate. --config FILE gives the values "
+        "that the options below change; --debug shows the traceback of an error.",
+        config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
+    )
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """The configuration as JSON holds it."""
+    return plain(config)
+
+
+def from_plain(data: Any, file: str = "") -> Config:
+    """A configuration out of :func:`to_plain`'s data, checked like any other."""
+    if not isinstance(data, dict):
+        raise ConfigError("not a saved configuration", file=file, expected="a JSON object")
+    config = build(data, Config, "")
+    raise_all(mistakes(config, Config, ""))
+    return config
+
+
+def select(config: Config, fields: Iterable[str]) -> dict[str, Any]:
+    """The part of a configuration that some dotted prefixes name, as a flat mapping.
+
+    >>> select(Config(), ["train.lr", "seed"])
+    {'train.lr': 0.001, 'seed': 0}
+    """
+    everything, prefixes = flat(plain(config)), tuple(fields)
+    return {
+        name: value
+        for name, value in everything.items()
+        if any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+    }
+
+
+def digest(data: Any) -> str:
+    """A short hash of plain data, the same for equal values in any order of keys."""
+    text = json.dumps(data, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,223 @@
+"""One run on disk: its folders, the manifest of every phase, and what is already done.
+
+```
+<out>/<name>/config_files/<name>_<run>.json        the resolved configuration
+             checkpoints/<name>_<run>/              best and last state of the training
+             results/<name>_<run>/manifests/        what every phase read, one JSON each
+                                  train_logs/ charts/ per_image/ per_image_instances/ ...
+```
+A phase writes only into folders of its own and never changes its input. A manifest holds the part
+of the configuration that the phase reads: running it again with other values is refused, with the
+same values it continues where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxseg.config import Config
+from jaxseg.config.load import digest, select, to_plain
+from jaxseg.errors import ConfigError, ResourceError
+from jaxseg.io import write_json
+
+# Field prefixes that each phase reads, and the folders and files that it writes.
+READS: Mapping[str, tuple[str, ...]] = {
+    "train": (
+        "task",
+        "ndim",
+        "channels",
+        "patch",
+        "data.train",
+        "data.val",
+        "data.axes",
+        "data.label_axes",
+        "data.spacing",
+        "data.val_fraction",
+        "data.foreground",
+        "normalize",
+        "augment",
+        "model",
+        "train",
+        "seed",
+    ),
+    "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
+    "decode": ("task", "ndim", "channels", "watershed", "semantic"),
+    "evaluate": ("task", "data.test.labels", "data.label_axes", "semantic", "evaluate"),
+}
+WRITES: Mapping[str, tuple[str, ...]] = {
+    "train": ("train_logs", "charts"),
+    "predict": ("per_image",),
+    "decode": ("per_image_instances", "per_image_binarized", "watershed"),
+    "evaluate": ("instance_associations", "overlays", "test_results_metrics.csv", "summary.json"),
+}
+ORDER = tuple(READS)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folders of one run."""
+
+    root: Path
+    label: str
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration of the latest start."""
+        return self.root / "config_files" / f"{self.label}.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """State of the training."""
+        return self.root / "checkpoints" / self.label
+
+    @property
+    def results(self) -> Path:
+        """Everything else."""
+        return self.root / "results" / self.label
+
+    def manifest(self, phase: str) -> Path:
+        """What a phase read."""
+        return self.results / "manifests" / f"{phase}.json"
+
+    def marker(self, phase: str, stem: str) -> Path:
+        """Evidence that a phase has finished one image."""
+        return self.results / "manifests" / phase / f"{stem}.json"
+
+
+def open_run(config: Config) -> Run:
+    """The folders of a configuration's run; makes them and proves that they can be written.
+
+    Raises
+    ------
+    ResourceError : a folder cannot be made or written
+    """
+    label = f"{config.name}_{config.run}"
+    run = Run(Path(config.out) / config.name, label)
+    try:
+        for folder in (run.config_file.parent, run.checkpoints, run.results):
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".probe{os.getpid()}"
+            probe.write_bytes(b"0")
+            probe.unlink()
+    except OSError as error:
+        raise ResourceError(
+            f"cannot write here: {error.strerror or error}",
+            file=error.filename or run.root,
+            fix="give another folder with --out, or free the space",
+        ) from error
+    return run
+
+
+def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
+    """Enter a phase: fresh, or a continuation of the same one; return its digest.
+
+    Parameters
+    ----------
+    run, phase, config : which phase of which run, with which values
+    upstream : digest of what the phase reads from the phase before
+
+    Returns
+    -------
+    digest of all that decides the phase's result
+
+    Raises
+    ------
+    ConfigError : results made with other values lie there, and overwriting was not asked for
+    """
+    values = select(config, READS[phase]) | {"upstream": upstream}
+    values = json.loads(json.dumps(values))
+    path = run.manifest(phase)
+    if path.exists():
+        before = json.loads(path.read_text())["values"]
+        changed = sorted(
+            key for key in before.keys() | values.keys() if before.get(key) != values.get(key)
+        )
+        if changed and not config.overwrite:
+            raise ConfigError(
+                f"results of another configuration lie here; {phase} differs in {_listed(changed)}",
+                file=run.results,
+                expected=before.get(changed[0]),
+                found=values.get(changed[0]),
+                fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
+            )
+        if changed:
+            discard(run, ORDER[ORDER.index(phase) :])
+    write_json(path, {"values": values, "digest": digest(values), "versions": versions()})
+    return digest(values)
+
+
+def _listed(names: list[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = len(names) - 4
+    return ", ".join(names[:4]) + (f" and {more} more" if more > 0 else "")
+
+
+def discard(run: Run, phases: Iterable[str]) -> None:
+    """Move everything that the phases wrote to ``_trash/<time>``; delete nothing."""
+    trash = run.root / "_trash" / time.strftime("%Y%m%d-%H%M%S")
+    for phase in phases:
+        names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
+        sources = [run.results / name for name in names]
+        sources += [run.checkpoints] if phase == "train" else []
+        for source in (path for path in sources if path.exists()):
+            target = trash / source.relative_to(run.root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, target)
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+
+
+def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: list[Path]) -> bool:
+    """Whether a phase finished this image from the same input and its outputs are still there.
+
+    Raises
+    ------
+    ConfigError : it was finished from another input, such as a file that changed since
+    """
+    marker = run.marker(phase, stem)
+    if not marker.exists() or not all(path.exists() for path in outputs):
+        return False
+    before = json.loads(marker.read_text())
+    if before == dict(state):
+        return True
+    raise ConfigError(
+        f"{phase} of {stem} was made from another version of its input",
+        file=outputs[0],
+        fix="--run ANOTHER_NAME, or remove this result",
+    )
+
+
+def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None:
+    """Record that a phase finished this image; to be called after its outputs are in place."""
+    write_json(run.marker(phase, stem), dict(state))
+
+
+def fingerprint(path: str | Path) -> dict[str, Any]:
+    """Size and time of a file, or of the files of a folder: another version shows."""
+    root = Path(path)
+    files = sorted(item for item in root.rglob("*") if item.is_file()) if root.is_dir() else [root]
+    stats = [item.stat() for item in files]
+    return {
+        "path": str(root.resolve()),
+        "bytes": sum(stat.st_size for stat in stats),
+        "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
+    }
+
+
+def save_config(run: Run, config: Config) -> None:
+    """Write the resolved configuration beside the results."""
+    write_json(run.config_file, to_plain(config))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers of a result."""
+    from importlib.metadata import version
+
+    names = ("jaxseg", "jax", "jaxlib", "flax", "optax", "numpy", "scikit-image", "zarr")
+    return {name: version(name) for name in names} | {"cores": str(os.cpu_count())}

@@ -1,0 +1,37 @@
+"""Settings that must stand before JAX is imported, and the fixtures all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Several virtual CPU devices let every test of data parallelism run on any machine; without the
+# larger thread pool their all-reduce can dead-lock on two cores.
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")
+os.environ.setdefault("PJRT_NPROC", "16")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+# The machine is shared: a deadline would test its load, not the code.
+settings.register_profile("jaxseg", deadline=None, max_examples=25, derandomize=True)
+settings.load_profile("jaxseg")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """Real labelled images beside the checkout."""
+    if not DATA.is_dir():
+        pytest.skip(f"the real images are not there: {DATA}")
+    return DATA
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A fixed stream of random numbers."""
+    return np.random.default_rng(0)
