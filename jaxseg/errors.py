@@ -96,3 +96,7 @@ def raise_all(problems: Iterable[JaxsegError]) -> None:
         raise found[0]
     if found:
         raise Problems(found)
+
+
+class JaxsegWarning(UserWarning):
+    """Something in the data that the user should know, though the result stands."""

@@ -1,0 +1,197 @@
+"""Batches of patches: a pure function of seed and step, and a fixed grid for validation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import fastremap
+import numpy as np
+
+from jaxseg.data.samples import Sample
+from jaxseg.geometry import reflect_indices
+from jaxseg.normalize import apply
+from jaxseg.volume import Volume
+
+
+class Batch(NamedTuple):
+    """Patches of N places."""
+
+    image: np.ndarray
+    """(N, *patch, C) float32, scaled."""
+    labels: np.ndarray
+    """(N, *patch) int32: ids 1..k of each patch by itself, or the classes as they are."""
+    names: tuple[str, ...]
+    """Sample of each patch."""
+    starts: np.ndarray
+    """(N, ndim) int64 corner in the sample; negative where the patch begins in the padding."""
+
+
+class Place(NamedTuple):
+    """A patch: which sample, and where in it."""
+
+    sample: int
+    start: tuple[int, ...]
+
+
+def batch(
+    samples: Sequence[Sample],
+    *,
+    patch: Sequence[int],
+    size: int,
+    seed: int,
+    step: int,
+    foreground: float = 0.0,
+    compact: bool = True,
+) -> Batch:
+    """Random patches, the same for the same seed and step, whatever was drawn before.
+
+    An image is drawn in proportion to its voxels, counting at least one patch, so that all voxels
+    of a data set are equally likely. With probability ``foreground`` the patch is put so that a
+    voxel of an object lies in its central half: the object is drawn first, all being equally
+    likely, then the voxel; small objects and rare classes are so seen as often as large ones.
+    An image smaller than the patch is mirrored at both ends, labels and all.
+
+    Parameters
+    ----------
+    samples : with labels, and the same number of channels
+    patch : size, (z)yx
+    size : patches per batch
+    seed, step : which batch
+    foreground : probability of a patch at an object instead of anywhere
+    compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
+        object that the patch separates keep one id. False = values as they are, for classes
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    InputError : a damaged file
+    ValueError : a sample without labels, or a class beyond 32 bit
+    """
+    least = math.prod(patch)
+    ends = np.cumsum([max(sample.voxels, least) for sample in samples])
+    places = []
+    for number in range(size):
+        rng = np.random.default_rng([seed % 2**63, step, number])
+        chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
+        places.append(Place(chosen, random_start(rng, samples[chosen], patch, foreground)))
+    return read_places(samples, places, patch=patch, compact=compact)
+
+
+def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> tuple[Place, ...]:
+    """Places that cover all samples with as few patches as possible, evenly spread.
+
+    Parameters
+    ----------
+    samples, patch : as for :func:`batch`
+    limit : take this many of them, evenly chosen; 0 = all
+
+    Returns
+    -------
+    tuple of Place
+    """
+    places = [
+        Place(number, start)
+        for number, sample in enumerate(samples)
+        for start in itertools.product(*map(_even_starts, sample.image.spatial_shape, patch))
+    ]
+    if 0 < limit < len(places):
+        chosen = np.linspace(0, len(places) - 1, limit).round().astype(int)
+        return tuple(places[at] for at in chosen)
+    return tuple(places)
+
+
+def grid_batch(
+    samples: Sequence[Sample],
+    places: Sequence[Place],
+    *,
+    patch: Sequence[int],
+    size: int,
+    index: int,
+    compact: bool = True,
+) -> Batch:
+    """Batch number ``index`` of the places of a grid; the last one is filled up from the first.
+
+    Parameters
+    ----------
+    samples, patch, compact : as for :func:`batch`
+    places : from :func:`grid`
+    size : patches per batch
+    index : from 0 to ``ceil(len(places) / size) - 1``
+
+    Returns
+    -------
+    Batch
+    """
+    chosen = [places[at % len(places)] for at in range(index * size, (index + 1) * size)]
+    return read_places(samples, chosen, patch=patch, compact=compact)
+
+
+def read_places(
+    samples: Sequence[Sample], places: Sequence[Place], *, patch: Sequence[int], compact: bool
+) -> Batch:
+    """Read patches from where they are."""
+    images, labels = [], []
+    for number, start in places:
+        sample = samples[number]
+        if sample.labels is None:
+            raise ValueError(f"{sample.name} has no labels")
+        images.append(apply(read_patch(sample.image, start, patch), sample.stats))
+        labels.append(_int32(read_patch(sample.labels, start, patch), compact))
+    names = tuple(samples[place.sample].name for place in places)
+    starts = np.array([place.start for place in places], np.int64)
+    return Batch(np.stack(images), np.stack(labels), names, starts)
+
+
+def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
+    """A box of a volume that is mirrored beyond its ends, (*patch, C) or (*patch)."""
+    shape = volume.spatial_shape
+    stop = [at + length for at, length in zip(start, patch, strict=True)]
+    low = [max(at, 0) for at in start]
+    high = [min(at, size) for at, size in zip(stop, shape, strict=True)]
+    block = volume.read(low, high)
+    for axis, size in enumerate(shape):
+        if block.shape[axis] < patch[axis]:
+            mirrored = reflect_indices(start[axis], stop[axis], size)
+            block = np.take(block, mirrored - low[axis], axis)
+    return block
+
+
+def random_start(
+    rng: np.random.Generator, sample: Sample, patch: Sequence[int], foreground: float
+) -> tuple[int, ...]:
+    """A random corner for a patch, inside the sample where it is large enough."""
+    shape, length = np.array(sample.image.spatial_shape), np.array(patch)
+    room = np.maximum(shape - length, 0)
+    ids, first, points = sample.index
+    if rng.random() < foreground and len(ids):
+        number = rng.integers(len(ids))
+        point = points[rng.integers(first[number], first[number + 1])]
+        start = np.clip(point - rng.integers(length // 4, length - length // 4), 0, room)
+    else:
+        start = rng.integers(0, room + 1)
+    start = np.where(shape < length, -((length - shape) // 2), start)
+    return tuple(start.tolist())
+
+
+def _even_starts(size: int, length: int) -> list[int]:
+    """Corners along one axis of the fewest patches that cover it."""
+    if size <= length:
+        return [-((length - size) // 2)]
+    return np.linspace(0, size - length, -(-size // length)).round().astype(int).tolist()
+
+
+def _int32(labels: np.ndarray, compact: bool) -> np.ndarray:
+    """Labels for the device, which has no 64-bit integers."""
+    if compact:
+        labels = np.ascontiguousarray(labels)
+        labels, _ = fastremap.renumber(labels, preserve_zero=True, in_place=False)
+        return labels.astype(np.int32)
+    if labels.max(initial=0) > np.iinfo(np.int32).max:
+        raise ValueError(f"class {labels.max()} does not fit 32 bit")
+    return labels.astype(np.int32)

@@ -1,0 +1,250 @@
+"""Samples: an image, its labels, how to scale it, and where its objects are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from jaxseg.config import Normalize, Source
+from jaxseg.data.label_index import LabelIndex, index_labels
+from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
+from jaxseg.io import Pair, open_image, open_labels, pair_files
+from jaxseg.normalize import Stats, fit, measure_moments
+from jaxseg.volume import Volume
+
+Result = TypeVar("Result")
+
+# In place of statistics that are fitted only when all images are open.
+UNFITTED = Stats((), ())
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with everything that training and prediction need of it.
+
+    Parameters
+    ----------
+    image : (*S, C)
+    labels : (*S), or None
+    stats : scaling of the intensities
+    name : stem of the file, and the part of it if only a part is meant
+    index : where the objects are; empty without labels
+    """
+
+    image: Volume
+    labels: Volume | None
+    stats: Stats
+    name: str
+    index: LabelIndex
+
+    @cached_property
+    def voxels(self) -> int:
+        """Number of voxels."""
+        return self.image.voxels
+
+
+class _Request(NamedTuple):
+    """How to open the files of a source; see :func:`open_samples`."""
+
+    ndim: int
+    axes: str
+    label_axes: str
+    spacing: tuple[float, ...]
+    normalize: Normalize
+    stats: Stats | None
+    ignore: int
+
+
+class Opened(NamedTuple):
+    """The samples that are sound, and what is wrong with the others."""
+
+    samples: tuple[Sample, ...]
+    problems: tuple[JaxsegError, ...]
+
+
+def open_samples(
+    source: Source,
+    *,
+    ndim: int,
+    axes: str = "",
+    label_axes: str = "",
+    spacing: Sequence[float] = (),
+    normalize: Normalize | None = None,
+    stats: Stats | None = None,
+    ignore: int = -1,
+) -> Opened:
+    """Open all images of a source and their labels, and check all of them.
+
+    Every image and every label image is read through once, so that a damaged file is found now
+    and not after hours of training.
+
+    Parameters
+    ----------
+    source : folders of images and labels; without labels the samples have none
+    ndim : spatial dimensions
+    axes, label_axes : of the files; empty = from their metadata
+    spacing : µm per voxel, (z)yx; empty = from the metadata of the images
+    normalize : how to fit the scaling; None = the default of the configuration
+    stats : a scaling to use in place of fitting one, such as that of the training images
+    ignore : a label value that is no object or class; -1 = none
+
+    Returns
+    -------
+    Opened(samples, problems); nothing is raised for wrong data
+    """
+    problems: list[JaxsegError] = []
+    pairs = _attempt(problems, lambda: pair_files(source.raw, source.labels)) or ()
+    normalize = normalize or Normalize()
+    joint = stats is None and normalize.scope == "dataset"
+    known = UNFITTED if joint else stats
+    request = _Request(ndim, axes, label_axes, tuple(spacing), normalize, known, ignore)
+    found = [_open_pair(pair, request, problems) for pair in pairs]
+    samples = [sample for sample in found if sample is not None]
+    problems += channel_problems(samples, stats)
+    if joint and samples and not problems:
+        fitted = _fit([sample.image for sample in samples], normalize)
+        samples = [replace(sample, stats=fitted) for sample in samples]
+    return Opened(tuple(samples), tuple(problems))
+
+
+def channel_problems(samples: Sequence[Sample], stats: Stats | None = None) -> list[JaxsegError]:
+    """Images whose number of channels differs from the first one, or from given statistics."""
+    if not samples:
+        return []
+    wanted = len(stats.offset) if stats else samples[0].image.channels
+    like = "the training images" if stats else samples[0].image.path
+    return [
+        InputError(
+            "another number of channels",
+            file=sample.image.path,
+            expected=f"{wanted}, as {like}",
+            found=sample.image.channels,
+            fix="give the axes with --data.axes if they are wrong, else move the image away",
+        )
+        for sample in samples
+        if sample.image.channels != wanted
+    ]
+
+
+def class_problems(samples: Sequence[Sample], *, classes: int) -> list[JaxsegError]:
+    """Label images with values that are no class; the ignored value is left out on opening."""
+    problems: list[JaxsegError] = []
+    for sample in samples:
+        foreign = [int(value) for value in sample.index.ids if value >= classes]
+        if foreign and sample.labels:
+            listed = ", ".join(map(str, foreign[:6])) + (", ..." if len(foreign) > 6 else "")
+            problems.append(
+                InputError(
+                    "label values that are no class",
+                    file=sample.labels.path,
+                    expected=f"0 to {classes - 1}",
+                    found=listed,
+                    fix="set the number of classes of channel S, or its ignore value",
+                )
+            )
+    return problems
+
+
+def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
+    """The same samples, with as many in memory as fit the budget, the smallest first."""
+    left = gib * 2**30
+    held = {}
+    for at in sorted(range(len(samples)), key=lambda at: _nbytes(samples[at])):
+        left -= _nbytes(samples[at])
+        if left < 0:
+            break
+        sample = samples[at]
+        labels = sample.labels.in_memory() if sample.labels else None
+        held[at] = replace(sample, image=sample.image.in_memory(), labels=labels)
+    return tuple(held.get(at, sample) for at, sample in enumerate(samples))
+
+
+def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sample | None:
+    """Open one image and its labels; None, and more problems, if anything is wrong."""
+    before = len(problems)
+    ndim, spacing = request.ndim, request.spacing
+    image = _attempt(
+        problems, lambda: open_image(pair.raw, ndim=ndim, axes=request.axes, spacing=spacing)
+    )
+    labels, index = _open_labels(pair, request, image, problems)
+    stats = _attempt(problems, lambda: _stats_of(image, request)) if image else None
+    if len(problems) > before or image is None or stats is None:
+        return None
+    return Sample(image, labels, stats, pair.stem, index)
+
+
+def _open_labels(
+    pair: Pair, request: _Request, image: Volume | None, problems: list[JaxsegError]
+) -> tuple[Volume | None, LabelIndex]:
+    """Open the labels of an image and look for their objects."""
+    path, axes, ndim, spacing = pair.labels, request.label_axes, request.ndim, request.spacing
+    if path is None:
+        return None, empty_index(ndim)
+    labels = _attempt(problems, lambda: open_labels(path, ndim=ndim, axes=axes, spacing=spacing))
+    if labels is None:
+        return None, empty_index(ndim)
+    if image is not None:
+        problems += _misfits(image, labels)
+        labels = replace(labels, spacing=image.spacing, unit=image.unit)
+    index = _attempt(problems, lambda: index_labels(labels, ignore=request.ignore))
+    return labels, index or empty_index(ndim)
+
+
+def empty_index(ndim: int) -> LabelIndex:
+    """The index of an image without objects."""
+    return LabelIndex(np.zeros(0, np.uint64), np.zeros(1, np.int64), np.zeros((0, ndim), np.int64))
+
+
+def _stats_of(image: Volume, request: _Request) -> Stats:
+    """Statistics of one image; given ones are kept, and the image only checked."""
+    if request.stats is None:
+        return _fit([image], request.normalize)
+    measure_moments([image])
+    return request.stats
+
+
+def _fit(images: Sequence[Volume], normalize: Normalize) -> Stats:
+    """Fit as configured."""
+    return fit(images, method=normalize.method, percentiles=normalize.percentiles)
+
+
+def _misfits(image: Volume, labels: Volume) -> list[JaxsegError]:
+    """An image and labels of different size; a warning where only their spacing differs."""
+    if image.spatial_shape != labels.spatial_shape:
+        return [
+            InputError(
+                "image and labels differ in size",
+                file=labels.path,
+                expected=f"{image.spatial_shape}, as {image.path}",
+                found=labels.spatial_shape,
+                fix="export the labels again from this image",
+            )
+        ]
+    known = image.unit == labels.unit == "µm"
+    if known and not np.allclose(image.spacing, labels.spacing, rtol=0.01):
+        warnings.warn(
+            f"{labels.path}: voxel size {labels.spacing} µm, but {image.spacing} in the image, "
+            "which is used",
+            JaxsegWarning,
+            stacklevel=2,
+        )
+    return []
+
+
+def _attempt(problems: list[JaxsegError], function: Callable[[], Result]) -> Result | None:
+    """What a function returns; None if it raises a problem, which is added to the list."""
+    try:
+        return function()
+    except JaxsegError as problem:
+        problems.append(problem)
+        return None
+
+
+def _nbytes(sample: Sample) -> int:
+    """Memory that a sample takes when it is read."""
+    return sample.image.nbytes + (sample.labels.nbytes if sample.labels else 0)

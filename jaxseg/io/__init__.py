@@ -1,0 +1,29 @@
+"""Files: reading images and labels lazily, writing results whole or not at all."""
+
+from jaxseg.io.artifacts import write_csv, write_json, write_png, write_text
+from jaxseg.io.atomic import atomic_path
+from jaxseg.io.label_type import smallest_label_type
+from jaxseg.io.names import list_images, stem_of
+from jaxseg.io.ngff_write import create_planes, write_labels_zarr
+from jaxseg.io.pairs import Pair, pair_files
+from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff
+from jaxseg.io.volumes import open_image, open_labels
+
+__all__ = [
+    "Pair",
+    "atomic_path",
+    "create_planes",
+    "list_images",
+    "open_image",
+    "open_labels",
+    "pair_files",
+    "smallest_label_type",
+    "stem_of",
+    "write_csv",
+    "write_image_tiff",
+    "write_json",
+    "write_labels_tiff",
+    "write_labels_zarr",
+    "write_png",
+    "write_text",
+]

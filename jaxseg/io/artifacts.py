@@ -1,0 +1,74 @@
+"""Small results: text, JSON, tables and pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import imagecodecs
+import numpy as np
+
+from jaxseg.io.atomic import atomic_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Name = str | os.PathLike[str]
+
+
+def write_text(path: Name, text: str) -> None:
+    """Write a text file, UTF-8."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Name, data: Any) -> None:
+    """Write a JSON file.
+
+    NumPy numbers and arrays, tuples and paths are written as plain values; NaN and infinities,
+    which JSON does not have, as null.
+    """
+    text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_csv(path: Name, table: pd.DataFrame) -> None:
+    """Write a table, comma-separated with one header line and no index."""
+    with atomic_path(path) as partial:
+        table.to_csv(partial, index=False)
+
+
+def write_png(path: Name, picture: np.ndarray) -> None:
+    """Write a picture.
+
+    Parameters
+    ----------
+    path : file to write
+    picture : (Y, X) grey, (Y, X, 3) RGB or (Y, X, 4) RGBA; uint8 or uint16
+    """
+    encoded = imagecodecs.png_encode(np.ascontiguousarray(picture))
+    with atomic_path(path) as partial:
+        partial.write_bytes(encoded)
+
+
+def plain(data: Any) -> Any:
+    """Data as JSON can hold it.
+
+    >>> plain({"shape": (np.int64(3), 4), "mean": np.float32("nan")})
+    {'shape': [3, 4], 'mean': None}
+    """
+    if isinstance(data, dict):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, np.ndarray):
+        return plain(data.tolist())
+    if isinstance(data, (list, tuple)):
+        return [plain(item) for item in data]
+    if isinstance(data, os.PathLike):
+        return os.fspath(data)
+    if isinstance(data, np.generic):
+        data = data.item()
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data

@@ -1,0 +1,95 @@
+"""What a format's reader hands over: an array as it lies in the file, and what the file says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+from zarr.core.sync import sync
+
+from jaxseg.errors import InputError
+from jaxseg.volume import Readable
+
+
+class Stored(NamedTuple):
+    """An array in the order of its file.
+
+    ``letters`` has one character per axis; ``size`` maps Z, Y, X to µm and is empty where the file
+    says nothing.
+    """
+
+    source: Readable
+    letters: str
+    size: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ZarrArray:
+    """A Zarr array that names the file in errors, and leaves no work behind when one happens."""
+
+    array: zarr.Array
+    path: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type."""
+        return self.array.dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of a chunk."""
+        return self.array.chunks
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return read_zarr(self.array, index, self.path)
+
+    def __setitem__(self, index: Any, value: np.ndarray) -> None:
+        try:
+            self.array[index] = value
+        except Exception:
+            sync(_finish_others())
+            raise
+
+
+def read_zarr(array: zarr.Array, index: Any, path: str) -> np.ndarray:
+    """Read a box.
+
+    Raises
+    ------
+    InputError : a chunk that cannot be decoded or does not match its checksum
+    """
+    try:
+        return np.asarray(array[index])
+    except Exception as error:
+        sync(_finish_others())
+        raise damaged(path, error) from error
+
+
+async def _finish_others() -> None:
+    """Wait for all other tasks of Zarr's event loop.
+
+    After an error Zarr leaves the other chunks of the same call running: they would go on writing
+    into a folder that is being removed, and Python complains about each when it exits.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def damaged(path: str, reason: object) -> InputError:
+    """The error for a file whose content cannot be read."""
+    text = " ".join(str(reason).split())[:160] or type(reason).__name__
+    return InputError(
+        "the file is damaged or cut short",
+        file=path,
+        found=text,
+        fix="copy or export it again",
+    )

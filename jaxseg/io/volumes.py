@@ -1,0 +1,146 @@
+"""Opening an image or a label image of any format as a volume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jaxseg.errors import InputError
+from jaxseg.io.axes import axis_order
+from jaxseg.io.names import stem_of
+from jaxseg.io.ngff import is_zarr, open_zarr
+from jaxseg.io.stored import Stored
+from jaxseg.io.tiff import open_tiff
+from jaxseg.volume import Reordered, Volume, native
+
+Name = str | os.PathLike[str]
+
+
+def open_image(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float] = ()) -> Volume:
+    """Open an image lazily.
+
+    Parameters
+    ----------
+    path : TIFF file, or folder of a Zarr array or OME-NGFF image
+    ndim : spatial dimensions, 2 or 3
+    axes : axes of the file, such as ``"CZYX"``; empty = from its metadata
+    spacing : µm per voxel, (z)yx; empty = from the metadata, else 1
+
+    Returns
+    -------
+    Volume with axes ``"(z)yxc"``; one channel where the file has no channel axis
+
+    Raises
+    ------
+    InputError : missing, damaged, unknown axes, or not made of real numbers of up to 32 bit
+        (floating point up to 64 bit)
+    """
+    stored = _open(path)
+    dtype = native(stored.source.dtype)
+    if not (dtype.kind in "ui" and dtype.itemsize <= 4) and not (
+        dtype.kind == "f" and dtype.itemsize <= 8
+    ):
+        raise InputError(
+            "this element type is no intensity",
+            file=path,
+            expected="integers of up to 32 bit or floating point",
+            found=stored.source.dtype,
+            fix="convert the image, for example to float32",
+        )
+    order = axis_order(
+        stored.source.shape, stored.letters, ndim=ndim, declared=axes, file=str(path)
+    )
+    return _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path)
+
+
+def open_labels(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float] = ()) -> Volume:
+    """Open a label image lazily: 0 is background, every object or class a positive integer.
+
+    Labels stored as bool are read as 0 and 1. Signed labels are read through once, to find
+    negative ones.
+
+    Parameters
+    ----------
+    path, ndim, axes, spacing : as for :func:`open_image`
+
+    Returns
+    -------
+    Volume with axes ``"(z)yx"`` and an integer dtype
+
+    Raises
+    ------
+    InputError : missing, damaged, unknown axes, several channels, not integers, or negative
+    """
+    stored = _open(path)
+    dtype = native(stored.source.dtype)
+    if dtype.kind not in "ui":
+        raise InputError(
+            "labels must be integers: ids lose their meaning in floating point",
+            file=path,
+            expected="an unsigned integer type",
+            found=stored.source.dtype,
+            fix="if all values are whole numbers, save labels.astype('uint32') as a new file",
+        )
+    order = axis_order(
+        stored.source.shape,
+        stored.letters,
+        ndim=ndim,
+        declared=axes,
+        channels=False,
+        file=str(path),
+        option="--data.label_axes",
+    )
+    volume = _volume(stored, order, "zyx"[-ndim:], ndim, spacing, path)
+    if dtype.kind == "i":
+        _refuse_negative(volume)
+    return volume
+
+
+def _open(path: Name) -> Stored:
+    """Open by what is there: a folder is Zarr, a file is TIFF."""
+    if not os.path.exists(path):
+        raise InputError("no such file", file=path)
+    if not os.path.isdir(path):
+        return open_tiff(path)
+    if not is_zarr(path):
+        raise InputError("a folder that is no Zarr array or group", file=path)
+    return open_zarr(path)
+
+
+def _volume(
+    stored: Stored,
+    order: tuple[int, ...],
+    axes: str,
+    ndim: int,
+    spacing: Sequence[float],
+    path: Name,
+) -> Volume:
+    """Put together what the file and the user say."""
+    return Volume(
+        data=Reordered(stored.source, order),
+        axes=axes,
+        spacing=tuple(map(float, spacing)) or _spacing(stored.size, ndim),
+        name=stem_of(Path(path).name),
+        path=os.fspath(path),
+        unit="µm" if len(spacing) or stored.size else "voxel",
+    )
+
+
+def _spacing(size: Mapping[str, float], ndim: int) -> tuple[float, ...]:
+    """Spacing from metadata, 1 where they say nothing."""
+    return tuple(size.get(axis, 1.0) for axis in "ZYX"[-ndim:])
+
+
+def _refuse_negative(volume: Volume) -> None:
+    """Read signed labels through for negative values."""
+    for start, stop in volume.slabs():
+        block = volume.read(start, stop)
+        if block.size and block.min() < 0:
+            raise InputError(
+                "negative labels",
+                file=volume.path,
+                expected="0 for background and positive ids",
+                found=int(block.min()),
+                fix="give unlabelled voxels a positive value of their own, or 0",
+            )
