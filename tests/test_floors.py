@@ -10,12 +10,12 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "jaxseg"
 FLOORS = {
     0: {"errors"},
-    1: {"config", "geometry", "symmetry", "runtime"},
+    1: {"config", "geometry", "symmetry", "runtime", "progress"},
     2: {"volume"},
     3: {"io", "normalize", "augment", "targets", "losses", "models"},
     4: {"instances", "measure", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decode"},
-    6: {"train", "predict"},
+    6: {"train", "prediction"},
     7: {"report", "runs"},
     8: {"workflows"},
     9: {"main", "demo"},

@@ -1,0 +1,186 @@
+"""Sliding-window prediction: voxels per second, time outside the network, memory.
+
+    python benchmarks/bench_predict.py [--rounds 3] [--side 224]
+
+Each round runs, in turn and on the same data: the network alone on as many batches as the image
+needs, our prediction from and into Zarr, and MONAI's sliding window with the same network, tile
+and overlap on arrays in memory (skipped where MONAI is not installed). ``outside`` is the part of
+the time that the network alone does not explain; ``host CPU`` is the processor time of the same
+prediction with a network that costs nothing, as a part of that of the prediction: it is the figure
+to trust on a machine that others use. ``peak`` is the highest resident memory above the start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("PJRT_NPROC", "16")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(os.cpu_count()))
+
+import jax
+import numpy as np
+import zarr
+
+from jaxseg import models
+from jaxseg.config import UNet
+from jaxseg.geometry import TileGrid
+from jaxseg.prediction import chunk_shape, make_forward, predict
+
+PLANES = 3
+
+
+class Case(NamedTuple):
+    """One row: an image and how it is tiled."""
+
+    name: str
+    shape: tuple[int, ...]
+    tile: tuple[int, ...]
+    halo: tuple[int, ...]
+    overlap: tuple[int, ...]
+    batch: int
+
+
+class Cost(NamedTuple):
+    """What a run took."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def cases(side: int) -> tuple[Case, ...]:
+    return (
+        Case("2D", (5 * side, 5 * side), (256, 256), (32, 32), (16, 16), 4),
+        Case("3D", (40, side, side), (32, 96, 96), (4, 8, 8), (4, 8, 8), 2),
+        Case("3D no halo", (40, side, side), (32, 96, 96), (0, 0, 0), (8, 24, 24), 2),
+    )
+
+
+def measured(function: Callable[[], Any]) -> Cost:
+    """Time, processor time, and peak memory above the start in MB (0 where Linux does not say)."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if reset.exists():
+        reset.write_text("5")
+    before = resident(status)
+    start, cpu = time.perf_counter(), time.process_time()
+    function()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return Cost(seconds, cpu, resident(status) - before)
+
+
+def resident(status: Path) -> float:
+    """Highest resident memory since the last reset, MB."""
+    if not status.exists():
+        return 0.0
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def monai_window(case: Case, image: np.ndarray, forward: Callable[[Any], Any]) -> Any:
+    """MONAI's sliding window around the same network."""
+    import torch
+    from monai.inferers import sliding_window_inference
+
+    def predictor(tiles: torch.Tensor) -> torch.Tensor:
+        answer = forward(np.moveaxis(tiles.numpy(), 1, -1))
+        return torch.from_numpy(np.moveaxis(np.asarray(answer), -1, 1).copy())
+
+    tensor = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32))
+    sides = zip(case.overlap, case.tile, strict=True)
+    overlap = [o / t for o, t in sides]
+    return sliding_window_inference(
+        tensor, case.tile, case.batch, predictor, overlap=overlap, mode="gaussian"
+    )
+
+
+def bench(case: Case, rounds: int, folder: Path) -> None:
+    ndim = len(case.shape)
+    model = models.build(UNet(features=(16, 32, 64)), PLANES, ndim)
+    grid = TileGrid(case.shape, case.tile, case.halo, case.overlap, model.stride)
+    devices = jax.device_count()
+    mesh = jax.make_mesh((devices,), ("data",))
+    batch = -(-case.batch // devices) * devices
+    tiles = np.random.default_rng(0).random((batch, *case.tile, 1), np.float32)
+    forward = make_forward(
+        model, model.init(jax.random.key(0), tiles[:1]), jax.nn.sigmoid, mesh=mesh
+    )
+    free = np.asarray(forward(tiles))
+
+    image = np.random.default_rng(0).integers(0, 256, (*case.shape, 1)).astype(np.uint8)
+    source = zarr.create_array(folder / "image.zarr", data=image, chunks=(*grid.tile, 1))
+    target = zarr.create_array(
+        folder / "planes.zarr",
+        shape=(*case.shape, PLANES),
+        chunks=(*chunk_shape(grid), PLANES),
+        dtype="float32",
+    )
+    options: dict[str, Any] = {
+        "tile": case.tile,
+        "halo": case.halo,
+        "overlap": case.overlap,
+        "stride": model.stride,
+        "batch": batch,
+        "prepare": lambda block: block * np.float32(1 / 255),
+    }
+    calls = -(-len(grid) // batch)
+    sides: dict[str, Callable[[], Any]] = {
+        "network": lambda: [jax.block_until_ready(forward(tiles)) for _ in range(calls)],
+        "ours": lambda: predict(forward, source, target, **options),
+        "free": lambda: predict(lambda _: free, source, target, **options),
+    }
+    if importlib.util.find_spec("monai"):
+        sides["monai"] = lambda: monai_window(case, image, forward)
+    costs: dict[str, list[Cost]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            costs[name].append(measured(side))
+    report(case, grid, {name: typical(runs) for name, runs in costs.items()})
+
+
+def typical(runs: list[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(*(statistics.median(values) for values in zip(*runs, strict=True)))
+
+
+def report(case: Case, grid: TileGrid, cost: dict[str, Cost]) -> None:
+    ours, voxels = cost["ours"], int(np.prod(case.shape))
+    seen = len(grid) * int(np.prod(case.tile)) / voxels
+    print(
+        f"{case.name:<11}{'×'.join(map(str, case.shape)):<13}{len(grid):>5}{seen:>6.2f}"
+        f"{voxels / ours.seconds / 1e6:>10.3f}{1 - cost['network'].seconds / ours.seconds:>10.1%}"
+        f"{cost['free'].cpu / ours.cpu:>10.1%}{ours.peak:>9.0f}",
+        end="",
+    )
+    if "monai" not in cost:
+        print("   MONAI is not installed: skipped")
+        return
+    theirs = cost["monai"]
+    print(f"{voxels / theirs.seconds / 1e6:>10.3f}{theirs.seconds / ours.seconds:>8.2f}", end="")
+    print(f"{theirs.peak:>9.0f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--side", type=int, default=224, help="length of the images in y and x")
+    options = parser.parse_args()
+    print(f"U-Net 16-32-64, float32, {PLANES} planes, {jax.device_count()} {jax.default_backend()}")
+    print(
+        f"{'case':<11}{'image':<13}{'tiles':>5}{'seen':>6}{'Mvoxel/s':>10}{'outside':>10}"
+        f"{'host CPU':>10}{'peak MB':>9}{'MONAI':>10}{'ratio':>8}{'peak MB':>9}"
+    )
+    for case in cases(options.side):
+        with tempfile.TemporaryDirectory() as folder:
+            bench(case, options.rounds, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Which tiles to use for an image: little wasted computation, few shapes to compile."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import NamedTuple
+
+from jaxseg.geometry import TileGrid
+
+# What a tile may hold between its halos, in training patches, so that images of common sizes fit.
+# The fewer there are, the fewer shapes a folder of images of all sizes compiles.
+_PATCHES = (1 / 2, 1, 3 / 2, 2, 3, 4, 6, 8)
+
+
+class Tiling(NamedTuple):
+    """How to predict one image; ``predict(forward, image, **tiling._asdict())``."""
+
+    tile: tuple[int, ...]
+    halo: tuple[int, ...]
+    overlap: tuple[int, ...]
+    stride: tuple[int, ...]
+    batch: int
+
+    def grid(self, shape: tuple[int, ...]) -> TileGrid:
+        """The tiles of an image of so many voxels."""
+        return TileGrid(shape, self.tile, self.halo, self.overlap, self.stride)
+
+
+def choose_tile(
+    shape: tuple[int, ...],
+    patch: tuple[int, ...],
+    *,
+    reach: tuple[int, ...],
+    stride: tuple[int, ...],
+    batch: int = 1,
+    devices: int = 1,
+    tile: tuple[int, ...] = (),
+    halo: tuple[int, ...] = (),
+    overlap: tuple[int, ...] = (),
+    max_voxels: int = 2**21,
+) -> Tiling:
+    """Tile, halo, overlap and batch for one image; what is given is kept, what is empty is chosen.
+
+    - halo: the receptive radius, but no more than an eighth of the training patch, rounded up to
+      the stride. Voxels further away have little influence in practice, and a halo of a whole
+      radius may cost ten times the computation; ask for it where tiles must equal the whole.
+    - overlap: 0 where the halo covers the receptive radius (tiles then agree), else half the halo.
+    - tile: the patch, or half to eight patches and two halos along each axis, in few steps; never
+      shorter than the patch unless it holds the whole axis. Of those within 15 % of the least
+      computation, halos, overlaps and half-empty batches counted, the one most like the patch,
+      so that images of different sizes share compiled shapes. A small image becomes one tile.
+    - batch: no more than there are tiles, a multiple of the number of devices.
+
+    Parameters
+    ----------
+    shape : voxels of the image, (z)yx
+    patch : what the network was trained on
+    reach : receptive radius of the network
+    stride : total downsampling of the network
+    batch, devices : most tiles per call, and how many devices share them
+    tile, halo, overlap : as in ``predict``; empty = chosen here
+    max_voxels : most voxels per call, unless one patch per device is more already
+
+    Returns
+    -------
+    arguments for ``predict``
+
+    Raises
+    ------
+    ConfigError : what is given does not fit together
+
+    >>> tiling = choose_tile((520, 696), (256, 256), reach=(100, 100), stride=(16, 16), batch=4)
+    >>> tiling.tile, tiling.halo, tiling.overlap, tiling.batch
+    ((832, 832), (32, 32), (16, 16), 1)
+    """
+    halo = halo or tuple(
+        _round_up(min(r, -(-p // 8)), s) for r, p, s in zip(reach, patch, stride, strict=True)
+    )
+    overlap = overlap or tuple(
+        0 if h >= r else _round_up(-(-h // 2), s)
+        for h, r, s in zip(halo, reach, stride, strict=True)
+    )
+    axes = zip(shape, patch, halo, overlap, stride, strict=True)
+    choices: list[tuple[int, ...]]
+    choices = [(t,) for t in tile] if tile else [_lengths(*axis) for axis in axes]
+    one_patch = math.prod(_round_up(p, s) for p, s in zip(patch, stride, strict=True))
+    limit = max(max_voxels // devices, one_patch)
+    sizes = [chosen for chosen in itertools.product(*choices) if math.prod(chosen) <= limit]
+    tilings = []
+    for chosen in sizes or [tuple(min(lengths) for lengths in choices)]:
+        tiles = len(TileGrid(tuple(shape), chosen, halo, overlap, stride))
+        most = min(batch, max_voxels // math.prod(chosen)) // devices * devices
+        together = max(devices, min(most, _round_up(tiles, devices)))
+        tilings.append(Tiling(chosen, halo, overlap, stride, together))
+    least = min(_computed(tiling, shape) for tiling in tilings)
+    good = [tiling for tiling in tilings if _computed(tiling, shape) <= 1.15 * least]
+    return min(good, key=lambda tiling: _plainness(tiling, patch))
+
+
+def chunk_shape(grid: TileGrid, *, largest: int = 256) -> tuple[int, ...]:
+    """Chunks for the output of a prediction that are each written whole and once, (z)yx.
+
+    Parameters
+    ----------
+    grid : the tiles
+    largest : longest side of a chunk where the tiles leave a choice
+
+    Returns
+    -------
+    along each axis, the distance of two tiles or an even part of it
+
+    >>> chunk_shape(TileGrid((100, 9000), (128, 1024), (8, 32), (8, 0), (8, 32)))
+    (100, 240)
+    """
+    sides = []
+    for size, step, count in zip(grid.shape, grid.step, grid.count, strict=True):
+        whole = step if count > 1 else size
+        parts = -(-whole // largest)
+        fitting = [p for p in range(parts, 4 * parts) if count == 1 or whole % p == 0]
+        sides.append(-(-whole // (fitting[0] if fitting else 1)))
+    return tuple(sides)
+
+
+def _round_up(number: int, multiple: int) -> int:
+    """The next multiple, at least the number itself."""
+    return -(-number // multiple) * multiple
+
+
+def _lengths(size: int, patch: int, halo: int, overlap: int, stride: int) -> tuple[int, ...]:
+    """Lengths of a tile to choose from along one axis, up to the first that holds the whole."""
+    least = _round_up(2 * halo + overlap + stride, stride)
+    lengths = [patch, *(math.ceil(patch * n) + 2 * halo for n in _PATCHES)]
+    ladder = sorted({max(least, _round_up(length, stride)) for length in lengths})
+    whole = next((length for length in ladder if length >= size + 2 * halo), ladder[-1])
+    return tuple(n for n in ladder if n == whole or patch <= n < whole)
+
+
+def _computed(tiling: Tiling, shape: tuple[int, ...]) -> int:
+    """Voxels that the network sees for one image, those of half-empty batches included."""
+    return _round_up(len(tiling.grid(tuple(shape))), tiling.batch) * math.prod(tiling.tile)
+
+
+def _plainness(tiling: Tiling, patch: tuple[int, ...]) -> tuple[float, int]:
+    """Low for tiles of the shape of the patch, then for small ones: few shapes, often met."""
+    scales = [t / p for t, p in zip(tiling.tile, patch, strict=True)]
+    return max(scales) / min(scales), math.prod(tiling.tile)
