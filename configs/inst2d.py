@@ -13,8 +13,8 @@ config = Config(
     ndim=2,
     channels=(ch("F"), ch("C"), ch("Db")),
     patch=(256, 256),
-    augment=Augment(rotate=180.0, zoom=1.4, blur=1.0),
+    augment=Augment(rotate=180.0, zoom=1.4, contrast=0.3, gamma=1.6, blur=1.0),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
-    train=Train(epochs=100, batch=8, lr=2e-3, minutes=15),
+    train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
     predict=Predict(tta="full"),
 )

@@ -131,7 +131,9 @@ def test_a_sound_configuration_has_no_problem() -> None:
 
 def test_all_mistakes_are_reported_together() -> None:
     problems = check(changed(name="a b", patch=(10,), train=Train(epochs=0, batch=0)))
-    assert {"name", "patch", "train.epochs", "train.batch"} <= {problem.file for problem in problems}
+    assert {"name", "patch", "train.epochs", "train.batch"} <= {
+        problem.file for problem in problems
+    }
 
 
 def test_messages_have_at_most_three_lines() -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from jaxseg.errors import ConfigError
+from jaxseg.errors import ConfigError, raise_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class Foreground:
 class Contour:
     """Options of C, the boundary of every object."""
 
-    # which side of the boundary is marked, as in scikit-image's find_boundaries; dense = both
-    # sides of every boundary, borders between touching objects included, 8/26-connected
+    # which side of the boundary is marked: thick both, inner, outer, as in scikit-image's
+    # find_boundaries; dense both sides, 8/26-connected; subpixel one voxel thin, between voxels
     mode: Literal["thick", "inner", "outer", "subpixel", "dense"] = "thick"
 
 
@@ -36,7 +37,7 @@ class Contour:
 class BoundaryDistance:
     """Options of Db, the distance of every voxel to the boundary of its own object."""
 
-    # divide by the largest distance of each object, so that values lie in [0, 1]; else µm
+    # scale each object to [0, 1]: 0 at its boundary, 1 at its centre and in thin objects; else µm
     norm: bool = True
     # count only foreground voxels in the loss
     mask_values: bool = False
@@ -46,11 +47,13 @@ class BoundaryDistance:
 class SignedDistance:
     """Options of D, positive inside objects and negative outside."""
 
-    # scale of the tanh outside and inside objects
+    # factor of the distance outside objects
     alpha: float = 1.0
+    # factor of the distance inside objects
     beta: float = 1.0
     # divide by the largest distance, per object inside and per image outside; else µm
     norm: bool = True
+    # tanh of the distance times its factor, or no more than that
     activation: Literal["tanh", "linear"] = "tanh"
 
 
@@ -70,10 +73,11 @@ class Offset:
 class Affinity:
     """Options of A, whether two voxels an offset apart belong to the same object."""
 
-    # offsets in voxels, (z)yx; empty = the neighborhood's half set
-    offsets: tuple[tuple[int, ...], ...] = ()
-    # 0 = direct neighbours only (4 or 6); else 4, 8 in 2D and 6, 18, 26 in 3D
+    # one of each pair of opposite neighbours: 4, 8 in 2D, 6, 18, 26 in 3D; 0 = those listed in
+    # offsets only or, if there are none, direct neighbours
     neighborhood: Literal[0, 4, 6, 8, 18, 26] = 0
+    # offsets in voxels, (z)yx, after those of the neighborhood
+    offsets: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,7 @@ class Semantic:
 
     # number of classes, background included; 2 gives one column and a sigmoid
     classes: int = 2
-    # weight of the soft Dice term beside cross entropy
+    # weight of the soft Dice loss beside cross entropy; 0 = none
     dice: float = 1.0
     # a label value that is not counted; -1 = none
     ignore: int = -1
@@ -132,7 +136,7 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
 
     Raises
     ------
-    ConfigError : unknown channel or option; the message names the nearest legal one
+    ConfigError : unknown channel or option, with the nearest legal one, or an illegal value
 
     >>> ch("Db", norm=False).options
     BoundaryDistance(norm=False, mask_values=False)
@@ -150,7 +154,48 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
                 f"channel {name} has no option {option!r}{nearest(option, legal)}",
                 expected=f"one of {', '.join([*legal, 'weight'])}",
             )
-    return Channel(name=name, options=kind(**options), weight=weight)
+    channel = Channel(name=name, options=kind(**options), weight=weight)
+    raise_all(channel_mistakes(channel, f"channel {name}"))
+    return channel
+
+
+def channel_mistakes(channel: Channel, field: str) -> Iterator[ConfigError]:
+    """Everything about a channel that is illegal whatever the rest of the configuration says."""
+    # That module reads the dataclasses above.
+    from jaxseg.config.types import mistakes
+
+    wrong = list(mistakes(channel, Channel, field))
+    yield from wrong
+    for name, good, expected in () if wrong else LIMITS.get(type(channel.options), ()):
+        value = getattr(channel.options, name)
+        if not good(value):
+            yield ConfigError(
+                "value out of range", file=f"{field}.{name}", expected=expected, found=value
+            )
+    if not wrong and not 0 < channel.weight < math.inf:
+        yield ConfigError(
+            "value out of range", file=f"{field}.weight", expected="above 0", found=channel.weight
+        )
+
+
+def _positive(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+# Per kind of options: field, what is legal, and how to say it.
+LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
+    {
+        SignedDistance: (
+            ("alpha", _positive, "above 0"),
+            ("beta", _positive, "above 0"),
+        ),
+        Semantic: (
+            ("classes", lambda value: value >= 2, "at least 2, the background is one"),
+            ("dice", lambda value: 0 <= value < math.inf, "at least 0"),
+            ("ignore", lambda value: value >= -1, "a label value, or -1 for none"),
+        ),
+    }
+)
 
 
 def nearest(word: str, legal: object) -> str:

@@ -1,0 +1,75 @@
+"""From logits to values, and the loss of each: what the rows of the table are put together from.
+
+A link serves training, validation and prediction alike; a loss is smallest where the linked value
+equals the true one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxseg import losses
+from jaxseg.config.channels import BoundaryDistance, Semantic, SignedDistance
+
+Values = Callable[[jax.Array, Any], jax.Array]
+
+
+def sigmoid(logits: jax.Array, options: Any) -> jax.Array:
+    """Logits to (0, 1)."""
+    return jax.nn.sigmoid(logits)
+
+
+def identity(logits: jax.Array, options: Any) -> jax.Array:
+    """Logits as they are."""
+    return logits
+
+
+def binary_cross_entropy(logits: jax.Array, target: jax.Array, options: Any) -> jax.Array:
+    """For channels linked by a sigmoid."""
+    return losses.binary_cross_entropy(logits, target)
+
+
+def compared(error: Callable[[jax.Array, jax.Array], jax.Array], link: Values) -> Callable:
+    """The loss that compares linked values with true ones."""
+    return lambda logits, target, options: error(link(logits, options), target)
+
+
+def foreground_if_asked(options: Any) -> Any:
+    """Only voxels of objects count where ``mask_values`` is set."""
+    return "foreground" if options.mask_values else "all"
+
+
+def boundary_distance_link(logits: jax.Array, options: BoundaryDistance) -> jax.Array:
+    """Normalised distances lie in [0, 1]."""
+    return jax.nn.sigmoid(logits) if options.norm else logits
+
+
+def signed_distance_link(logits: jax.Array, options: SignedDistance) -> jax.Array:
+    """The activation by which the true values were made."""
+    return jnp.tanh(logits) if options.activation == "tanh" else logits
+
+
+def class_link(logits: jax.Array, options: Semantic) -> jax.Array:
+    """Probabilities that sum to 1."""
+    return jax.nn.softmax(logits, axis=-1) if options.classes > 2 else jax.nn.sigmoid(logits)
+
+
+def class_loss(logits: jax.Array, target: jax.Array, options: Semantic) -> jax.Array:
+    """Cross entropy."""
+    if options.classes > 2:
+        return losses.cross_entropy(logits, target)
+    return losses.binary_cross_entropy(logits, target)
+
+
+def class_overlap(
+    values: jax.Array, target: jax.Array, mask: jax.Array, options: Semantic
+) -> tuple[jax.Array, jax.Array] | None:
+    """Soft Dice with its weight."""
+    if not options.dice:
+        return None
+    loss, columns = losses.soft_dice(values, target, mask)
+    return options.dice * loss, columns

@@ -1,0 +1,155 @@
+"""From labels to planes: the true values of a list of channels, and which of them count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxseg.channels.layout import columns, row
+from jaxseg.config import Channel
+from jaxseg.config.channels import Semantic
+from jaxseg.errors import ConfigError, InputError
+from jaxseg.targets import compact
+
+Planes = jax.Array | np.ndarray
+
+
+def encode(
+    labels: Any,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    classes: Any = None,
+    reach: int | Sequence[int] | None = None,
+    objects: int | None = None,
+) -> Planes:
+    """What a perfect network would predict for these labels.
+
+    Parameters
+    ----------
+    labels : (*S) int, 0 = background. NumPy: any integer type, any ids. JAX, also inside jit:
+        int32, compact
+    channels : made with :func:`jaxseg.ch`
+    spacing : size of a voxel, (z)yx, µm; None = 1
+    classes : (*S) int, the class of every voxel, for S beside channels of instances; None = the
+        labels are the classes
+    reach : how far distances are followed along each axis, in voxels; None = to the end
+    objects : a number that no label exceeds; JAX labels need it for channels of whole objects
+
+    Returns
+    -------
+    (*S, K) float32, NumPy or JAX as the labels; a NumPy result may be read-only
+
+    Raises
+    ------
+    InputError : labels that are not integers, are negative, or are no class
+    ConfigError : a channel that does not exist in this dimension, or ``objects`` missing
+
+    >>> from jaxseg.config import ch
+    >>> labels = np.array([[0, 70000, 70000, 5]])
+    >>> encode(labels, (ch("F"), ch("C", mode="inner")))[0].tolist()
+    [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    """
+    parts = _targets(labels, channels, spacing, classes, reach, objects)
+    planes = jnp.concatenate([planes for planes, _ in parts], axis=-1)
+    return np.asarray(planes) if isinstance(labels, np.ndarray) else planes
+
+
+def encode_masked(
+    labels: Any,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    classes: Any = None,
+    reach: int | Sequence[int] | None = None,
+    objects: int | None = None,
+) -> tuple[Planes, Planes]:
+    """The planes of :func:`encode`, and which of their values count in the loss.
+
+    A value does not count where it is not known, e.g. an affinity whose partner is outside or a
+    class to be ignored, nor outside objects for channels with ``mask_values``.
+
+    Returns
+    -------
+    planes : (*S, K) float32
+    mask : (*S, K) bool
+    """
+    parts = _targets(labels, channels, spacing, classes, reach, objects)
+    masks = [
+        _counts(planes, known, labels, channel)
+        for channel, (planes, known) in zip(channels, parts, strict=True)
+    ]
+    planes = jnp.concatenate([planes for planes, _ in parts], axis=-1)
+    mask = jnp.concatenate(masks, axis=-1)
+    if isinstance(labels, np.ndarray):
+        return np.asarray(planes), np.asarray(mask)
+    return planes, mask
+
+
+def _targets(
+    labels: Any,
+    channels: Sequence[Channel],
+    spacing: Sequence[float] | None,
+    classes: Any,
+    reach: int | Sequence[int] | None,
+    objects: int | None,
+) -> list[tuple[jax.Array, jax.Array | None]]:
+    ndim = labels.ndim
+    _check(labels, channels, spacing, classes)
+    ids = compact(labels)
+    return [
+        row(channel, ndim).target(
+            ids,
+            spacing=None if spacing is None else tuple(map(float, spacing)),
+            options=channel.options,
+            reach=reach,
+            objects=objects,
+            classes=classes,
+        )
+        for channel in channels
+    ]
+
+
+def _check(
+    labels: Any, channels: Sequence[Channel], spacing: Sequence[float] | None, classes: Any
+) -> None:
+    ndim = labels.ndim
+    if ndim not in (2, 3):
+        raise InputError("labels have two or three axes", expected="(z)yx", found=labels.shape)
+    if spacing is not None and len(spacing) != ndim:
+        expected = f"{ndim} values, {'zyx'[-ndim:]}"
+        raise ConfigError("wrong number of spacings", expected=expected, found=tuple(spacing))
+    columns(channels, ndim)
+    semantic = [channel for channel in channels if isinstance(channel.options, Semantic)]
+    if semantic and len(channels) > 1 and classes is None:
+        raise ConfigError(
+            "labels cannot be instances for one channel and classes for another",
+            found=[channel.name for channel in channels],
+            fix="give classes=, an image of classes beside the labels",
+        )
+    values = labels if classes is None else classes
+    for channel in semantic if isinstance(values, np.ndarray) else ():
+        _check_classes(values, channel.options)
+
+
+def _check_classes(values: np.ndarray, options: Any) -> None:
+    legal = (values >= 0) & (values < options.classes) | (values == options.ignore)
+    if not legal.all():
+        raise InputError(
+            "labels that are no class",
+            expected=f"0 to {options.classes - 1}"
+            + (f", or {options.ignore} to ignore" if options.ignore >= 0 else ""),
+            found=", ".join(map(str, np.unique(values[~legal])[:5])),
+            fix="set the number of classes, or the value to ignore, of channel S",
+        )
+
+
+def _counts(planes: jax.Array, known: jax.Array | None, labels: Any, channel: Channel) -> jax.Array:
+    counts = jnp.ones(planes.shape, bool) if known is None else known
+    if row(channel, labels.ndim).where(channel.options) == "foreground":
+        counts &= jnp.asarray(labels > 0)[..., None]
+    return counts

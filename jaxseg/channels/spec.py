@@ -1,0 +1,93 @@
+"""What a row of the channel table says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import jax
+
+from jaxseg.symmetry import Kind, Scalar
+
+
+class Target(Protocol):
+    """The true values of a channel."""
+
+    def __call__(
+        self, labels: Any, *, spacing: Any, options: Any, reach: Any, objects: Any, classes: Any
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """(*S) int labels to (*S, k) float32 and which of them are known, (*S, k) bool or None."""
+
+
+def one(*_: Any) -> int:
+    """A single column."""
+    return 1
+
+
+def own_name(name: str, ndim: int, options: Any) -> tuple[str, ...]:
+    """The name of the channel, for its single column."""
+    return (name,)
+
+
+def automatic(options: Any) -> float | None:
+    """A threshold found from the histogram of the values."""
+    return None
+
+
+def always(threshold: float) -> Callable[[Any], float | None]:
+    """The same threshold whatever the options."""
+    return lambda options: threshold
+
+
+def scalar(ndim: int, options: Any) -> Kind:
+    """Columns that only move with their voxels."""
+    return Scalar()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelSpec:
+    """One row of the table: all that the library knows about a channel.
+
+    ``options`` is always the dataclass of the channel in ``jaxseg.config.channels``, ``k`` the
+    number of columns, ``...`` any leading axes.
+    """
+
+    # dimensions in which the channel exists
+    ndims: tuple[int, ...] = (2, 3)
+    # labels to true values
+    target: Target
+    # (ndim, options) to the number of columns that the network predicts
+    width: Callable[[int, Any], int] = one
+    # (ndim, options) to the number of columns of the true values
+    target_width: Callable[[int, Any], int] = one
+    # (logits (..., k), options) to values; the same in training, validation and prediction
+    link: Callable[[jax.Array, Any], jax.Array]
+    # (logits (..., k), target (..., k), options) to the loss of every voxel, (..., k) or (..., 1);
+    # smallest where link(logits) equals the target
+    loss: Callable[[jax.Array, jax.Array, Any], jax.Array]
+    # (values, target, mask, options) to a loss of whole samples beside it, as numerator and
+    # denominator (N,), or None where the options want none
+    overlap: Callable[..., tuple[jax.Array, jax.Array] | None] | None = None
+    # options to the voxels that count in the loss
+    where: Callable[[Any], Literal["all", "foreground"]] = lambda options: "all"
+    # values are yes or no: compared by IoU at 0.5; otherwise by the mean absolute error
+    binary: bool
+    # of several columns exactly one applies, the largest; compared column by column
+    exclusive: bool = False
+    # role in finding seeds: +1 high inside objects, -1 low inside, 0 none
+    seed: int = 0
+    # options to the threshold for seeds, in units of the channel; None = automatic
+    seed_threshold: Callable[[Any], float | None] = automatic
+    # rank as the mask that objects grow in, higher is preferred, 0 = never
+    growth: int = 0
+    # options to the threshold for that mask; None = automatic
+    growth_threshold: Callable[[Any], float | None] = automatic
+    # rank as the surface that is flooded from the seeds, higher is preferred, 0 = never
+    surface: int = 0
+    # +1: flood the values as they are, low inside objects; -1: flood the negated values
+    surface_sign: int = 1
+    # (ndim, options) to how the columns move when the image is turned
+    symmetry: Callable[[int, Any], Kind] = scalar
+    # (name, ndim, options) to one name per column that the network predicts
+    column_names: Callable[[str, int, Any], tuple[str, ...]] = own_name

@@ -1,0 +1,169 @@
+"""THE TABLE: one row per channel.
+
+A new channel is an options dataclass in ``jaxseg.config.channels``, a row here and a function that
+makes its true values; the tests of ``tests/test_channels.py`` then hold for it, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from jaxseg import losses, targets
+from jaxseg.channels.links import (
+    binary_cross_entropy,
+    boundary_distance_link,
+    class_link,
+    class_loss,
+    class_overlap,
+    compared,
+    foreground_if_asked,
+    identity,
+    sigmoid,
+    signed_distance_link,
+)
+from jaxseg.channels.sources import MEASURES, affinities, affinity_offsets, class_planes, single
+from jaxseg.channels.spec import ChannelSpec, always
+from jaxseg.config.channels import Affinity, Contour, Semantic, SignedDistance
+from jaxseg.symmetry import Component, Corner, Edges, Kind, Scalar
+
+
+def contour_kind(ndim: int, options: Contour) -> Kind:
+    """Subpixel boundaries lie between voxels."""
+    return Corner() if options.mode == "subpixel" else Scalar()
+
+
+def signed_distance_seeds(options: SignedDistance) -> float | None:
+    """A third of the way from the surface to the centre; in µm there is no such number."""
+    deep = options.beta / 3
+    if not options.norm:
+        return None
+    return math.tanh(deep) if options.activation == "tanh" else deep
+
+
+def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
+    """The row of one component of the offset from the centre of the object."""
+    return ChannelSpec(
+        ndims=ndims,
+        target=single(
+            targets.centre_offset,
+            context=("spacing", "objects"),
+            options=("norm", "direction"),
+            axis=axis,
+        ),
+        link=identity,
+        loss=compared(losses.absolute_error, identity),
+        where=foreground_if_asked,
+        binary=False,
+        symmetry=lambda ndim, options: Component(axis, "centre"),
+    )
+
+
+def affinity_width(ndim: int, options: Affinity) -> int:
+    """One column per offset."""
+    return len(affinity_offsets(options, ndim))
+
+
+def affinity_names(name: str, ndim: int, options: Affinity) -> tuple[str, ...]:
+    """The offset as part of the name, e.g. ``A_0_0_1``."""
+    offsets = affinity_offsets(options, ndim)
+    return tuple("_".join([name, *map(str, offset)]) for offset in offsets)
+
+
+def class_width(ndim: int, options: Semantic) -> int:
+    """Of two classes, the second."""
+    return options.classes if options.classes > 2 else 1
+
+
+def class_names(name: str, ndim: int, options: Semantic) -> tuple[str, ...]:
+    """The number of the class as part of the name."""
+    width = class_width(ndim, options)
+    return tuple(f"{name}_{column}" for column in range(width)) if width > 1 else (name,)
+
+
+CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
+    {
+        "F": ChannelSpec(
+            target=single(targets.foreground),
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=+1,
+            seed_threshold=always(0.5),
+            growth=6,
+            growth_threshold=always(0.5),
+            surface=1,
+            surface_sign=-1,
+        ),
+        "C": ChannelSpec(
+            target=single(targets.boundary, options=("mode",)),
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=-1,
+            seed_threshold=always(0.5),
+            surface=2,
+            surface_sign=+1,
+            symmetry=contour_kind,
+        ),
+        "Db": ChannelSpec(
+            target=single(targets.boundary_distance, context=MEASURES, options=("norm",)),
+            link=boundary_distance_link,
+            loss=compared(losses.absolute_error, boundary_distance_link),
+            where=foreground_if_asked,
+            binary=False,
+            seed=+1,
+            seed_threshold=lambda options: 0.3 if options.norm else None,
+            growth=3,
+            surface=6,
+            surface_sign=-1,
+        ),
+        "D": ChannelSpec(
+            target=single(
+                targets.signed_distance,
+                context=MEASURES,
+                options=("alpha", "beta", "norm", "activation"),
+            ),
+            link=signed_distance_link,
+            loss=compared(losses.squared_error, signed_distance_link),
+            binary=False,
+            seed=+1,
+            seed_threshold=signed_distance_seeds,
+            growth=5,
+            growth_threshold=always(0.0),
+            surface=5,
+            surface_sign=-1,
+        ),
+        "H": offset(-1),
+        "V": offset(-2),
+        "Z": offset(-3, ndims=(3,)),
+        "A": ChannelSpec(
+            target=affinities,
+            width=affinity_width,
+            target_width=affinity_width,
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=+1,
+            seed_threshold=always(0.5),
+            growth=2,
+            growth_threshold=always(0.5),
+            surface=4,
+            surface_sign=-1,
+            symmetry=lambda ndim, options: Edges(affinity_offsets(options, ndim)),
+            column_names=affinity_names,
+        ),
+        "S": ChannelSpec(
+            target=class_planes,
+            width=class_width,
+            target_width=class_width,
+            link=class_link,
+            loss=class_loss,
+            overlap=class_overlap,
+            binary=True,
+            exclusive=True,
+            column_names=class_names,
+        ),
+    }
+)

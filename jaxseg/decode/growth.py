@@ -1,0 +1,134 @@
+"""Where objects may grow, and where their seeds lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from jaxseg import instances
+from jaxseg.config.channels import BoundaryDistance, Contour
+from jaxseg.decode.plan import Criterion
+from jaxseg.decode.sources import Source, near_edges, offsets, scalar_plane, view
+from jaxseg.symmetry import Edges
+
+
+def growth_mask(planes: np.ndarray, criteria: Sequence[Criterion]) -> np.ndarray:
+    """Voxels that pass the thresholds of all criteria; none where the planes show noise.
+
+    Parameters
+    ----------
+    planes : (*S, K) float
+    criteria : at least one; an automatic threshold is looked for among the voxels that pass the
+        others, and where those are of one kind, there are no objects
+
+    Returns
+    -------
+    (*S) bool
+    """
+    inside = np.ones(planes.shape[:-1], bool)
+    alone = len(criteria) == 1
+    for criterion in _fixed_first(criteria):
+        source = criterion.source
+        plane = view(source).growth(planes, source, None)
+        threshold = _threshold(criterion, plane[inside])
+        if threshold is None or (criterion.by_rule and _noise(planes, source, threshold)):
+            return np.zeros_like(inside)
+        if alone and source.is_vector:
+            inside = (plane > threshold) | instances.offset_centre(offsets(planes, source))
+        elif alone and source.seed < 0:
+            inside = instances.enclosed(plane >= threshold, mode=_contour_mode(source))
+        else:
+            inside = inside & instances.beyond(plane, threshold, sign=_sign(source))
+    if alone and criteria[0].by_rule and _rim_is_zero(criteria[0].source):
+        return _with_rim(inside, criteria[0].source.spacing)
+    return inside
+
+
+def seed_mask(planes: np.ndarray, criteria: Sequence[Criterion], mask: np.ndarray) -> np.ndarray:
+    """Voxels of the growth mask that pass the thresholds of all criteria.
+
+    Parameters
+    ----------
+    planes : (*S, K) float
+    criteria : an automatic threshold is looked for among the voxels that pass the others; where
+        those are of one kind, the channel does not narrow them down
+    mask : (*S) bool, the growth mask
+
+    Returns
+    -------
+    (*S) bool
+    """
+    wide = _passing(planes, criteria, mask, mask)
+    deeper = [replace(c, threshold=c.deeper) for c in criteria if c.deeper is not None]
+    if not deeper:
+        return wide
+    deep = _passing(planes, deeper, wide, mask)
+    return deep | instances.untouched(wide, deep)
+
+
+def _passing(
+    planes: np.ndarray, criteria: Sequence[Criterion], inside: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """Voxels of ``inside`` that pass the thresholds."""
+    for criterion in _fixed_first(criteria):
+        source = criterion.source
+        plane = view(source).seed(planes, source, mask)
+        threshold = _threshold(criterion, plane[inside])
+        if threshold is not None:
+            inside = inside & instances.beyond(plane, threshold, sign=source.seed)
+    return inside
+
+
+def _fixed_first(criteria: Sequence[Criterion]) -> list[Criterion]:
+    return sorted(criteria, key=lambda criterion: criterion.threshold == "auto")
+
+
+def _threshold(criterion: Criterion, candidates: np.ndarray) -> float | None:
+    """The number, or for auto the one that separates the candidates, if any does."""
+    if criterion.threshold == "auto":
+        return instances.otsu(candidates, unit=criterion.source.unit)
+    return criterion.threshold
+
+
+def _sign(source: Source) -> int:
+    """The size of a vector is high inside, unlike its boundary map."""
+    return 1 if source.is_vector else source.seed
+
+
+def _noise(planes: np.ndarray, source: Source, threshold: float) -> bool:
+    """Whether every column that the source is read from is noise."""
+    sign = _sign(source)
+    return all(
+        instances.is_noise(sign * plane, sign * threshold, unit=source.unit)
+        for plane in _raw(planes, source)
+    )
+
+
+def _raw(planes: np.ndarray, source: Source) -> Iterator[np.ndarray]:
+    """The columns, without the reduction that would make noise look smooth."""
+    if source.is_vector:
+        yield from (np.abs(offset) for offset in offsets(planes, source).values())
+    elif isinstance(source.kind, Edges):
+        yield from np.moveaxis(near_edges(planes, source)[0], -1, 0)
+    else:
+        yield scalar_plane(planes, source, None)
+
+
+def _contour_mode(source: Source) -> instances.Mode:
+    """Which voxels a contour marks: those on both sides, where the options do not say."""
+    return source.options.mode if isinstance(source.options, Contour) else "thick"
+
+
+def _rim_is_zero(source: Source) -> bool:
+    """Whether the outermost voxels of objects have the value of the background."""
+    return isinstance(source.options, BoundaryDistance) and source.options.norm
+
+
+def _with_rim(inside: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """One voxel more along the finest axes: voxels at a boundary across others are above zero."""
+    fine = [axis for axis, size in enumerate(spacing) if size <= 1.5 * min(spacing)]
+    lines = [np.ones([3 if a == axis else 1 for a in range(inside.ndim)], bool) for axis in fine]
+    return np.logical_or.reduce([ndimage.binary_dilation(inside, line) for line in lines])

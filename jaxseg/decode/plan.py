@@ -1,0 +1,257 @@
+"""Which planes, with which thresholds, give seeds, growth mask and surface: rules, not a list.
+
+Seeds are the voxels on the inner side of the thresholds of *all* channels that can tell inside
+from outside. Objects grow in the mask of the one channel that the table ranks highest for it; where
+none has a rank, in what contours enclose, or where offsets point. The surface is the channel ranked
+highest for that, or the boundaries of offsets. A user may set each of these in part.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxseg.channels import CHANNELS
+from jaxseg.config import Channel, Watershed
+from jaxseg.config.channels import SignedDistance, nearest
+from jaxseg.config.schema import Threshold
+from jaxseg.decode.sources import NEAR_CENTRE, Source, sources
+from jaxseg.errors import ConfigError, JaxsegError, raise_all
+
+# A boundary map above it is a boundary.
+BOUNDARY = 0.5
+# Where the table names no threshold for lengths, in the finest voxels: between the outermost voxels
+# of an object and the next ones, and between the background and the outermost voxels.
+RIM, EDGE = 1.5, 0.5
+# The latter for values between 0 and 1.
+FAINT = 0.03
+
+Role = Literal["seeds", "growth", "surface"]
+ROLES: tuple[Role, ...] = ("seeds", "growth", "surface")
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A source and the threshold that its voxels inside objects pass.
+
+    Parameters
+    ----------
+    source : whose plane
+    threshold : in the units of the channel, or auto
+    by_rule : not given as a number by the user, so that noise may be told from objects
+    deeper : a second threshold, for seeds; where voxels connected by the first hold any that pass
+        the second, only those are seeds, else all of them
+    """
+
+    source: Source
+    threshold: Threshold
+    by_rule: bool
+    deeper: Threshold | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a watershed needs to know about the planes."""
+
+    seeds: tuple[Criterion, ...]
+    growth: tuple[Criterion, ...]
+    surface: Source
+
+    def __str__(self) -> str:
+        """One line per role."""
+        lines = [f"surface: {'+'.join(self.surface.names)}"]
+        for role, criteria in (("seeds", self.seeds), ("growth", self.growth)):
+            parts = (f"{'+'.join(c.source.names)} ({c.threshold})" for c in criteria)
+            lines.append(f"{role}: {', '.join(parts)}")
+        return "; ".join(lines[::-1])
+
+
+def plan(
+    channels: Sequence[Channel],
+    *,
+    ndim: int,
+    spacing: Sequence[float] | None = None,
+    options: Watershed | None = None,
+) -> Plan:
+    """The plan for a set of channels; their order does not matter.
+
+    Parameters
+    ----------
+    channels : of the planes
+    ndim : 2 or 3
+    spacing : size of a voxel, (z)yx, µm; None = 1
+    options : what is set there is taken, the rest follows from the rules
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ConfigError : all that is wrong with channels and options, at once
+
+    >>> from jaxseg.config import ch
+    >>> print(plan((ch("C"), ch("F")), ndim=2))
+    growth: F (0.5); seeds: C (0.5), F (0.5); surface: C
+    """
+    options = options or Watershed()
+    found = sources(channels, ndim, spacing)
+    usable = {name: source for source in found if source.seed for name in source.names}
+    unusable = [name for source in found if not source.seed for name in source.names]
+    if unusable or not usable:
+        raise ConfigError(
+            "the watershed cannot use these channels",
+            expected=" ".join(name for name, row in CHANNELS.items() if row.seed),
+            found=" ".join(unusable) or "none",
+        )
+    raise_all(_problems(options, usable, ndim))
+    return Plan(
+        seeds=_criteria(options, "seeds", usable),
+        growth=_criteria(options, "growth", usable),
+        surface=usable[_chosen(options, "surface", usable)[0]],
+    )
+
+
+# ---------------------------------------------------------------------------------- rules
+
+
+def _ruled(role: Role, usable: dict[str, Source]) -> tuple[str, ...]:
+    """The channels for a role when the user names none."""
+    if role == "seeds":
+        return tuple(usable)
+    if role == "surface":
+        return max(usable.values(), key=lambda source: source.surface).names
+    # Without a rank: contours can enclose, and only if there are none, offsets can point.
+    return max(usable.values(), key=lambda source: (source.growth, not source.is_vector)).names
+
+
+def _seed_rule(source: Source) -> Criterion:
+    """The table's threshold; for lengths one between the outermost voxels and the next ones.
+
+    Where voxels are longer along some axes, the outermost ones at a boundary across these have
+    larger values: deeper voxels are taken wherever there are any.
+    """
+    if source.is_vector:
+        return Criterion(source, BOUNDARY, by_rule=True)
+    found = CHANNELS[source.names[0]].seed_threshold(source.options)
+    if found is None and source.measures_lengths:
+        ratio = max(source.spacing) / min(source.spacing)
+        deeper = _value_at(source, 1.1 * ratio) if 1.1 * ratio > RIM else None
+        return Criterion(source, _value_at(source, RIM), by_rule=True, deeper=deeper)
+    return Criterion(source, "auto" if found is None else found, by_rule=True)
+
+
+def _growth_rule(source: Source) -> Criterion:
+    """The table's threshold, or one between the background and the outermost voxels."""
+    if source.is_vector:
+        return Criterion(source, NEAR_CENTRE * source.unit, by_rule=True)
+    if source.seed < 0:
+        return _seed_rule(source)
+    found = CHANNELS[source.names[0]].growth_threshold(source.options)
+    if found is None:
+        found = _value_at(source, EDGE) if source.measures_lengths else FAINT
+    return Criterion(source, found, by_rule=True)
+
+
+def _value_at(source: Source, voxels: float) -> float:
+    """The value of a channel of lengths some of the finest voxels from the nearest outside voxel.
+
+    Signed distances are measured from half a voxel further in, and may be squashed by tanh.
+    """
+    options, voxel = source.options, min(source.spacing)
+    if not isinstance(options, SignedDistance):
+        return voxels * voxel
+    value = options.beta * (voxels - 0.5) * voxel
+    return math.tanh(value) if options.activation == "tanh" else value
+
+
+# --------------------------------------------------------------------------------- options
+
+
+def _chosen(options: Watershed, role: Role, usable: dict[str, Source]) -> tuple[str, ...]:
+    return getattr(options, role) or _ruled(role, usable)
+
+
+def _given(options: Watershed, role: Role) -> tuple[Threshold, ...]:
+    return options.seed_thresholds if role == "seeds" else options.growth_thresholds
+
+
+def _criteria(options: Watershed, role: Role, usable: dict[str, Source]) -> tuple[Criterion, ...]:
+    """One criterion per source; of several thresholds for one vector the smallest."""
+    names = _chosen(options, role, usable)
+    given = _given(options, role)
+    rule = _seed_rule if role == "seeds" else _growth_rule
+    criteria = []
+    for source in dict.fromkeys(usable[name] for name in names):
+        values = [t for name, t in zip(names, given, strict=False) if usable[name] is source]
+        numbers = [float(value) for value in values if value != "auto"]
+        if numbers:
+            criteria.append(Criterion(source, min(numbers), by_rule=False))
+        elif values:
+            criteria.append(Criterion(source, "auto", by_rule=True))
+        else:
+            criteria.append(rule(source))
+    return tuple(criteria)
+
+
+def _problems(options: Watershed, usable: dict[str, Source], ndim: int) -> Iterator[JaxsegError]:
+    named = [problem for role in ROLES for problem in _wrong_names(options, role, usable)]
+    yield from named
+    if not named:
+        yield from _wrong_thresholds(options, "seeds", usable)
+        yield from _wrong_thresholds(options, "growth", usable)
+    if len({usable[name] for name in options.surface if name in usable}) > 1:
+        yield ConfigError(
+            "one channel is flooded, or the components of one vector",
+            file="watershed.surface",
+            found=" ".join(options.surface),
+        )
+    if options.by_slices and ndim == 2:
+        yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
+    for field in ("min_seed", "min_size"):
+        if getattr(options, field) < 1:
+            found = getattr(options, field)
+            yield ConfigError(
+                "too small", file=f"watershed.{field}", expected="at least 1", found=found
+            )
+
+
+def _wrong_names(
+    options: Watershed, role: Role, usable: dict[str, Source]
+) -> Iterator[JaxsegError]:
+    named = getattr(options, role)
+    for name in named:
+        if name not in usable:
+            yield ConfigError(
+                f"no such channel to use: {name!r}{nearest(name, usable)}",
+                file=f"watershed.{role}",
+                expected=f"among {' '.join(usable)}",
+            )
+    if len(set(named)) < len(named):
+        yield ConfigError(
+            "a channel is named twice", file=f"watershed.{role}", found=" ".join(named)
+        )
+
+
+def _wrong_thresholds(
+    options: Watershed, role: Role, usable: dict[str, Source]
+) -> Iterator[JaxsegError]:
+    given, names = _given(options, role), _chosen(options, role, usable)
+    field = "seed_thresholds" if role == "seeds" else "growth_thresholds"
+    if given and len(given) != len(names):
+        yield ConfigError(
+            "wrong number of thresholds",
+            file=f"watershed.{field}",
+            expected=f"{len(names)}, for {' '.join(names)}",
+            found=len(given),
+        )
+    for value in given:
+        if value != "auto" and not (isinstance(value, int | float) and math.isfinite(value)):
+            yield ConfigError(
+                "illegal threshold",
+                file=f"watershed.{field}",
+                expected="a number in the units of the channel, or auto",
+                found=value,
+            )

@@ -1,0 +1,113 @@
+"""Marker-controlled watershed from any set of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxseg import instances
+from jaxseg.channels import columns
+from jaxseg.config import Channel, Watershed
+from jaxseg.decode.growth import growth_mask, seed_mask
+from jaxseg.decode.plan import plan
+from jaxseg.decode.sources import Source, view
+from jaxseg.errors import ConfigError
+
+
+class Steps(NamedTuple):
+    """The result of a watershed, and what led to it.
+
+    Parameters
+    ----------
+    labels : (*S) uint16 or uint32, 1..N
+    seeds : (*S) int32, numbered seeds; written as ``seed_map.tif``
+    surface : (*S) float32, what was flooded, low places first; written as ``foreground.tif``
+    mask : (*S) bool, where objects may grow; written as ``semantic.tif``
+    """
+
+    labels: np.ndarray
+    seeds: np.ndarray
+    surface: np.ndarray
+    mask: np.ndarray
+
+
+def watershed(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    options: Watershed | None = None,
+) -> np.ndarray:
+    """Objects from the planes of any channels that tell inside from outside.
+
+    Connected seed voxels grow over the growth mask, low places of the surface first. Which planes
+    and thresholds are used follows from the channels, see :mod:`jaxseg.decode.plan`, unless the
+    options say it. Thresholds that the rules chose, or that are "auto" (Otsu 1979, inside the
+    growth mask), find no objects in noise, see :func:`jaxseg.instances.is_noise`; given numbers are
+    taken as they are.
+
+    Parameters
+    ----------
+    planes : (*S, K) float, values of the channels, not logits
+    channels : in the order of the columns
+    spacing : size of a voxel, (z)yx, µm; None = 1; for channels in µm the same as in training
+    options : seeds, surface, growth mask and their thresholds where the rules are not wanted;
+        smallest sizes; filling of holes; slices on their own
+
+    Returns
+    -------
+    (*S) uint16, or uint32 for more than 65,535 objects; 0 = background, ids 1..N
+
+    Raises
+    ------
+    ConfigError : planes that are not those of the channels, illegal options; all at once
+
+    >>> from jaxseg.config import ch
+    >>> contour = [0.0, 0.0, 0.9, 0.9, 0.0, 0.0]
+    >>> planes = np.stack([np.ones((1, 6)), [contour]], axis=-1)
+    >>> watershed(planes, (ch("F"), ch("C"))).tolist()
+    [[1, 1, 1, 2, 2, 2]]
+    """
+    return watershed_steps(planes, channels, spacing=spacing, options=options).labels
+
+
+def watershed_steps(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    options: Watershed | None = None,
+) -> Steps:
+    """The watershed with its steps, to see why objects are as they are.
+
+    Parameters and errors as for :func:`watershed`.
+
+    Returns
+    -------
+    Steps
+    """
+    ndim, options = planes.ndim - 1, options or Watershed()
+    total = columns(channels, ndim).total
+    if planes.shape[-1] != total:
+        raise ConfigError(
+            "the planes do not fit the channels",
+            expected=f"{total} columns for {' '.join(channel.name for channel in channels)}",
+            found=f"{planes.shape[-1]} columns",
+        )
+    chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
+    mask = growth_mask(planes, chosen.growth)
+    inside = seed_mask(planes, chosen.seeds, mask)
+    seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)
+    surface = surface_of(planes, chosen.surface, mask)
+    flood = instances.flood_slices if options.by_slices else instances.flood
+    labels = flood(surface, seeds, mask)
+    if options.fill_holes:
+        labels = instances.fill_holes(labels)
+    return Steps(instances.drop_small(labels, options.min_size), seeds, surface, mask)
+
+
+def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:
+    """The plane to flood, low inside objects."""
+    return source.surface_sign * view(source).seed(planes, source, mask)

@@ -1,0 +1,93 @@
+"""Which objects of two label images overlap, and by how much: a sparse contingency table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxseg.metrics.runs import paired_runs
+
+# Largest id for which a table with a row per id is made.
+DIRECT = 2**24
+
+
+class Overlap(NamedTuple):
+    """The objects of two label images and the pairs that share voxels.
+
+    Parameters
+    ----------
+    true_ids, labels_ids : (n_true,), (n_pred,) ids in ascending order, of the images' types
+    true_sizes, labels_sizes : (n_true,), (n_pred,) int64 voxels
+    rows, cols : (pairs,) int64 indices of the two objects of every pair that shares voxels
+    shared : (pairs,) int64 voxels
+    """
+
+    true_ids: np.ndarray
+    labels_ids: np.ndarray
+    true_sizes: np.ndarray
+    labels_sizes: np.ndarray
+    rows: np.ndarray
+    cols: np.ndarray
+    shared: np.ndarray
+
+    @property
+    def iou(self) -> np.ndarray:
+        """(pairs,) float64 intersection over union."""
+        union = self.true_sizes[self.rows] + self.labels_sizes[self.cols] - self.shared
+        return self.shared / union
+
+
+def overlap(truth: np.ndarray, labels: np.ndarray) -> Overlap:
+    """Count the voxels that every pair of objects shares.
+
+    Time grows with the number of voxels, memory with the number of pairs that overlap.
+
+    Parameters
+    ----------
+    truth, labels : (*S) non-negative integers of any type, any ids; 0 = background
+
+    Returns
+    -------
+    Overlap
+
+    Raises
+    ------
+    InputError : different shapes, or labels that are not integers or are negative
+
+    >>> found = overlap(np.array([0, 5, 5, 9]), np.array([1, 1, 2, 2]))
+    >>> found.rows, found.cols, found.shared
+    (array([0, 0, 1]), array([0, 1, 1]), array([1, 1, 1]))
+    """
+    runs = paired_runs(truth, labels)
+    true_ids, numbers, true_sizes = _numbered(runs.truth, runs.lengths)
+    labels_ids, others, labels_sizes = _numbered(runs.labels, runs.lengths)
+    both = (runs.truth > 0) & (runs.labels > 0)
+    width = max(len(labels_ids), 1)
+    codes, shared = _summed(numbers[both] * width + others[both], runs.lengths[both])
+    rows, cols = np.divmod(codes, width)
+    return Overlap(true_ids, labels_ids, true_sizes, labels_sizes, rows, cols, shared)
+
+
+def _numbered(values: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The ids in ascending order, for every run the place of its id in them, and their voxels.
+
+    The place of the background, 0, is of no meaning.
+    """
+    ids, sizes = _summed(values[values > 0], lengths[values > 0])
+    if len(ids) and ids[-1] < DIRECT:
+        places = np.zeros(int(ids[-1]) + 1, np.int64)
+        places[ids] = np.arange(len(ids))
+        return ids, places[values], sizes
+    return ids, np.searchsorted(ids, values), sizes
+
+
+def _summed(keys: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different keys in ascending order, and the sum of the lengths of each."""
+    order = np.argsort(keys, kind="stable")
+    keys, lengths = keys[order], lengths[order]
+    first = np.flatnonzero(
+        np.concatenate([np.ones(min(keys.size, 1), bool), keys[1:] != keys[:-1]])
+    )
+    sums = np.add.reduceat(lengths, first) if first.size else np.zeros(0, np.int64)
+    return keys[first], sums

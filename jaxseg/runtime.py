@@ -1,0 +1,111 @@
+"""Settings of the process that JAX and the memory allocator read once, before they start.
+
+Functions only, called by the command line first of all; importing this module changes nothing and
+imports neither JAX nor NumPy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
+
+# With fewer threads than this, the all-reduce between virtual CPU devices can wait for ever on a
+# machine of few cores (seen with jax 0.10; 8 were enough for 4 devices).
+LEAST_THREADS = 16
+
+# Parameters of glibc's mallopt.
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+LARGEST_INT = 2**31 - 1
+
+
+def configure(*, cpu_devices: int = 0, batch: int = 1) -> bool:
+    """Prepare the process for JAX; a variable that the user has set stands.
+
+    Several virtual CPU devices, one per core, use the cores better than one device with several
+    threads. The allocator keeps large arrays instead of returning them to the system at every
+    step, which saves page faults. Compiled functions are kept on disk for the next run.
+
+    Parameters
+    ----------
+    cpu_devices : virtual CPU devices; 0 = :func:`device_count` of the cores this process may use
+    batch : samples per step, to be spread over the devices
+
+    Returns
+    -------
+    False when JAX was imported before, so that its settings stay as they are
+    """
+    keep_memory()
+    if "jax" in sys.modules:
+        return False
+    devices = cpu_devices or device_count(batch, usable_cores())
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices))
+    os.environ.setdefault("PJRT_NPROC", str(max(LEAST_THREADS, 4 * devices)))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+    return True
+
+
+def device_count(batch: int, available: int) -> int:
+    """The largest number of devices among which a batch divides evenly.
+
+    >>> device_count(batch=6, available=4)
+    3
+    """
+    return max(count for count in range(1, max(available, 1) + 1) if batch % count == 0)
+
+
+def data_mesh(batch: int) -> Mesh:
+    """The devices that share a batch, along one axis "data".
+
+    Parameters
+    ----------
+    batch : samples per step; as many devices are used as it divides among
+
+    Returns
+    -------
+    Mesh
+    """
+    import jax
+
+    devices = jax.devices()
+    return jax.make_mesh(
+        (device_count(batch, len(devices)),),
+        ("data",),
+        devices=devices[: device_count(batch, len(devices))],
+        axis_types=(jax.sharding.AxisType.Auto,),
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """Where compiled functions are kept: below the user's cache folder."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "jaxseg" / "compiled"
+
+
+def keep_memory() -> bool:
+    """Let the allocator of glibc keep freed memory for the next step.
+
+    Returns
+    -------
+    True when all settings were accepted; False elsewhere than on Linux with glibc
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST_INT))
+    accepted = [mallopt(parameter, value) == 1 for parameter, value in settings]
+    return all(accepted)

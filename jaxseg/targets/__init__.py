@@ -1,0 +1,32 @@
+"""From labels to what a network learns: pure functions, exact in 2D and 3D, at home inside jit.
+
+Labels are integers, 0 is background; on the device they are int32 and compact, ids 1..K. Images of
+any integer type given as NumPy arrays are made so first. No function modifies its input, and each
+is defined for no object, one object, and an object that covers everything.
+"""
+
+from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
+from jaxseg.targets.boundaries import boundary
+from jaxseg.targets.distances import boundary_distance, signed_distance
+from jaxseg.targets.ids import compact
+from jaxseg.targets.masks import foreground
+from jaxseg.targets.nearest import other_label_distance
+from jaxseg.targets.offsets import centre_offset
+from jaxseg.targets.semantic import class_planes
+from jaxseg.targets.shifts import shifted
+
+__all__ = [
+    "Offsets",
+    "affinities",
+    "boundary",
+    "boundary_distance",
+    "centre_offset",
+    "class_planes",
+    "compact",
+    "foreground",
+    "half_neighborhood",
+    "other_label_distance",
+    "partner_inside",
+    "shifted",
+    "signed_distance",
+]

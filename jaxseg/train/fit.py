@@ -1,0 +1,139 @@
+"""The training run: epoch after epoch until a reason to stop, from where it stopped before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from jaxseg.config.schema import Train
+from jaxseg.models import Model
+from jaxseg.train.epoch import Job, Patches, reason_to_stop, run_epoch
+from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds
+from jaxseg.train.progress import display
+from jaxseg.train.record import Folders, Record, resume, save_last
+from jaxseg.train.schedule import learning_rate, optimizer
+from jaxseg.train.signals import interruptible
+from jaxseg.train.state import State, init_state, replicate
+from jaxseg.train.step import Augment, Loss, make_eval, make_step
+
+
+class Fitted(NamedTuple):
+    """How a training ended."""
+
+    epochs: int
+    """Epochs done."""
+    best: float | None
+    """Lowest validation loss."""
+    history: tuple[dict[str, Any], ...]
+    """A row for each epoch, as in ``log.csv``."""
+    reason: str
+    """Why it ended."""
+
+
+def fit(
+    model: Model,
+    loss: Loss,
+    config: Train,
+    *,
+    batches: Callable[[Iterable[int]], Iterable[Patches]],
+    validation: Callable[[], Iterable[Patches]],
+    steps: int,
+    channels: int,
+    folders: Folders,
+    mesh: Mesh,
+    seed: int = 0,
+    weights: Mapping[str, float] | None = None,
+    augment: Augment | None = None,
+    meta: Mapping[str, Any] | None = None,
+    continued: bool = True,
+) -> Fitted:
+    """Train until all epochs are done or validation gets no better; continue an earlier start.
+
+    After every epoch the network is validated, the best one is kept, and every ``save_every``
+    epochs the whole state is saved. A run that was killed at any moment continues from there and
+    ends with the same bits and the same logs, on the same number of devices and cores. The one
+    exception is a run with a limit of minutes that is killed before it has measured its pace.
+
+    With ``minutes``, the time of the first epochs, compilation apart, decides once how many epochs
+    fit; the learning rate then follows this shorter plan, which the checkpoint holds.
+
+    Parameters
+    ----------
+    model, loss, weights, augment : as for :func:`make_step`
+    config : epochs, learning rate and the rest of the training run
+    batches : numbers of steps to their batches in that order; called once per epoch
+    validation : the same batches at each call
+    steps : steps per epoch
+    channels : of an image
+    folders : where to write
+    mesh : devices along an axis "data"
+    seed : of the parameters and of all randomness on the devices
+    meta : plain data to keep in every checkpoint, such as the configuration
+    continued : whether to continue a training that lies in the folders; False refuses
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    NonFiniteError : loss or gradient not finite, with the samples to blame; nothing is saved
+    Interrupted : the process was asked to stop; the state is saved
+    ConfigError, InputError : see :func:`jaxseg.train.record.resume`
+    """
+    tx, weights = optimizer(config, steps), weights or {}
+    fresh = init_state(
+        model,
+        tx,
+        jax.random.key(seed),
+        (1, *model.stride, channels),
+        mesh,
+        ema=config.ema,
+        total_steps=config.epochs * steps,
+    )
+    state, record = resume(folders.checkpoints, fresh, mesh, allowed=continued)
+    with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
+        job = Job(
+            config=config,
+            step=make_step(model, tx, loss, mesh, weights=weights, augment=augment, ema=config.ema),
+            evaluate=make_eval(model, loss, mesh),
+            batches=batches,
+            validation=validation,
+            steps=steps,
+            weights=weights,
+            rate=learning_rate(config, steps),
+            mesh=mesh,
+            folders=folders,
+            meta=meta or {},
+            show=show,
+            asked=asked,
+        )
+        first = True
+        while not (reason := reason_to_stop(state, record, job)):
+            state, record, times = run_epoch(state, record, job)
+            state, record = plan(state, record, job, times, first=first)
+            first = False
+        show.line(reason)
+    return Fitted(len(record.history), record.best, record.history, reason)
+
+
+def plan(
+    state: State, record: Record, job: Job, times: Times, *, first: bool
+) -> tuple[State, Record]:
+    """Fit the number of epochs into the limit of minutes, once, as soon as the pace is known."""
+    minutes, done = job.config.minutes, len(record.history)
+    pace = epoch_seconds(times, job.steps, first=first)
+    if not minutes or record.planned or pace is None:
+        return state, record
+    epochs = affordable_epochs(
+        minutes, spent=record.seconds, pace=pace, done=done, most=job.config.epochs
+    )
+    total = replicate(jnp.asarray(epochs * job.steps, jnp.int32), job.mesh)
+    state, record = state._replace(total_steps=total), record._replace(planned=True)
+    save_last(job.folders.checkpoints, state, record, job.meta)
+    job.show.line(f"{epochs} of {job.config.epochs} epochs fit into {minutes:g} minutes")
+    return state, record

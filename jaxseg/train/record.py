@@ -1,0 +1,118 @@
+"""What a run remembers beside its arrays, and how both get to disk and back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from jaxseg import checkpoint
+from jaxseg.errors import ConfigError
+from jaxseg.runtime import usable_cores
+from jaxseg.train.state import State, replicate, variables_of
+
+
+class Folders(NamedTuple):
+    """Where a run writes."""
+
+    checkpoints: Path
+    """``last`` and ``best``."""
+    logs: Path
+    """``log.csv`` and ``log.jsonl``."""
+    charts: Path
+    """One PNG for the loss and for each metric."""
+
+
+class Record(NamedTuple):
+    """Plain data that is saved with every checkpoint.
+
+    The logs are written from it, so that a run that was killed and continued has the same logs as
+    one that was not.
+    """
+
+    history: tuple[dict[str, Any], ...] = ()
+    """A row for each finished epoch."""
+    pending: tuple[dict[str, Any], ...] = ()
+    """Logs of the steps of the epoch under way."""
+    best: float | None = None
+    """Lowest validation loss."""
+    waited: int = 0
+    """Epochs since then."""
+    seconds: float = 0.0
+    """Time spent, over all starts."""
+    planned: bool = False
+    """Whether the number of steps has been fitted to the limit of minutes."""
+
+
+def add_row(record: Record, row: Mapping[str, Any]) -> Record:
+    """The record after one more epoch; the row gets a column that marks the best so far."""
+    loss = row["val_loss"]
+    better = record.best is None or loss < record.best
+    return record._replace(
+        history=(*record.history, {**row, "best": better}),
+        pending=(),
+        best=loss if better else record.best,
+        waited=0 if better else record.waited + 1,
+    )
+
+
+def save_last(folder: Path, state: State, record: Record, meta: Mapping[str, Any]) -> None:
+    """Save all that the run needs to continue as if it had not stopped."""
+    about = {"record": record._asdict(), "machine": machine(state)}
+    checkpoint.save(
+        folder / checkpoint.LAST, int(jax.device_get(state.step)), state, {**meta, **about}
+    )
+
+
+def save_best(folder: Path, state: State, record: Record, meta: Mapping[str, Any]) -> None:
+    """Save the network that prediction will use."""
+    about = {"epoch": len(record.history), "val_loss": record.best}
+    step, variables = int(jax.device_get(state.step)), variables_of(state)
+    checkpoint.save(folder / checkpoint.BEST, step, variables, {**meta, **about}, keep=1)
+
+
+def resume(folder: Path, fresh: State, mesh: Mesh, *, allowed: bool) -> tuple[State, Record]:
+    """The state and record of an earlier start, or fresh ones when there was none.
+
+    Parameters
+    ----------
+    folder : of the run's checkpoints
+    fresh : state before the first step
+    mesh : devices to copy the state to
+    allowed : whether a checkpoint may be there
+
+    Raises
+    ------
+    ConfigError : one is there and may not be
+    InputError : it belongs to another network or optimiser
+    """
+    if not allowed and checkpoint.checkpoints(folder / checkpoint.LAST):
+        raise ConfigError(
+            "a training lies here that is not to be continued",
+            file=folder,
+            fix="start a run of another name, or resume",
+        )
+    found = checkpoint.restore(folder / checkpoint.LAST, fresh)
+    if found is None:
+        return fresh, Record()
+    state, meta = found
+    here = machine(fresh)
+    if meta["machine"] != here:
+        warnings.warn(
+            f"continued on {here} after {meta['machine']}: the result is as good as that of an "
+            "uninterrupted run, but not equal to the last bit",
+            stacklevel=2,
+        )
+    record = Record(**meta["record"])
+    record = record._replace(history=tuple(record.history), pending=tuple(record.pending))
+    return replicate(state, mesh), record
+
+
+def machine(state: State) -> str:
+    """What decides how sums are rounded."""
+    devices = state.step.sharding.num_devices
+    return f"{devices} {jax.default_backend()} device(s), {usable_cores()} core(s)"

@@ -1,0 +1,185 @@
+"""One step of training and one of validation, compiled, with the batch spread over the devices."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from jaxseg.models import Model
+from jaxseg.train.state import State
+
+Batch = Mapping[str, Any]
+Parts = Mapping[str, tuple[Any, Any]]
+Loss = Callable[..., tuple[Parts, Parts, Any]]
+Augment = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+class Shares(NamedTuple):
+    """What the devices' shares of a batch add up to."""
+
+    parts: Any
+    metrics: Any
+    batch_stats: Any
+    seen: Any
+    """(N,) bool: the image of the sample is finite."""
+    good: Any
+    """(N,) bool: the loss of the sample is finite."""
+
+
+def make_step(
+    model: Model,
+    tx: optax.GradientTransformation,
+    loss: Loss,
+    mesh: Mesh,
+    *,
+    weights: Mapping[str, float] | None = None,
+    augment: Augment | None = None,
+    ema: float = 0.0,
+) -> Callable[[State, Batch], tuple[State, dict[str, Any]]]:
+    """One update of the state by one batch, as a compiled function.
+
+    The result does not depend on the number of devices beyond rounding: sums run over all of them
+    before any ratio is taken, batch normalisation sees the whole batch, and each sample has a
+    random key of its own, derived from the step and its place in the batch.
+
+    Parameters
+    ----------
+    model, tx : network and optimiser
+    loss : ``(model, variables, batch, key, train) -> (parts, metrics, batch_stats)``, where parts
+        and metrics map a name to (numerator, denominator), (N,) each; ``key`` is (N,)
+    mesh : devices along an axis "data"; their number divides the batch
+    weights : of the parts in the total; a part that is not named counts 1
+    augment : ``(key, image (*S, C), labels (*S)) -> (image, labels)`` for one sample
+    ema : decay of the moving average of the parameters, which the state must hold; 0 = none
+
+    Returns
+    -------
+    ``step(state, {"image": (N, *S, C), "labels": (N, *S)}) -> (state, logs)``; the given state is
+    used up. Logs: loss, norm (of the gradient), parts and metrics (sums over the batch), ok, and
+    finite (N,), False for the samples to blame. When the loss or the gradient is not finite, ok is
+    False and the state is returned as it was.
+    """
+    optimiser = optax.with_extra_args_support(tx)
+    spread = model._replace(apply=functools.partial(model.apply, axis="data"))
+
+    def share(params: Any, batch_stats: Any, batch: Batch, key: Any) -> tuple[jax.Array, Shares]:
+        keys = sample_keys(key, len(batch["image"]))
+        if augment is not None:
+            image, labels = jax.vmap(augment)(keys[:, 0], batch["image"], batch["labels"])
+            batch = {"image": image, "labels": labels}
+        variables = {"params": params, "batch_stats": batch_stats}
+        parts, metrics, stats = loss(spread, variables, batch, keys[:, 1], True)
+        good = functools.reduce(jnp.logical_and, map(jnp.isfinite, jax.tree.leaves(parts)))
+        seen = jnp.isfinite(batch["image"]).reshape(len(good), -1).all(axis=1)
+        parts, metrics = add_up(parts), add_up(metrics)
+        ratios = {name: ratio(*part) for name, part in parts.items()}
+        return weighted(ratios, weights), Shares(parts, metrics, stats, seen, good)
+
+    total = jax.shard_map(
+        share,
+        mesh=mesh,
+        in_specs=(P(), P(), P("data"), P()),
+        out_specs=(P(), Shares(P(), P(), P(), P("data"), P("data"))),
+    )
+
+    def step(state: State, batch: Batch) -> tuple[State, dict[str, Any]]:
+        key = jax.random.fold_in(state.key, state.step)
+        # The gradient is taken outside shard_map: inside, summing it over devices as well would
+        # count it once per device.
+        (value, shares), gradient = jax.value_and_grad(total, has_aux=True)(
+            state.params, state.batch_stats, batch, key
+        )
+        norm = optax.tree.norm(gradient)
+        ok = shares.seen.all() & shares.good.all() & jnp.isfinite(value) & jnp.isfinite(norm)
+        updates, opt_state = optimiser.update(
+            gradient, state.opt_state, state.params, total_steps=state.total_steps
+        )
+        params = optax.apply_updates(state.params, updates)
+        new = state._replace(
+            params=params,
+            batch_stats=shares.batch_stats,
+            opt_state=opt_state,
+            ema=average(state.ema, params, state.step, ema),
+            step=state.step + 1,
+        )
+        logs = {
+            "loss": value,
+            "norm": norm,
+            "parts": shares.parts,
+            "metrics": shares.metrics,
+            "ok": ok,
+            # One bad image can spoil the statistics of the batch, and so every sample's loss.
+            "finite": jnp.where(shares.seen.all(), shares.good, shares.seen),
+        }
+        return jax.tree.map(functools.partial(jnp.where, ok), new, state), logs
+
+    return jax.jit(step, donate_argnums=0)
+
+
+def make_eval(
+    model: Model, loss: Loss, mesh: Mesh
+) -> Callable[[Mapping[str, Any], Batch], dict[str, Any]]:
+    """The parts of the loss and the metrics of one batch, as a compiled function.
+
+    Parameters
+    ----------
+    model, loss, mesh : as for :func:`make_step`
+
+    Returns
+    -------
+    ``evaluate(variables, batch) -> {"parts": ..., "metrics": ...}``, sums over the batch
+    """
+
+    def share(variables: Mapping[str, Any], batch: Batch) -> tuple[Parts, Parts]:
+        parts, metrics, _ = loss(model, variables, batch, None, False)
+        return add_up(parts), add_up(metrics)
+
+    total = jax.shard_map(share, mesh=mesh, in_specs=(P(), P("data")), out_specs=P())
+
+    def evaluate(variables: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
+        parts, metrics = total(variables, batch)
+        return {"parts": parts, "metrics": metrics}
+
+    return jax.jit(evaluate)
+
+
+def sample_keys(key: jax.Array, count: int) -> jax.Array:
+    """Two keys for each of a device's samples, (N, 2), by their place in the whole batch."""
+    first = jax.lax.axis_index("data") * count
+    own = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, first + jnp.arange(count))
+    return jax.vmap(jax.random.split)(own)
+
+
+def add_up(parts: Parts) -> Parts:
+    """Numerators and denominators (N,) summed over all samples on all devices."""
+    return jax.lax.psum(jax.tree.map(lambda values: values.sum(axis=0), dict(parts)), "data")
+
+
+def weighted(ratios: Mapping[str, Any], weights: Mapping[str, float] | None = None) -> Any:
+    """The total loss: the sum of its parts, each times its weight or 1.
+
+    >>> weighted({"F": 3.0, "Db": 1.0}, {"F": 0.5})
+    2.5
+    """
+    return sum((weights or {}).get(name, 1.0) * value for name, value in ratios.items())
+
+
+def ratio(numerator: Any, denominator: Any) -> jax.Array:
+    """A quotient that is 0 where the denominator is, with a finite gradient."""
+    some = jnp.where(denominator != 0, denominator, 1)
+    return jnp.where(denominator != 0, numerator / some, 0)
+
+
+def average(ema: Any, params: Any, step: jax.Array, decay: float) -> Any:
+    """The moving average after one more step; it forgets faster in the beginning."""
+    if not decay:
+        return ema
+    kept = jnp.minimum(decay, (1 + step) / (10 + step)).astype(jnp.float32)
+    return jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, ema, params)

@@ -1,0 +1,125 @@
+"""The prediction phase: test images through the trained network into ``per_image``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxseg import channels as table
+from jaxseg import checkpoint, data, io, models, normalize, runs, tta
+from jaxseg.config import Config
+from jaxseg.config.load import from_plain, select
+from jaxseg.data import Sample
+from jaxseg.errors import ConfigError, raise_all
+from jaxseg.models import Model
+from jaxseg.normalize import Stats
+from jaxseg.prediction import Tiling, choose_tile, chunk_shape, make_forward, predict
+from jaxseg.progress import progress
+from jaxseg.runs import Run
+from jaxseg.workflows.inputs import Samples
+
+# What a network was trained with; a later prediction must not differ in it.
+LEARNED = ("task", "ndim", "channels", "model", "normalize")
+
+
+def planes_path(run: Run, sample: Sample) -> Path:
+    """Where the predicted planes of an image are."""
+    return run.results / "per_image" / f"{sample.name}.zarr"
+
+
+def predict_images(config: Config, run: Run, samples: Samples) -> None:
+    """Predict the planes of every test image; images that are done already are passed over."""
+    folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
+    variables, meta = checkpoint.load_best(folder)
+    _refuse_another_network(config, from_plain(meta["config"]), folder)
+    stats = Stats(*map(tuple, meta["stats"]))
+    raise_all(data.channel_problems(samples["test"], stats))
+    digest = runs.claim(run, "predict", config, meta["digest"])
+    names = table.columns(config.channels, config.ndim)
+    model = models.build(config.model, names.total, config.ndim, dtype=config.predict.precision)
+    mesh = jax.make_mesh((jax.device_count(),), ("data",))
+    link = functools.partial(table.activate, channels=config.channels)
+    forward = make_forward(model, variables, link, mesh=mesh)
+    for sample in samples["test"]:
+        path = planes_path(run, sample)
+        state = {"digest": digest, "input": runs.fingerprint(sample.image.path)}
+        if runs.is_done(run, "predict", sample.name, state, [path]):
+            continue
+        turned = tta.averaged(
+            forward,
+            config.channels,
+            ndim=config.ndim,
+            spacing=sample.image.spacing,
+            group=config.predict.tta,
+        )
+        scaling = stats if config.normalize.scope == "dataset" else sample.stats
+        prepare = functools.partial(normalize.apply, stats=scaling)
+        _predict_one(config, model, turned, prepare, sample, path, names.names)
+        runs.mark_done(run, "predict", sample.name, state)
+
+
+def _predict_one(
+    config: Config,
+    model: Model,
+    forward: Callable,
+    prepare: Callable[[np.ndarray], np.ndarray],
+    sample: Sample,
+    path: Path,
+    names: tuple[str, ...],
+) -> None:
+    """Stream the planes of one image into an OME-Zarr of its own."""
+    tiling = tiling_of(config, model, sample.image.spatial_shape)
+    shape = sample.image.spatial_shape
+    chunks = chunk_shape(tiling.grid(shape))
+    with (
+        progress(f"predict {sample.name}") as advance,
+        io.create_planes(
+            path,
+            shape=(*shape, len(names)),
+            chunks=(*chunks, len(names)),
+            dtype=config.predict.dtype,
+            spacing=sample.image.spacing,
+            channel_names=names,
+        ) as planes,
+    ):
+        predict(
+            forward,
+            sample.image,
+            planes,
+            **tiling._asdict(),
+            prepare=prepare,
+            on_progress=advance,
+        )
+
+
+def tiling_of(config: Config, model: Model, shape: tuple[int, ...]) -> Tiling:
+    """How to cut an image of so many voxels."""
+    return choose_tile(
+        shape,
+        config.patch,
+        reach=model.halo,
+        stride=model.stride,
+        batch=config.predict.batch,
+        devices=jax.device_count(),
+        tile=config.predict.tile,
+        halo=config.predict.halo,
+        overlap=config.predict.overlap,
+    )
+
+
+def _refuse_another_network(config: Config, trained: Config, folder: Path) -> None:
+    """Refuse a checkpoint of another network than the configuration describes."""
+    now, then = select(config, LEARNED), select(trained, LEARNED)
+    differing = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
+    if differing:
+        raise ConfigError(
+            f"the network was trained with other values of {', '.join(differing[:4])}",
+            file=folder,
+            expected=then.get(differing[0]),
+            found=now.get(differing[0]),
+            fix="use the configuration saved beside its results",
+        )

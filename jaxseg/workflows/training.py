@@ -1,0 +1,110 @@
+"""The training phase: labelled images to the best network, in ``checkpoints``."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from jaxseg import augment, data, models, runs, runtime
+from jaxseg import channels as table
+from jaxseg.config import Config
+from jaxseg.config.load import to_plain
+from jaxseg.data import Batch, Sample
+from jaxseg.runs import Run
+from jaxseg.train import Fitted, Folders, fit
+from jaxseg.workflows.inputs import Samples
+
+
+def train_network(config: Config, run: Run, samples: Samples) -> None:
+    """Train the network; continue an interrupted training of the same configuration."""
+    digest = runs.claim(run, "train", config)
+    learn, check = _divide(config, samples)
+    print(data.describe_split(learn, check), flush=True)
+    learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
+    fitted = _fit(config, run, learn, check, digest)
+    print(
+        f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
+    )
+
+
+def _divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Images to learn from and images to validate on."""
+    if samples.get("val"):
+        return samples["train"], samples["val"]
+    return data.split(
+        samples["train"], fraction=config.data.val_fraction, seed=config.seed, patch=config.patch
+    )
+
+
+def _fit(
+    config: Config, run: Run, learn: Sequence[Sample], check: Sequence[Sample], digest: str
+) -> Fitted:
+    """Put network, loss and data together and train."""
+    settings, patch = config.train, config.patch
+    instances = config.task == "instances"
+    steps = settings.steps or _steps_to_cover(learn, patch, settings.batch)
+    places = data.grid(check, patch=patch, limit=settings.val_patches)
+
+    def draw(step: int) -> Batch:
+        return data.batch(
+            learn,
+            patch=patch,
+            size=settings.batch,
+            seed=config.seed,
+            step=step,
+            foreground=config.data.foreground,
+            compact=instances,
+        )
+
+    def place(index: int) -> Batch:
+        return data.grid_batch(
+            check, places, patch=patch, size=settings.batch, index=index, compact=instances
+        )
+
+    def batches(numbers: Iterable[int]) -> Iterator[Batch]:
+        return data.prefetch(draw, numbers)
+
+    def validation() -> Iterator[Batch]:
+        return data.prefetch(place, range(math.ceil(len(places) / settings.batch)))
+
+    planes = table.columns(config.channels, config.ndim).total
+    return fit(
+        models.build(config.model, planes, config.ndim, dtype=settings.precision),
+        _loss(config, (*learn, *check)),
+        settings,
+        batches=batches,
+        validation=validation,
+        steps=steps,
+        channels=learn[0].image.channels,
+        folders=Folders(run.checkpoints, run.results / "train_logs", run.results / "charts"),
+        mesh=runtime.data_mesh(settings.batch),
+        seed=config.seed,
+        augment=functools.partial(augment.random_augment, settings=config.augment),
+        meta={"config": to_plain(config), "stats": learn[0].stats, "digest": digest},
+    )
+
+
+def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
+    """The loss of the configured channels, its arrays sized for these labels."""
+    sizes = data.label_statistics(samples)
+    # A zoomed object is larger, and a patch cannot show more objects than it has voxels.
+    reach = tuple(
+        min(math.ceil(voxels * config.augment.zoom), size)
+        for voxels, size in zip(sizes.reach, config.patch, strict=True)
+    )
+    return table.loss_of(
+        config.channels,
+        ndim=config.ndim,
+        spacing=samples[0].image.spacing,
+        reach=reach,
+        objects=max(1, min(sizes.objects, math.prod(config.patch))),
+    )
+
+
+def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
+    """Steps in which as many voxels are drawn as the images have."""
+    least = math.prod(patch)
+    voxels = sum(max(sample.image.voxels, least) for sample in samples)
+    return max(1, round(voxels / (least * batch)))

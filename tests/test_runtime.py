@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxseg import runtime
+
+NAMES = ("JAX_NUM_CPU_DEVICES", "PJRT_NPROC", "JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
+SCRIPT = """
+import json, os, sys
+from jaxseg import runtime
+runtime.usable_cores = lambda: 4
+before = sorted(sys.modules)
+done = runtime.configure(**json.loads(sys.argv[1]))
+heavy = {"jax", "numpy"} & set(sys.modules)
+import jax
+print(json.dumps([done, sorted(heavy), jax.device_count(), dict(os.environ),
+                  jax.config.jax_compilation_cache_dir, runtime.data_mesh(6).shape["data"]]))
+"""
+
+
+def process(options: dict, **environment: str):
+    """What a fresh process finds after configuring itself."""
+    clean = {name: value for name, value in os.environ.items() if name not in NAMES}
+    command = [sys.executable, "-c", SCRIPT, json.dumps(options)]
+    output = subprocess.run(command, env=clean | environment, capture_output=True, check=True)
+    return json.loads(output.stdout)
+
+
+def test_configure_sets_what_jax_reads(tmp_path):
+    done, heavy, devices, environment, cache, shared = process(
+        {"batch": 6}, XDG_CACHE_HOME=str(tmp_path)
+    )
+    assert done
+    assert not heavy
+    assert devices == shared == 3
+    assert int(environment["PJRT_NPROC"]) >= 16
+    assert cache == str(tmp_path / "jaxseg" / "compiled")
+
+
+def test_what_the_user_set_stands(tmp_path):
+    _, _, devices, environment, cache, shared = process(
+        {"batch": 6, "cpu_devices": 1},
+        JAX_NUM_CPU_DEVICES="5",
+        PJRT_NPROC="20",
+        JAX_COMPILATION_CACHE_DIR=str(tmp_path),
+    )
+    assert (devices, environment["PJRT_NPROC"], cache, shared) == (5, "20", str(tmp_path), 3)
+
+
+def test_nothing_changes_after_jax_was_imported(monkeypatch):
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    import jax  # noqa: F401
+
+    assert not runtime.configure(batch=8)
+    assert not set(NAMES) & set(os.environ)
+
+
+@given(st.integers(1, 200), st.integers(0, 64))
+def test_device_count_is_the_largest_divisor(batch, available):
+    count = runtime.device_count(batch, available)
+    assert batch % count == 0
+    assert 1 <= count <= max(available, 1)
+    assert all(batch % more for more in range(count + 1, available + 1))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
+def test_allocator_takes_the_settings():
+    assert runtime.keep_memory()

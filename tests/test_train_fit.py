@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+import tiny_training as tiny
+from jax.experimental.compilation_cache import compilation_cache
+
+from jaxseg import checkpoint, models
+from jaxseg.errors import ConfigError, InputError, Interrupted, NonFiniteError
+from jaxseg.train.plan import affordable_epochs
+from jaxseg.train.record import Record, add_row
+
+LAST = tiny.CONFIG.epochs * tiny.STEPS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_once(tmp_path_factory):
+    """Every run compiles the same functions."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """The folder of a run that nothing interrupted."""
+    root = tmp_path_factory.mktemp("whole")
+    tiny.run(root)
+    return root
+
+
+def end_of(root: Path):
+    """All that a run leaves: arrays and record of the last state, the best variables, the logs."""
+    last = checkpoint.newest(root / "checkpoints" / "last")
+    best = checkpoint.newest(root / "checkpoints" / "best")
+    record = last.meta["record"]
+    del record["seconds"]
+    for row in record["history"]:
+        del row["seconds"]
+    del last.meta["machine"]
+    arrays = {name: array.tobytes() for name, array in (last.arrays | best.arrays).items()}
+    table = pd.read_csv(root / "logs" / "log.csv").drop(columns="seconds")
+    lines = [json.loads(line) for line in (root / "logs" / "log.jsonl").read_text().splitlines()]
+    rows = [{name: line[name] for name in line if name != "seconds"} for line in lines]
+    return last.step, best.step, arrays, last.meta, best.meta, table.to_csv(), rows
+
+
+def stopping(at: int, sign: int = signal.SIGTERM):
+    """Batches that ask the process to stop while it works on the step before ``at``."""
+
+    def batches(steps):
+        for step in steps:
+            if step == at:
+                os.kill(os.getpid(), sign)
+            yield tiny.batch(step)
+
+    return batches
+
+
+def test_run_leaves_logs_and_pictures(whole):
+    table = pd.read_csv(whole / "logs" / "log.csv")
+    assert table["epoch"].tolist() == [1, 2]
+    assert table["step"].tolist() == [tiny.STEPS, LAST]
+    assert {"lr", "loss", "val_loss", "loss_F", "F_right", "val_F_right", "norm"} <= set(table)
+    assert table["val_loss"].iloc[1] < table["val_loss"].iloc[0]
+    assert table["best"].all()
+    for name in ("loss", "loss_F", "F_right"):
+        picture = (whole / "charts" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+    variables, meta = checkpoint.load_best(whole / "checkpoints")
+    assert meta["epoch"] == 2
+    logits = models.build(tiny.NET, 1, ndim=2).apply(variables, tiny.batch(0).image)
+    assert logits.shape == (tiny.BATCH, tiny.SIZE, tiny.SIZE, 1)
+
+
+def test_finished_run_is_left_alone(whole):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*.json*")}
+    assert tiny.run(whole).epochs == tiny.CONFIG.epochs
+    assert before == {path: path.stat().st_mtime_ns for path in whole.rglob("*.json*")}
+
+
+@pytest.mark.parametrize("at", range(LAST))
+def test_stopped_at_any_step_continues_to_the_same_end(whole, tmp_path, at):
+    with pytest.raises(Interrupted, match="the state is saved") as error:
+        tiny.run(tmp_path, batches=stopping(at))
+    assert error.value.exit_code == 75
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    tiny.run(tmp_path)
+    assert end_of(tmp_path) == end_of(whole)
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGUSR1"])
+def test_other_requests_to_stop(whole, tmp_path, number):
+    with pytest.raises(Interrupted):
+        tiny.run(tmp_path, batches=stopping(4, getattr(signal, number)))
+    tiny.run(tmp_path)
+    assert end_of(tmp_path) == end_of(whole)
+
+
+def test_stopped_during_validation(whole, tmp_path):
+    def validation():
+        for number, patches in enumerate(tiny.validation()):
+            if number == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield patches
+
+    with pytest.raises(Interrupted):
+        tiny.run(tmp_path, validation=validation)
+    tiny.run(tmp_path)
+    assert end_of(tmp_path) == end_of(whole)
+
+
+def test_damaged_newest_state_costs_one_epoch_only(whole, tmp_path):
+    root = Path(shutil.copytree(whole, tmp_path / "copy"))
+    (root / "checkpoints" / "last" / f"{LAST:010d}" / "meta.json").write_text("{}")
+    with pytest.warns(UserWarning, match="damaged checkpoint"):
+        tiny.run(root)
+    assert end_of(root) == end_of(whole)
+
+
+def test_bad_image_stops_the_run_and_is_named(tmp_path):
+    def batches(steps):
+        for step in steps:
+            patches = tiny.batch(step)
+            if step == 4:
+                patches.image[1, 2, 3] = math.inf
+            yield patches
+
+    with pytest.raises(NonFiniteError, match=r"disc4_1: the loss of step 5 is not") as error:
+        tiny.run(tmp_path, batches=batches)
+    assert error.value.exit_code == 3
+    # What was saved before is still there, and nothing since.
+    last = checkpoint.newest(tmp_path / "checkpoints" / "last")
+    assert last.step == tiny.STEPS
+    assert all(np.isfinite(array).all() for array in last.arrays.values())
+    assert len(pd.read_csv(tmp_path / "logs" / "log.csv")) == 1
+
+
+def test_minutes_shorten_the_run_once(tmp_path):
+    config = replace(tiny.CONFIG, epochs=500, minutes=1e-6)
+    ended = tiny.run(tmp_path, config)
+    assert ended.epochs == 1
+    last = checkpoint.newest(tmp_path / "checkpoints" / "last")
+    assert last.arrays["total_steps"] == tiny.STEPS
+    assert last.meta["record"]["planned"]
+    assert tiny.run(tmp_path, config).epochs == 1
+
+
+def test_ample_minutes_change_nothing(whole, tmp_path):
+    tiny.run(tmp_path, replace(tiny.CONFIG, minutes=1000.0))
+    ours, theirs = end_of(tmp_path), end_of(whole)
+    assert ours[2] == theirs[2]
+    assert ours[5:] == theirs[5:]
+
+
+def test_patience(tmp_path):
+    calls = []
+
+    def validation():
+        """Batches that get worse with every epoch."""
+        calls.append(1)
+        for patches in tiny.validation():
+            yield patches._replace(image=(1 - len(calls)) * 100 * patches.image)
+
+    ended = tiny.run(
+        tmp_path, replace(tiny.CONFIG, epochs=50, patience=2, lr=1e-9), validation=validation
+    )
+    assert (ended.epochs, ended.reason) == (3, "no better validation for 2 epochs")
+    assert checkpoint.load_best(tmp_path / "checkpoints")[1]["epoch"] == 1
+    assert tiny.run(tmp_path, replace(tiny.CONFIG, epochs=50, patience=2)).epochs == 3
+
+
+def test_waiting_for_a_better_loss():
+    record = Record(pending=({},))
+    for loss, best, waited in ((2.0, 2.0, 0), (2.0, 2.0, 1), (3.0, 2.0, 2), (1.0, 1.0, 0)):
+        record = add_row(record, {"val_loss": loss})
+        assert (record.best, record.waited, record.pending) == (best, waited, ())
+    assert [row["best"] for row in record.history] == [True, False, False, True]
+
+
+def test_epochs_that_fit():
+    assert affordable_epochs(1.0, spent=10.0, pace=10.0, done=1, most=100) == 6
+    assert affordable_epochs(1.0, spent=10.0, pace=10.0, done=1, most=3) == 3
+    assert affordable_epochs(1.0, spent=100.0, pace=10.0, done=4, most=100) == 4
+
+
+def test_other_machine_and_other_network_are_noticed(whole, tmp_path, monkeypatch):
+    root = Path(shutil.copytree(whole, tmp_path / "copy"))
+    with pytest.warns(UserWarning, match="not equal to the last bit"):
+        tiny.run(root, devices=4)
+    with pytest.raises(ConfigError, match="not to be continued"):
+        tiny.run(root, continued=False)
+    monkeypatch.setattr(tiny, "NET", replace(tiny.NET, features=(4, 12)))
+    with pytest.raises(InputError, match="not a checkpoint of this network"):
+        tiny.run(root)
+
+
+def test_no_bar_in_a_log_file(tmp_path, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny.run(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["epoch", "epoch", "all"]
+    assert "val_F_right" in lines[0]
