@@ -7,6 +7,7 @@ Exit codes: 0 done, 2 configuration or refusal, 3 non-finite numbers, 4 resource
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jaxseg.config import Config
@@ -59,5 +60,11 @@ def run(config: Config) -> None:
     workflows.run(config)
 
 
+def script() -> int:
+    """``main`` as a program: a warning is a line for the user, without a place in our code."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    return main()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script())

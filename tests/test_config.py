@@ -86,7 +86,7 @@ def test_broken_files_are_one_message(tmp_path: Path, text: str, expected: str) 
 
 
 def test_missing_file_is_named() -> None:
-    with pytest.raises(ConfigError, match="nowhere.py"):
+    with pytest.raises(ConfigError, match=r"nowhere\.py"):
         load("nowhere.py")
 
 

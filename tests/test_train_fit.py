@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -16,7 +15,7 @@ import pytest
 import tiny_training as tiny
 from jax.experimental.compilation_cache import compilation_cache
 
-from jaxseg import checkpoint, models
+from jaxseg import checkpoint, models, train
 from jaxseg.errors import ConfigError, InputError, Interrupted, NonFiniteError
 from jaxseg.train.plan import affordable_epochs
 from jaxseg.train.record import Record, add_row
@@ -43,32 +42,20 @@ def whole(tmp_path_factory) -> Path:
     return root
 
 
-def end_of(root: Path):
-    """All that a run leaves: arrays and record of the last state, the best variables, the logs."""
-    last = checkpoint.newest(root / "checkpoints" / "last")
-    best = checkpoint.newest(root / "checkpoints" / "best")
-    record = last.meta["record"]
-    del record["seconds"]
-    for row in record["history"]:
-        del row["seconds"]
-    del last.meta["machine"]
-    arrays = {name: array.tobytes() for name, array in (last.arrays | best.arrays).items()}
-    table = pd.read_csv(root / "logs" / "log.csv").drop(columns="seconds")
-    lines = [json.loads(line) for line in (root / "logs" / "log.jsonl").read_text().splitlines()]
-    rows = [{name: line[name] for name in line if name != "seconds"} for line in lines]
-    return last.step, best.step, arrays, last.meta, best.meta, table.to_csv(), rows
+def stop_after(monkeypatch, number: int, request: int) -> None:
+    """Let the process be asked to stop while it works on a step."""
 
+    def make_step(*given, **options):
+        step = train.make_step(*given, **options)
 
-def stopping(at: int, sign: int = signal.SIGTERM):
-    """Batches that ask the process to stop while it works on the step before ``at``."""
+        def watched(state, batch):
+            if jax.device_get(state.step) + 1 == number:
+                os.kill(os.getpid(), request)
+            return step(state, batch)
 
-    def batches(steps):
-        for step in steps:
-            if step == at:
-                os.kill(os.getpid(), sign)
-            yield tiny.batch(step)
+        return watched
 
-    return batches
+    monkeypatch.setattr("jaxseg.train.loop.make_step", make_step)
 
 
 def test_run_leaves_logs_and_pictures(whole):
@@ -93,22 +80,18 @@ def test_finished_run_is_left_alone(whole):
     assert before == {path: path.stat().st_mtime_ns for path in whole.rglob("*.json*")}
 
 
-@pytest.mark.parametrize("at", range(LAST))
-def test_stopped_at_any_step_continues_to_the_same_end(whole, tmp_path, at):
-    with pytest.raises(Interrupted, match="the state is saved") as error:
-        tiny.run(tmp_path, batches=stopping(at))
-    assert error.value.exit_code == 75
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+def test_stopped_after_every_step_continues_to_the_same_end(whole, tmp_path, monkeypatch):
+    requests = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    before = [signal.getsignal(request) for request in requests]
+    for number in range(1, LAST + 1):
+        stop_after(monkeypatch, number, requests[number % 3])
+        with pytest.raises(Interrupted, match=f"stopped after step {number}; the state") as error:
+            tiny.run(tmp_path)
+        assert error.value.exit_code == 75
+        assert before == [signal.getsignal(request) for request in requests]
+    monkeypatch.undo()
     tiny.run(tmp_path)
-    assert end_of(tmp_path) == end_of(whole)
-
-
-@pytest.mark.parametrize("number", ["SIGINT", "SIGUSR1"])
-def test_other_requests_to_stop(whole, tmp_path, number):
-    with pytest.raises(Interrupted):
-        tiny.run(tmp_path, batches=stopping(4, getattr(signal, number)))
-    tiny.run(tmp_path)
-    assert end_of(tmp_path) == end_of(whole)
+    assert tiny.end_of(tmp_path) == tiny.end_of(whole)
 
 
 def test_stopped_during_validation(whole, tmp_path):
@@ -121,7 +104,7 @@ def test_stopped_during_validation(whole, tmp_path):
     with pytest.raises(Interrupted):
         tiny.run(tmp_path, validation=validation)
     tiny.run(tmp_path)
-    assert end_of(tmp_path) == end_of(whole)
+    assert tiny.end_of(tmp_path) == tiny.end_of(whole)
 
 
 def test_damaged_newest_state_costs_one_epoch_only(whole, tmp_path):
@@ -129,7 +112,7 @@ def test_damaged_newest_state_costs_one_epoch_only(whole, tmp_path):
     (root / "checkpoints" / "last" / f"{LAST:010d}" / "meta.json").write_text("{}")
     with pytest.warns(UserWarning, match="damaged checkpoint"):
         tiny.run(root)
-    assert end_of(root) == end_of(whole)
+    assert tiny.end_of(root) == tiny.end_of(whole)
 
 
 def test_bad_image_stops_the_run_and_is_named(tmp_path):
@@ -162,7 +145,7 @@ def test_minutes_shorten_the_run_once(tmp_path):
 
 def test_ample_minutes_change_nothing(whole, tmp_path):
     tiny.run(tmp_path, replace(tiny.CONFIG, minutes=1000.0))
-    ours, theirs = end_of(tmp_path), end_of(whole)
+    ours, theirs = tiny.end_of(tmp_path), tiny.end_of(whole)
     assert ours[2] == theirs[2]
     assert ours[5:] == theirs[5:]
 
@@ -176,12 +159,11 @@ def test_patience(tmp_path):
         for patches in tiny.validation():
             yield patches._replace(image=(1 - len(calls)) * 100 * patches.image)
 
-    ended = tiny.run(
-        tmp_path, replace(tiny.CONFIG, epochs=50, patience=2, lr=1e-9), validation=validation
-    )
+    config = replace(tiny.CONFIG, epochs=500, patience=2)
+    ended = tiny.run(tmp_path, config, validation=validation)
     assert (ended.epochs, ended.reason) == (3, "no better validation for 2 epochs")
     assert checkpoint.load_best(tmp_path / "checkpoints")[1]["epoch"] == 1
-    assert tiny.run(tmp_path, replace(tiny.CONFIG, epochs=50, patience=2)).epochs == 3
+    assert tiny.run(tmp_path, config).epochs == 3
 
 
 def test_waiting_for_a_better_loss():

@@ -1,27 +1,34 @@
 """A training small enough for tests: noisy discs, a two-level U-Net, a binary loss.
 
-As a script it trains in a folder until it is done or killed::
+As a script it trains with and without being killed at random moments::
 
-    python tests/tiny_training.py FOLDER
+    python tests/tiny_training.py FOLDER KILLS SEED
 """
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
-from jaxseg import models
+from jaxseg import checkpoint, models
 from jaxseg.config import Train, UNet
 from jaxseg.train import Fitted, Folders, fit
 
 SIZE, BATCH, STEPS = 8, 4, 3
 CONFIG = Train(epochs=2, batch=BATCH, lr=1e-2, warmup=1, ema=0.9)
+LONGER = replace(CONFIG, epochs=8)
 NET = UNet(features=(4, 8), norm="bn", dropout=(0.2, 0.2))
 
 
@@ -83,5 +90,48 @@ def run(root: Path, config: Train = CONFIG, *, devices: int = 2, **changes: Any)
     return fit(model, loss, config, channels=1, folders=folders(root), mesh=mesh, **given | changes)
 
 
+def end_of(root: Path) -> tuple[Any, ...]:
+    """All that a run leaves: arrays and record of the last state, the best variables, the logs."""
+    last = checkpoint.newest(root / "checkpoints" / "last")
+    best = checkpoint.newest(root / "checkpoints" / "best")
+    record = last.meta["record"]
+    del record["seconds"]
+    for row in record["history"]:
+        del row["seconds"]
+    del last.meta["machine"]
+    arrays = {name: array.tobytes() for name, array in (last.arrays | best.arrays).items()}
+    table = pd.read_csv(root / "logs" / "log.csv").drop(columns="seconds")
+    lines = [json.loads(line) for line in (root / "logs" / "log.jsonl").read_text().splitlines()]
+    rows = [{name: line[name] for name in line if name != "seconds"} for line in lines]
+    return last.step, best.step, arrays, last.meta, best.meta, table.to_csv(), rows
+
+
+def in_a_child(root: Path, after: float | None) -> tuple[int, float]:
+    """Train in a fork of this process, killed after some seconds; exit status and seconds."""
+    began = time.monotonic()
+    child = os.fork()
+    if not child:
+        run(root, LONGER)
+        os._exit(0)
+    if after is not None:
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1], time.monotonic() - began
+
+
+def killed_and_whole(folder: Path, kills: int, seed: int) -> dict[str, int]:
+    """Train in ``whole`` without and in ``killed`` with kills at random moments, to the end."""
+    run_first, _ = in_a_child(folder / "first", None)  # keeps what it compiled for the others
+    status, seconds = in_a_child(folder / "whole", None)
+    rng = np.random.default_rng(seed)
+    hits = sum(
+        in_a_child(folder / "killed", rng.uniform(0.3, 1) * seconds)[0] == signal.SIGKILL
+        for _ in range(kills)
+    )
+    last, _ = in_a_child(folder / "killed", None)
+    return {"failures": run_first + status + last, "hits": hits}
+
+
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    folder, kills, seed = sys.argv[1:]
+    print(json.dumps(killed_and_whole(Path(folder), int(kills), int(seed))))

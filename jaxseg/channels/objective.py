@@ -46,8 +46,7 @@ def loss_parts(
     ConfigError : K columns are not what these channels have
     """
     parts: Parts = {}
-    for channel, spec, *columns_of in _each(channels, logits, planes, mask):
-        own_logits, target, counts = columns_of
+    for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
         loss = spec.loss(own_logits, target, channel.options)
         # A loss of all columns together has one value per voxel.
         per_voxel = counts.all(axis=-1, keepdims=True) if loss.shape[-1] == 1 else counts
@@ -83,8 +82,7 @@ def metric_parts(
     """
     parts: Parts = {}
     names = columns(channels, ndim_of(logits, channels))
-    for channel, spec, *columns_of in _each(channels, logits, planes, mask):
-        own_logits, target, counts = columns_of
+    for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
         values = spec.link(own_logits, channel.options)
         if not spec.binary:
             parts[f"{channel.name} error"] = _sums(jnp.abs(values - target), counts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -73,8 +73,8 @@ class Offset:
 class Affinity:
     """Options of A, whether two voxels an offset apart belong to the same object."""
 
-    # one of each pair of opposite neighbours: 4, 8 in 2D, 6, 18, 26 in 3D; 0 = those listed in
-    # offsets only or, if there are none, direct neighbours
+    # number of neighbours (4, 8 in 2D, 6, 18, 26 in 3D), one offset per opposite pair; 0: only
+    # the offsets listed, or direct neighbours if there are none
     neighborhood: Literal[0, 4, 6, 8, 18, 26] = 0
     # offsets in voxels, (z)yx, after those of the neighborhood
     offsets: tuple[tuple[int, ...], ...] = ()
@@ -198,7 +198,7 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
 )
 
 
-def nearest(word: str, legal: object) -> str:
+def nearest(word: str, legal: Iterable[str]) -> str:
     """``'; did you mean X?'`` for the legal word nearest to a mistyped one, or an empty string."""
-    match = difflib.get_close_matches(word, list(legal), n=1, cutoff=0.5)  # type: ignore[call-overload]
+    match = difflib.get_close_matches(word, list(legal), n=1, cutoff=0.5)
     return f"; did you mean {match[0]!r}?" if match else ""

@@ -7,7 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 
-from jaxseg.config.channels import Affinity, nearest
+from jaxseg.config.channels import Affinity, channel_mistakes, nearest
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
 
@@ -96,8 +96,8 @@ def _representation(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
         )
-    if any(channel.weight <= 0 for channel in config.channels):
-        yield ConfigError("the weight of a channel must be positive", file="channels")
+    for index, channel in enumerate(config.channels):
+        yield from channel_mistakes(channel, f"channels.{index}")
 
 
 def _affinities(config: Config) -> Iterator[ConfigError]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxseg.config import Channel
 from jaxseg.decode.classes import classes
-from jaxseg.decode.plan import Criterion, Plan, plan
+from jaxseg.decode.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decode.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "classes",
     "decode",
     "plan",
+    "plan_problems",
     "watershed",
     "watershed_steps",
 ]

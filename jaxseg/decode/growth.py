@@ -37,7 +37,7 @@ def growth_mask(planes: np.ndarray, criteria: Sequence[Criterion]) -> np.ndarray
         if threshold is None or (criterion.by_rule and _noise(planes, source, threshold)):
             return np.zeros_like(inside)
         if alone and source.is_vector:
-            inside = (plane > threshold) | instances.offset_centre(offsets(planes, source))
+            inside = _with_centres(plane > threshold, planes, source)
         elif alone and source.seed < 0:
             inside = instances.enclosed(plane >= threshold, mode=_contour_mode(source))
         else:
@@ -120,6 +120,12 @@ def _raw(planes: np.ndarray, source: Source) -> Iterator[np.ndarray]:
 def _contour_mode(source: Source) -> instances.Mode:
     """Which voxels a contour marks: those on both sides, where the options do not say."""
     return source.options.mode if isinstance(source.options, Contour) else "thick"
+
+
+def _with_centres(far: np.ndarray, planes: np.ndarray, source: Source) -> np.ndarray:
+    """Voxels far from a centre, and the centres between them."""
+    both = far | instances.offset_centre(offsets(planes, source))
+    return both & ~instances.untouched(both, far)
 
 
 def _rim_is_zero(source: Source) -> bool:

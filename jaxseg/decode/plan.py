@@ -9,16 +9,18 @@ highest for that, or the boundaries of offsets. A user may set each of these in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from jaxseg.channels import CHANNELS
-from jaxseg.config import Channel, Watershed
-from jaxseg.config.channels import SignedDistance, nearest
+from jaxseg.config import OPTIONS, Channel, Watershed
+from jaxseg.config.channels import SignedDistance
 from jaxseg.config.schema import Threshold
+from jaxseg.decode.mistakes import mistakes
+from jaxseg.decode.roles import Role, chosen, given
 from jaxseg.decode.sources import NEAR_CENTRE, Source, sources
-from jaxseg.errors import ConfigError, JaxsegError, raise_all
+from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
+from jaxseg.symmetry import Component
 
 # A boundary map above it is a boundary.
 BOUNDARY = 0.5
@@ -27,9 +29,6 @@ BOUNDARY = 0.5
 RIM, EDGE = 1.5, 0.5
 # The latter for values between 0 and 1.
 FAINT = 0.03
-
-Role = Literal["seeds", "growth", "surface"]
-ROLES: tuple[Role, ...] = ("seeds", "growth", "surface")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,8 @@ def plan(
 
     Raises
     ------
-    ConfigError : all that is wrong with channels and options, at once
+    ConfigError : what is wrong with channels and options; several mistakes are raised together, as
+        Problems
 
     >>> from jaxseg.config import ch
     >>> print(plan((ch("C"), ch("F")), ndim=2))
@@ -103,28 +103,49 @@ def plan(
     if unusable or not usable:
         raise ConfigError(
             "the watershed cannot use these channels",
-            expected=" ".join(name for name, row in CHANNELS.items() if row.seed),
+            expected=" ".join(_legal()),
             found=" ".join(unusable) or "none",
         )
-    raise_all(_problems(options, usable, ndim))
+    raise_all(mistakes(options, usable, ndim))
     return Plan(
         seeds=_criteria(options, "seeds", usable),
         growth=_criteria(options, "growth", usable),
-        surface=usable[_chosen(options, "surface", usable)[0]],
+        surface=usable[chosen(options, "surface", usable)[0]],
     )
 
 
+def plan_problems(
+    channels: Sequence[Channel], *, ndim: int, options: Watershed | None = None
+) -> list[JaxsegError]:
+    """What is wrong with channels and options, to be told before anything is computed.
+
+    Parameters
+    ----------
+    channels, ndim, options : as for :func:`plan`
+
+    Returns
+    -------
+    list of errors, empty if there will be a plan
+    """
+    try:
+        plan(channels, ndim=ndim, options=options)
+    except Problems as several:
+        return list(several.problems)
+    except JaxsegError as error:
+        return [error]
+    return []
+
+
+def _legal() -> list[str]:
+    """Names of the channels that a watershed can use."""
+    vectors = {
+        name: isinstance(row.symmetry(3, OPTIONS[name]()), Component)
+        for name, row in CHANNELS.items()
+    }
+    return [name for name, row in CHANNELS.items() if row.seed or vectors[name]]
+
+
 # ---------------------------------------------------------------------------------- rules
-
-
-def _ruled(role: Role, usable: dict[str, Source]) -> tuple[str, ...]:
-    """The channels for a role when the user names none."""
-    if role == "seeds":
-        return tuple(usable)
-    if role == "surface":
-        return max(usable.values(), key=lambda source: source.surface).names
-    # Without a rank: contours can enclose, and only if there are none, offsets can point.
-    return max(usable.values(), key=lambda source: (source.growth, not source.is_vector)).names
 
 
 def _seed_rule(source: Source) -> Criterion:
@@ -167,25 +188,13 @@ def _value_at(source: Source, voxels: float) -> float:
     return math.tanh(value) if options.activation == "tanh" else value
 
 
-# --------------------------------------------------------------------------------- options
-
-
-def _chosen(options: Watershed, role: Role, usable: dict[str, Source]) -> tuple[str, ...]:
-    return getattr(options, role) or _ruled(role, usable)
-
-
-def _given(options: Watershed, role: Role) -> tuple[Threshold, ...]:
-    return options.seed_thresholds if role == "seeds" else options.growth_thresholds
-
-
 def _criteria(options: Watershed, role: Role, usable: dict[str, Source]) -> tuple[Criterion, ...]:
     """One criterion per source; of several thresholds for one vector the smallest."""
-    names = _chosen(options, role, usable)
-    given = _given(options, role)
+    names, thresholds = chosen(options, role, usable), given(options, role)
     rule = _seed_rule if role == "seeds" else _growth_rule
     criteria = []
     for source in dict.fromkeys(usable[name] for name in names):
-        values = [t for name, t in zip(names, given, strict=False) if usable[name] is source]
+        values = [t for name, t in zip(names, thresholds, strict=False) if usable[name] is source]
         numbers = [float(value) for value in values if value != "auto"]
         if numbers:
             criteria.append(Criterion(source, min(numbers), by_rule=False))
@@ -194,64 +203,3 @@ def _criteria(options: Watershed, role: Role, usable: dict[str, Source]) -> tupl
         else:
             criteria.append(rule(source))
     return tuple(criteria)
-
-
-def _problems(options: Watershed, usable: dict[str, Source], ndim: int) -> Iterator[JaxsegError]:
-    named = [problem for role in ROLES for problem in _wrong_names(options, role, usable)]
-    yield from named
-    if not named:
-        yield from _wrong_thresholds(options, "seeds", usable)
-        yield from _wrong_thresholds(options, "growth", usable)
-    if len({usable[name] for name in options.surface if name in usable}) > 1:
-        yield ConfigError(
-            "one channel is flooded, or the components of one vector",
-            file="watershed.surface",
-            found=" ".join(options.surface),
-        )
-    if options.by_slices and ndim == 2:
-        yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
-    for field in ("min_seed", "min_size"):
-        if getattr(options, field) < 1:
-            found = getattr(options, field)
-            yield ConfigError(
-                "too small", file=f"watershed.{field}", expected="at least 1", found=found
-            )
-
-
-def _wrong_names(
-    options: Watershed, role: Role, usable: dict[str, Source]
-) -> Iterator[JaxsegError]:
-    named = getattr(options, role)
-    for name in named:
-        if name not in usable:
-            yield ConfigError(
-                f"no such channel to use: {name!r}{nearest(name, usable)}",
-                file=f"watershed.{role}",
-                expected=f"among {' '.join(usable)}",
-            )
-    if len(set(named)) < len(named):
-        yield ConfigError(
-            "a channel is named twice", file=f"watershed.{role}", found=" ".join(named)
-        )
-
-
-def _wrong_thresholds(
-    options: Watershed, role: Role, usable: dict[str, Source]
-) -> Iterator[JaxsegError]:
-    given, names = _given(options, role), _chosen(options, role, usable)
-    field = "seed_thresholds" if role == "seeds" else "growth_thresholds"
-    if given and len(given) != len(names):
-        yield ConfigError(
-            "wrong number of thresholds",
-            file=f"watershed.{field}",
-            expected=f"{len(names)}, for {' '.join(names)}",
-            found=len(given),
-        )
-    for value in given:
-        if value != "auto" and not (isinstance(value, int | float) and math.isfinite(value)):
-            yield ConfigError(
-                "illegal threshold",
-                file=f"watershed.{field}",
-                expected="a number in the units of the channel, or auto",
-                found=value,
-            )

@@ -62,7 +62,8 @@ def watershed(
 
     Raises
     ------
-    ConfigError : planes that are not those of the channels, illegal options; all at once
+    ConfigError : planes that are not those of the channels, illegal options; several mistakes are
+        raised together, as Problems
 
     >>> from jaxseg.config import ch
     >>> contour = [0.0, 0.0, 0.9, 0.9, 0.0, 0.0]

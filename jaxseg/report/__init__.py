@@ -1,6 +1,7 @@
-"""Tables and pictures of results."""
+"""Pictures and tables of results; drawing and tabulating only, files are written elsewhere."""
 
-from jaxseg.report.overlay import class_overlay, overlay
+from jaxseg.report.classes import class_overlay
+from jaxseg.report.overlay import overlay
 from jaxseg.report.tables import matching_table, show_classes, show_matching
 
 __all__ = ["class_overlay", "matching_table", "overlay", "show_classes", "show_matching"]

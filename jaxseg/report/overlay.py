@@ -1,21 +1,26 @@
-"""Pictures for people: what was found, what was wrong, what was missed. Drawing only, no files."""
+"""Outlines of objects over the image: what was found, missed and made up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
 
-from jaxseg.metrics import associations
+from jaxseg.metrics import associations, matching
+from jaxseg.report.canvas import Colour, Entry, compose
+from jaxseg.report.panels import Scale, as_rgb, resized, scale_of, slice_indices
 
-FOUND, WRONG, MISSED, TRUTH = (0.1, 0.9, 0.2), (0.2, 0.5, 1.0), (1.0, 0.15, 0.1), (1.0, 0.85, 0.2)
-SLICES = 5
-INCHES = 5.0
+FOUND, SPURIOUS, MISSED = (60, 220, 90), (80, 150, 255), (255, 70, 60)
+TRUE, UNJUDGED = (250, 250, 250), (255, 200, 40)
+
+
+class Layer(NamedTuple):
+    """Objects whose outlines have one colour."""
+
+    labels: np.ndarray
+    colour: Colour
 
 
 def overlay(
@@ -26,150 +31,72 @@ def overlay(
     threshold: float = 0.5,
     title: str = "",
 ) -> np.ndarray:
-    """Outlines of objects on the image, next to the image itself.
+    """The image, and the image with the outlines of objects.
 
-    With the truth, predicted objects are green where they match one at the threshold and blue
-    where they do not, missed true objects are red, and the outlines of all true ones yellow in a
-    picture of their own. Of a volume, slices are shown.
+    Outlines of true objects are white; over them those of predicted ones, green where they match a
+    true object, blue where they match none; true objects that nothing matches are red on top.
+    Small images are magnified. Of a volume some slices are shown; what matches is decided in 3D.
 
     Parameters
     ----------
-    raw : (*S, C) image; 3 channels are shown in colour, else the first one in grey
+    raw : (*S) or (*S, C), see :func:`jaxseg.report.panels.as_rgb`
     labels : (*S) predicted objects
-    truth : (*S) true objects, or None
-    threshold : IoU of a match
-    title : above the picture
+    truth : (*S) true objects; None = predicted ones are drawn in yellow, without judgement
+    threshold : least IoU of a match
+    title : what the picture shows
 
     Returns
     -------
-    (height, width, 3) uint8
+    (Y, X, 3) uint8
+
+    Raises
+    ------
+    InputError : truth and labels differ in size
     """
-    grey = stretched(raw)
-    drawn, legend = _outlines(labels, truth, threshold)
-    views = [("image", [])]
-    views += [("truth", [(truth, TRUTH)])] if truth is not None else []
-    views += [("prediction", drawn)]
-    picks = _slices(labels.shape)
-    figure = Figure(figsize=(INCHES * len(views), INCHES * len(picks)), layout="constrained")
-    axes = figure.subplots(len(picks), len(views), squeeze=False)
-    for row, (where, pick) in zip(axes, picks, strict=True):
-        for axis, (name, outlined) in zip(row, views, strict=True):
-            picture = _enlarged(grey[pick], labels[pick].shape)
-            for objects, colour in outlined:
-                edge = find_boundaries(_enlarged(objects[pick], labels[pick].shape), mode="inner")
-                picture[edge] = colour
-            axis.imshow(picture, interpolation="nearest")
-            axis.set_title(" ".join(filter(None, (name, where))), fontsize=10)
-            axis.axis("off")
-    if legend:
-        figure.legend(handles=legend, loc="outside lower center", ncols=len(legend))
-    figure.suptitle(title)
-    return _rendered(figure)
+    ndim = labels.ndim
+    layers, legend, score = _judged(labels, truth, threshold)
+    colours, scale = as_rgb(raw, ndim), scale_of(labels.shape)
+    plain, drawn = [], []
+    for index in slice_indices(labels.shape):
+        panel = resized(colours[index], scale)
+        plain.append(panel)
+        drawn.append(_drawn(panel, [Layer(a[index], colour) for a, colour in layers], scale))
+    heads = [f"z = {index[0]}" for index in slice_indices(labels.shape) if index]
+    rows = [plain, drawn] if ndim == 3 else [[*plain, *drawn]]
+    return compose(rows, title=title + score, legend=legend, heads=heads)
 
 
-def class_overlay(
-    raw: np.ndarray,
-    classes: np.ndarray,
-    *,
-    truth: np.ndarray | None = None,
-    names: Sequence[str] = (),
-    title: str = "",
-) -> np.ndarray:
-    """Image, true classes and predicted classes side by side, with a legend.
-
-    Parameters
-    ----------
-    raw : (*S, C) image
-    classes : (*S) predicted classes
-    truth : (*S) true classes, or None
-    names : of the classes, from 0; empty = their numbers
-    title : above the picture
-
-    Returns
-    -------
-    (height, width, 3) uint8
-    """
-    count = max(int(classes.max(initial=0)), int(0 if truth is None else truth.max(initial=0))) + 1
-    count = max(count, len(names))
-    colours = np.array([(0.0, 0.0, 0.0), *colormaps["tab10"].colors, *colormaps["tab20"].colors])  # type: ignore[attr-defined]
-    colours = colours[np.arange(count) % len(colours)]
-    views = [("truth", truth)] if truth is not None else []
-    views += [("prediction", classes)]
-    picks, grey = _slices(classes.shape), stretched(raw)
-    size = (INCHES * (1 + len(views)), INCHES * len(picks))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(picks), 1 + len(views), squeeze=False)
-    for row, (where, pick) in zip(axes, picks, strict=True):
-        row[0].imshow(grey[pick])
-        row[0].set_title(" ".join(filter(None, ("image", where))), fontsize=10)
-        for axis, (name, values) in zip(row[1:], views, strict=True):
-            axis.imshow(colours[np.minimum(values[pick], count - 1)], interpolation="nearest")
-            axis.set_title(name, fontsize=10)
-        for axis in row:
-            axis.axis("off")
-    labelled = names or [str(number) for number in range(count)]
-    handles = [Patch(color=tuple(c), label=n) for c, n in zip(colours, labelled, strict=False)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8))
-    figure.suptitle(title)
-    return _rendered(figure)
-
-
-def stretched(raw: np.ndarray) -> np.ndarray:
-    """(*S, C) of any type as (*S, 3) in [0, 1]: percentiles 1 and 99.8, dark parts lifted."""
-    image = raw if raw.shape[-1] == 3 else raw[..., :1]
-    image = image.astype(np.float32)
-    if raw.dtype == np.uint8 and raw.shape[-1] == 3:
-        return image / 255
-    low, high = np.percentile(image, (1.0, 99.8))
-    image = np.clip((image - low) / max(high - low, 1e-12), 0, 1) ** 0.7
-    return np.broadcast_to(image, (*image.shape[:-1], 3)).copy()
-
-
-def _outlines(
+def _judged(
     labels: np.ndarray, truth: np.ndarray | None, threshold: float
-) -> tuple[list[tuple[np.ndarray, tuple[float, float, float]]], list[Patch]]:
-    """Objects to outline with their colours, later ones on top, and the legend."""
+) -> tuple[list[Layer], list[Entry], str]:
+    """What to draw, from the lowest to the topmost, what it means, and the score."""
     if truth is None:
-        return [(labels, FOUND)], [Patch(color=FOUND, label=f"{_count(labels)} objects")]
-    table = associations(truth, labels, threshold=threshold)
-    hit = table.gt_assoc[table.gt_assoc["tag"] == "TP"]
-    wrong = np.isin(labels, table.fp["pred_id"].to_numpy())
-    missed = np.isin(truth, table.gt_assoc["gt_id"][table.gt_assoc["tag"] == "FN"].to_numpy())
-    layers = [
-        (np.where(missed, truth, 0), MISSED),
-        (np.where(wrong, labels, 0), WRONG),
-        (np.where(wrong, 0, labels), FOUND),
+        count = len(np.unique(labels[labels > 0]))
+        return [Layer(labels, UNJUDGED)], [Entry(UNJUDGED, f"predicted: {count}")], ""
+    found, wrong = associations(truth, labels, threshold=threshold)
+    counts = matching(truth, labels, thresholds=(threshold,))[0]
+    missed = np.where(np.isin(truth, found.gt_id[found.tag == "FN"]), truth, 0)
+    spurious = np.where(np.isin(labels, wrong.pred_id), labels, 0)
+    hits = np.where(spurious > 0, 0, labels)
+    layers = [Layer(truth, TRUE), Layer(hits, FOUND), Layer(spurious, SPURIOUS)]
+    legend = [
+        Entry(TRUE, f"ground truth: {counts.n_true}"),
+        Entry(FOUND, f"found (TP): {counts.tp}"),
+        Entry(SPURIOUS, f"spurious (FP): {counts.fp}"),
+        Entry(MISSED, f"missed (FN): {counts.fn}"),
     ]
-    counts = {
-        f"found {len(hit)}": FOUND,
-        f"wrong {len(table.fp)}": WRONG,
-        f"missed {len(table.gt_assoc) - len(hit)}": MISSED,
-    }
-    return layers, [Patch(color=colour, label=text) for text, colour in counts.items()]
+    score = f"   F1 {counts.f1:.3f}, PQ {counts.panoptic_quality:.3f} at IoU {threshold:g}"
+    return [*layers, Layer(missed, MISSED)], legend, score
 
 
-def _count(labels: np.ndarray) -> int:
-    found = np.unique(labels)
-    return len(found) - int(0 in found)
-
-
-def _slices(shape: tuple[int, ...]) -> list[tuple[str, tuple]]:
-    """The parts of an image that are shown: all of it, or evenly spaced slices of a volume."""
-    if len(shape) == 2:
-        return [("", (slice(None), slice(None)))]
-    depth = shape[0]
-    count = min(SLICES, depth)
-    places = [int((number + 0.5) * depth / count) for number in range(count)]
-    return [(f"z = {z}", (z, slice(None), slice(None))) for z in places]
-
-
-def _enlarged(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Small images grow by a whole factor, so that an outline does not hide an object."""
-    factor = max(1, 512 // max(shape))
-    return np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
-
-
-def _rendered(figure: Figure) -> np.ndarray:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+def _drawn(panel: np.ndarray, layers: list[Layer], scale: Scale) -> np.ndarray:
+    """A panel with outlines; where there is room, lines of two pixels, the lowest further out."""
+    picture, roomy = panel.copy(), scale.zoom > 1
+    for level, (labels, colour) in enumerate(layers):
+        large = resized(labels, scale)
+        lowest = level == 0 and len(layers) > 1
+        line = find_boundaries(large, mode="outer" if lowest and roomy else "inner")
+        if roomy and not lowest:
+            line = binary_dilation(line) & (large > 0)
+        picture[line] = colour
+    return picture

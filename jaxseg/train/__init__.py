@@ -1,6 +1,6 @@
 """Training: a state of arrays, one compiled step, and the loop over epochs."""
 
-from jaxseg.train.fit import Fitted, Folders, fit
+from jaxseg.train.loop import Fitted, Folders, fit
 from jaxseg.train.schedule import learning_rate, optimizer
 from jaxseg.train.state import State, init_state, place, replicate, variables_of
 from jaxseg.train.step import make_eval, make_step, weighted

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from jaxseg import augment, data, models, runs, runtime
 from jaxseg import channels as table
-from jaxseg.config import Config
+from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
 from jaxseg.data import Batch, Sample
+from jaxseg.errors import JaxsegWarning
 from jaxseg.runs import Run
 from jaxseg.train import Fitted, Folders, fit
 from jaxseg.workflows.inputs import Samples
@@ -81,9 +84,20 @@ def _fit(
         folders=Folders(run.checkpoints, run.results / "train_logs", run.results / "charts"),
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
-        augment=functools.partial(augment.random_augment, settings=config.augment),
+        augment=functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
         meta={"config": to_plain(config), "stats": learn[0].stats, "digest": digest},
     )
+
+
+def _turns(config: Config, sample: Sample) -> Augment:
+    """The changes that keep the size of a voxel: no quarter turns where y and x differ in it."""
+    *_, y, x = sample.image.spacing
+    if y == x or not (config.augment.rot90 or config.augment.rotate):
+        return config.augment
+    warnings.warn(
+        "no rotations in training: voxels differ in size along y and x", JaxsegWarning, stacklevel=2
+    )
+    return dataclasses.replace(config.augment, rot90=False, rotate=0.0)
 
 
 def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:

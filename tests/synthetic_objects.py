@@ -1,0 +1,49 @@
+"""Label images with touching round objects, for tests of what takes labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+
+def touching_balls(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    *,
+    count: int,
+    radii: tuple[float, float] = (6, 11),
+) -> np.ndarray:
+    """Discs or balls inside the image, many of which touch; ids 1..count, int32."""
+    grid = np.indices(shape)
+    labels, nearest = np.zeros(shape, np.int32), np.full(shape, np.inf)
+    placed: list[tuple[np.ndarray, float]] = []
+    for _ in range(1000):
+        radius = rng.uniform(*radii)
+        centre = np.array([rng.uniform(radius + 1, n - radius - 2) for n in shape])
+        if any(np.linalg.norm(centre - c) < 0.95 * (radius + r) for c, r in placed):
+            continue
+        placed.append((centre, radius))
+        distance = np.linalg.norm(grid - centre.reshape(-1, *[1] * len(shape)), axis=0) - radius
+        inside = (distance <= 0) & (distance < nearest)
+        labels[inside] = len(placed)
+        nearest = np.minimum(nearest, distance)
+        if len(placed) == count:
+            break
+    return labels
+
+
+def cells(rng: np.random.Generator, shape: tuple[int, ...], *, count: int) -> np.ndarray:
+    """Voronoi cells of random points with gaps here and there; ids 1..count, int32."""
+    points = np.zeros(shape, np.int32)
+    points.flat[rng.choice(points.size, count, replace=False)] = np.arange(1, count + 1)
+    distance, index = ndimage.distance_transform_edt(points == 0, return_indices=True)
+    labels = points[tuple(index)]
+    return np.where(distance > np.quantile(distance, 0.7), 0, labels)
+
+
+def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two label images show the same objects, whatever their ids."""
+    pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
+    both_empty = np.array_equal(one == 0, other == 0)
+    unique = all(len(np.unique(ids)) == pairs.shape[1] for ids in pairs)
+    return both_empty and unique

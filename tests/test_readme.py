@@ -1,0 +1,53 @@
+"""The README's Python runs, its commands and files exist, and its names are the library's."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import jaxseg
+from jaxseg.config import Config
+from jaxseg.config.load import parse
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
+def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(code, "README.md", "exec"), {})
+    score = float(capsys.readouterr().out.split()[0])
+    assert score > 0.9
+
+
+def test_public_names_are_there_whatever_was_imported_before() -> None:
+    for module in pkgutil.walk_packages(jaxseg.__path__, "jaxseg."):
+        importlib.import_module(module.name)
+    for name in re.findall(r"js\.([\w.]+)", README):
+        value = jaxseg
+        for part in name.split("."):
+            value = getattr(value, part)
+    for name in ("ch", "encode", "decode", "watershed", "matching", "measure", "predict"):
+        assert not hasattr(getattr(jaxseg, name), "__path__"), f"js.{name} is a module"
+        assert callable(getattr(jaxseg, name))
+
+
+def test_make_targets_and_files_exist() -> None:
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for target in re.findall(r"\bmake ([a-z0-9-]+)", README):
+        assert target in targets
+    for path in re.findall(r"\b((?:configs|benchmarks|jaxseg|tests)/[\w/.]+\.(?:py|md))", README):
+        assert (ROOT / path).is_file()
+
+
+def test_options_in_the_readme_are_legal() -> None:
+    for block in (text for kind, text in BLOCKS if kind == "bash"):
+        for option in re.findall(r"(--[\w.-]+)", block):
+            if option not in ("--config", "--help", "--debug"):
+                value = {"--phases": ["train"]}.get(option, ["x"])
+                parse([option, *value], Config())
