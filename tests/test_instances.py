@@ -32,6 +32,8 @@ def test_flood_equals_skimage(seed: int, ndim: int, share: float) -> None:
     found = instances.flood(surface, seeds, mask, workers=3)
     expected = watershed(surface, seeds, mask=mask) if seeds[mask].any() else np.zeros_like(seeds)
     assert np.array_equal(found, expected)
+    turned = (np.asfortranarray(array) for array in (surface, seeds, mask))
+    assert np.array_equal(instances.flood(*turned), expected)
 
 
 def test_flood_splits_a_plateau_in_the_middle() -> None:

@@ -26,5 +26,6 @@ def test_killed_at_random_moments_ends_with_the_same_bits(tmp_path, kills):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["failures"] == 0, done.stderr
-    assert result["hits"] >= kills // 2
-    assert tiny.end_of(tmp_path / "killed") == tiny.end_of(tmp_path / "whole")
+    for number in range(1, result["runs"] + 1):
+        killed = tmp_path / f"killed{number}"
+        assert tiny.end_of(killed) == tiny.end_of(tmp_path / "whole")

@@ -1,6 +1,6 @@
 """From planes to objects, array by array: thresholds, seeds, flooding, cleaning.
 
-Pure NumPy functions of any rank; which of them a representation needs stands in ``jaxseg.decode``.
+Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a representation needs.
 """
 
 from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge

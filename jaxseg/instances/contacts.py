@@ -68,9 +68,14 @@ def label_range(parts: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.n
     """
     lowest = np.full(count + 1, np.iinfo(labels.dtype).max, labels.dtype)
     highest = np.zeros(count + 1, labels.dtype)
-    for here, there in face_pairs(parts.ndim):
-        meet = (parts[here] > 0) & (labels[there] > 0)
-        part, label = parts[here][meet], labels[there][meet]
-        np.minimum.at(lowest, part, label)
-        np.maximum.at(highest, part, label)
+    around = np.pad(np.ascontiguousarray(labels), 1)
+    flat, places = around.ravel(), np.flatnonzero(np.pad(parts, 1))
+    own = parts[parts > 0]
+    for stride in around.strides:
+        for step in (stride // around.itemsize, -(stride // around.itemsize)):
+            label = flat[places + step]
+            meets = label > 0
+            part, label = own[meets], label[meets]
+            np.minimum.at(lowest, part, label)
+            np.maximum.at(highest, part, label)
     return lowest, highest

@@ -38,6 +38,8 @@ def flood(
     >>> flood(np.array([[0, 1, 3, 2, 0]]), np.array([[1, 0, 0, 0, 2]]), np.ones((1, 5), bool))
     array([[1, 1, 1, 2, 2]], dtype=int32)
     """
+    # scikit-image 0.26 floods arrays in Fortran order wrongly.
+    surface, seeds, mask = (np.ascontiguousarray(array) for array in (surface, seeds, mask))
     labels = np.where(mask, seeds, 0).astype(np.int32, copy=False)
     waiting = mask & (labels == 0)
     parts, count = face_connected(waiting)

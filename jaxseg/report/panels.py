@@ -25,7 +25,7 @@ def slice_indices(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Index of every yx plane to show: of a plane itself, of a volume some evenly spaced slices.
 
     >>> slice_indices((40, 50)), slice_indices((10, 40, 50))
-    ([()], [(1,), (3,), (5,), (8,)])
+    ([()], [(1,), (3,), (6,), (8,)])
     """
     if len(shape) == 2:
         return [()]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxseg import decode, io, runs
+from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.data import Sample
+from jaxseg.decoding import classes, watershed_steps
 from jaxseg.errors import ConfigError
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
@@ -58,9 +59,9 @@ def _write_classes(
 ) -> None:
     """Write the class of every voxel."""
     spacing = sample.image.spacing
-    classes = decode.classes(planes, config.channels, threshold=config.semantic.threshold)
-    io.write_labels_zarr(path.with_suffix(".zarr"), classes, spacing=spacing)
-    io.write_labels_tiff(path, classes, spacing=spacing)
+    found = classes(planes, config.channels, threshold=config.semantic.threshold)
+    io.write_labels_zarr(path.with_suffix(".zarr"), found, spacing=spacing)
+    io.write_labels_tiff(path, found, spacing=spacing)
 
 
 def _write_instances(
@@ -68,9 +69,7 @@ def _write_instances(
 ) -> None:
     """Write the objects, their measurements and the steps that led to them."""
     spacing = sample.image.spacing
-    steps = decode.watershed_steps(
-        planes, config.channels, spacing=spacing, options=config.watershed
-    )
+    steps = watershed_steps(planes, config.channels, spacing=spacing, options=config.watershed)
     if config.watershed.check_files:
         folder = run.results / "watershed" / sample.name
         io.write_labels_tiff(folder / "seed_map.tif", steps.seeds, spacing=spacing)

@@ -16,9 +16,9 @@ from jaxseg.channels import CHANNELS
 from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
 from jaxseg.config.schema import Threshold
-from jaxseg.decode.mistakes import mistakes
-from jaxseg.decode.roles import Role, chosen, given
-from jaxseg.decode.sources import NEAR_CENTRE, Source, sources
+from jaxseg.decoding.mistakes import mistakes
+from jaxseg.decoding.roles import Role, chosen, given
+from jaxseg.decoding.sources import NEAR_CENTRE, Source, sources
 from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
 from jaxseg.symmetry import Component
 

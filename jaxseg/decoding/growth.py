@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from jaxseg import instances
 from jaxseg.config.channels import BoundaryDistance, Contour
-from jaxseg.decode.plan import Criterion
-from jaxseg.decode.sources import Source, near_edges, offsets, scalar_plane, view
+from jaxseg.decoding.plan import Criterion
+from jaxseg.decoding.sources import Source, near_edges, offsets, scalar_plane, view
 from jaxseg.symmetry import Edges
 
 

@@ -17,7 +17,7 @@ from synthetic_objects import same_partition, touching_balls
 
 from jaxseg.channels import columns, encode
 from jaxseg.config import Channel, Watershed, ch
-from jaxseg.decode import classes, decode, plan, plan_problems, watershed, watershed_steps
+from jaxseg.decoding import classes, decode, plan, plan_problems, watershed, watershed_steps
 from jaxseg.errors import ConfigError, Problems
 from jaxseg.metrics import aggregate, matching
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from jaxseg.config import Watershed
 from jaxseg.config.channels import nearest
-from jaxseg.decode.roles import ROLES, Role, chosen, given
-from jaxseg.decode.sources import Source
+from jaxseg.decoding.roles import ROLES, Role, chosen, given
+from jaxseg.decoding.sources import Source
 from jaxseg.errors import ConfigError, JaxsegError
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from jaxseg.config import Watershed
 from jaxseg.config.schema import Threshold
-from jaxseg.decode.sources import Source
+from jaxseg.decoding.sources import Source
 
 Role = Literal["seeds", "growth", "surface"]
 ROLES: tuple[Role, ...] = ("seeds", "growth", "surface")
@@ -19,7 +19,7 @@ def chosen(options: Watershed, role: Role, usable: Mapping[str, Source]) -> tupl
     Parameters
     ----------
     options : what they name is taken
-    role : see :mod:`jaxseg.decode.plan`
+    role : see :mod:`jaxseg.decoding.plan`
     usable : by name, the sources to choose from
 
     Returns

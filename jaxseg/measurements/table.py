@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.errors import ConfigError, InputError
-from jaxseg.measure.perimeter import perimeters
-from jaxseg.measure.surface import surface_areas
+from jaxseg.measurements.perimeter import perimeters
+from jaxseg.measurements.surface import surface_areas
 
 Columns = dict[str, np.ndarray]
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from jaxseg.config import Channel
-from jaxseg.decode.classes import classes
-from jaxseg.decode.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decode.watershed import Steps, watershed, watershed_steps
+from jaxseg.decoding.classes import classes
+from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
+from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
     "DECODERS",

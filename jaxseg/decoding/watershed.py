@@ -10,9 +10,9 @@ import numpy as np
 from jaxseg import instances
 from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
-from jaxseg.decode.growth import growth_mask, seed_mask
-from jaxseg.decode.plan import plan
-from jaxseg.decode.sources import Source, view
+from jaxseg.decoding.growth import growth_mask, seed_mask
+from jaxseg.decoding.plan import plan
+from jaxseg.decoding.sources import Source, view
 from jaxseg.errors import ConfigError
 
 
@@ -43,7 +43,7 @@ def watershed(
     """Objects from the planes of any channels that tell inside from outside.
 
     Connected seed voxels grow over the growth mask, low places of the surface first. Which planes
-    and thresholds are used follows from the channels, see :mod:`jaxseg.decode.plan`, unless the
+    and thresholds are used follows from the channels, see :mod:`jaxseg.decoding.plan`, unless the
     options say it. Thresholds that the rules chose, or that are "auto" (Otsu 1979, inside the
     growth mask), find no objects in noise, see :func:`jaxseg.instances.is_noise`; given numbers are
     taken as they are.
