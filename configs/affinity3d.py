@@ -13,13 +13,13 @@ config = Config(
     ndim=3,
     channels=(ch("A"),),
     patch=(32, 64, 64),
-    model=UNet(features=(16, 32, 64, 128), norm="bn"),
-    train=Train(epochs=60, batch=2, lr=1e-3, minutes=15),
+    model=UNet(features=(16, 32, 64), norm="bn"),
+    train=Train(epochs=60, batch=2, lr=2e-3, minutes=15),
     predict=Predict(tta="none"),
-    # Sure seeds, each of some size: a leak between two neurites joins them, a speck splits one.
+    # Seeds of some size, or a speck would split a neurite; nearly everything is inside one.
     watershed=Watershed(
         seeds=("A",),
-        seed_thresholds=(0.9,),
+        seed_thresholds=("auto",),
         growth=("A",),
         growth_thresholds=(0.3,),
         min_seed=50,

@@ -27,8 +27,10 @@ BOUNDARY = 0.5
 # Where the table names no threshold for lengths, in the finest voxels: between the outermost voxels
 # of an object and the next ones, and between the background and the outermost voxels.
 RIM, EDGE = 1.5, 0.5
-# The latter for values between 0 and 1.
-FAINT = 0.03
+# A depth that the valley between two objects does not reach even when it is smoothed.
+DEEP = 2.5
+# What EDGE is for values between 0 and 1.
+FAINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,15 +153,17 @@ def _legal() -> list[str]:
 def _seed_rule(source: Source) -> Criterion:
     """The table's threshold; for lengths one between the outermost voxels and the next ones.
 
-    Where voxels are longer along some axes, the outermost ones at a boundary across these have
-    larger values: deeper voxels are taken wherever there are any.
+    Deeper voxels are taken wherever there are any: where voxels are longer along some axes, since
+    the outermost ones at a boundary across these have larger values; and for distances that are
+    never negative, since a network that smooths them fills the narrow valley between objects.
     """
     if source.is_vector:
         return Criterion(source, BOUNDARY, by_rule=True)
     found = CHANNELS[source.names[0]].seed_threshold(source.options)
     if found is None and source.measures_lengths:
         ratio = max(source.spacing) / min(source.spacing)
-        deeper = _value_at(source, 1.1 * ratio) if 1.1 * ratio > RIM else None
+        depth = max(1.1 * ratio, RIM if isinstance(source.options, SignedDistance) else DEEP)
+        deeper = _value_at(source, depth) if depth > RIM else None
         return Criterion(source, _value_at(source, RIM), by_rule=True, deeper=deeper)
     return Criterion(source, "auto" if found is None else found, by_rule=True)
 
