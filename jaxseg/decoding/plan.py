@@ -30,7 +30,7 @@ RIM, EDGE = 1.5, 0.5
 # A depth that the valley between two objects does not reach even when it is smoothed.
 DEEP = 2.5
 # What EDGE is for values between 0 and 1.
-FAINT = 0.1
+FAINT = 0.05
 
 
 @dataclass(frozen=True)
