@@ -5,7 +5,7 @@ r"""2D instances, e.g. nuclei in fluorescence: foreground, contour and distance;
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """
 
-from jaxseg.config import Augment, Config, Predict, Train, UNet, Watershed, ch
+from jaxseg.config import Augment, Config, Predict, Train, UNet, ch
 
 config = Config(
     name="inst2d",
@@ -17,6 +17,4 @@ config = Config(
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
     train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
     predict=Predict(tta="full"),
-    # Specks are no seeds; chosen on validation images.
-    watershed=Watershed(min_seed=8),
 )

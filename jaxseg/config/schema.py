@@ -187,8 +187,8 @@ class Watershed:
     growth_thresholds: tuple[Threshold, ...] = ()
     # channel flooded from the seeds
     surface: tuple[str, ...] = ()
-    # drop seeds of fewer voxels
-    min_seed: int = 1
+    # drop seeds of fewer voxels, but never the largest seed of a separate part of the mask
+    min_seed: int = 10
     # drop objects of fewer voxels
     min_size: int = 1
     # fill holes of every object

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.errors import raise_all
+from jaxseg.decoding import plan_problems
+from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
@@ -39,7 +40,9 @@ def run(config: Config) -> None:
     ------
     JaxsegError : all that is wrong with the configuration and the data, before any compute
     """
-    wrong = check(config)
+    wrong: list[JaxsegError] = [*check(config)]
+    if not wrong and config.task == "instances":
+        wrong += plan_problems(config.channels, ndim=config.ndim, options=config.watershed)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
