@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from jaxseg.errors import InputError
+from jaxseg.errors import InputError, JaxsegWarning
 from jaxseg.io import atomic_path
 
 Tree = TypeVar("Tree")
@@ -138,7 +138,8 @@ def newest(directory: str | Path) -> Checkpoint | None:
         try:
             return read(path)
         except Damaged as error:
-            warnings.warn(f"{path}: damaged checkpoint, not used ({error})", stacklevel=2)
+            message = f"{path}: damaged checkpoint, not used ({error})"
+            warnings.warn(message, JaxsegWarning, stacklevel=2)
     return None
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import math
 import os
 import shutil
 import signal
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -14,9 +16,11 @@ import pandas as pd
 import pytest
 import tiny_training as tiny
 from jax.experimental.compilation_cache import compilation_cache
+from rich.console import Console
 
 from jaxseg import checkpoint, models, train
 from jaxseg.errors import ConfigError, InputError, Interrupted, NonFiniteError
+from jaxseg.train import progress
 from jaxseg.train.plan import affordable_epochs
 from jaxseg.train.record import Record, add_row
 
@@ -166,12 +170,30 @@ def test_patience(tmp_path):
     assert tiny.run(tmp_path, config).epochs == 3
 
 
+def test_validation_that_is_not_finite_is_no_best(tmp_path):
+    def validation():
+        for patches in tiny.validation():
+            yield patches._replace(image=patches.image * np.float32(math.inf))
+
+    ended = tiny.run(tmp_path, validation=validation)
+    assert (ended.epochs, ended.best) == (2, None)
+    assert pd.read_csv(tmp_path / "logs" / "log.csv")["val_loss"].isna().all()
+    assert not (tmp_path / "checkpoints" / "best").exists()
+    assert tiny.run(tmp_path).history == ended.history
+
+
 def test_waiting_for_a_better_loss():
     record = Record(pending=({},))
-    for loss, best, waited in ((2.0, 2.0, 0), (2.0, 2.0, 1), (3.0, 2.0, 2), (1.0, 1.0, 0)):
+    for loss, best, waited in (
+        (2.0, 2.0, 0),
+        (2.0, 2.0, 1),
+        (3.0, 2.0, 2),
+        (1.0, 1.0, 0),
+        (None, 1.0, 1),
+    ):
         record = add_row(record, {"val_loss": loss})
         assert (record.best, record.waited, record.pending) == (best, waited, ())
-    assert [row["best"] for row in record.history] == [True, False, False, True]
+    assert [row["best"] for row in record.history] == [True, False, False, True, False]
 
 
 def test_epochs_that_fit():
@@ -186,9 +208,22 @@ def test_other_machine_and_other_network_are_noticed(whole, tmp_path, monkeypatc
         tiny.run(root, devices=4)
     with pytest.raises(ConfigError, match="not to be continued"):
         tiny.run(root, continued=False)
+    with pytest.raises(InputError, match="steps per epoch has changed"):
+        tiny.run(root, steps=tiny.STEPS + 1)
     monkeypatch.setattr(tiny, "NET", replace(tiny.NET, features=(4, 12)))
     with pytest.raises(InputError, match="not a checkpoint of this network"):
         tiny.run(root)
+
+
+def test_bar_on_a_terminal(monkeypatch):
+    text = io.StringIO()
+    console = partial(Console, file=text, force_terminal=True, width=120)
+    monkeypatch.setattr(progress, "Console", console)
+    with progress.display(3) as show:
+        show.at(4, 10, "epoch 2")
+        show.line("epoch 1 [loss]")
+    assert "epoch 1 [loss]" in text.getvalue()
+    assert "4/10" in text.getvalue()
 
 
 def test_no_bar_in_a_log_file(tmp_path, capsys):

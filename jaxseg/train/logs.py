@@ -57,10 +57,11 @@ def row(
     Returns
     -------
     ``loss``, ``norm``, ``loss_<part>`` and ``<metric>`` of training, averaged over changing
-    parameters, and the same without norm and with ``val_`` in front of validation
+    parameters, and the same without norm and with ``val_`` in front of validation; None where
+    nothing was counted or the number is not finite
     """
     seen, held = quotients(train, "parts"), quotients(validation, "parts")
-    return {
+    values = {
         "loss": float(np.mean([log["loss"] for log in train])),
         "val_loss": weighted({name: value or 0.0 for name, value in held.items()}, weights),
         "norm": float(np.mean([log["norm"] for log in train])),
@@ -69,6 +70,7 @@ def row(
         **quotients(train, "metrics"),
         **{f"val_{name}": value for name, value in quotients(validation, "metrics").items()},
     }
+    return {name: value if _is_finite(value) else None for name, value in values.items()}
 
 
 def line(row: Row, epochs: int) -> str:
@@ -85,14 +87,13 @@ def line(row: Row, epochs: int) -> str:
 
 
 def write(folder: Path, rows: Sequence[Row]) -> None:
-    """Write ``log.csv`` and ``log.jsonl`` anew; None and numbers that are not finite are empty."""
-    clean = [{name: _finite(value) for name, value in row.items()} for row in rows]
-    write_csv(folder / "log.csv", pd.DataFrame(clean))
-    write_text(folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in clean))
+    """Write ``log.csv`` and ``log.jsonl`` anew; what is None is empty or null there."""
+    write_csv(folder / "log.csv", pd.DataFrame(rows))
+    write_text(folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def draw(folder: Path, rows: Sequence[Row]) -> None:

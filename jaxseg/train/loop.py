@@ -95,7 +95,7 @@ def fit(
         ema=config.ema,
         total_steps=config.epochs * steps,
     )
-    state, record = resume(folders.checkpoints, fresh, mesh, allowed=continued)
+    state, record = resume(folders.checkpoints, fresh, mesh, steps=steps, allowed=continued)
     with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
         job = Job(
             config=config,

@@ -11,7 +11,7 @@ import jax
 from jax.sharding import Mesh
 
 from jaxseg import checkpoint
-from jaxseg.errors import ConfigError
+from jaxseg.errors import ConfigError, InputError, JaxsegWarning
 from jaxseg.runtime import usable_cores
 from jaxseg.train.state import State, replicate, variables_of
 
@@ -51,7 +51,7 @@ class Record(NamedTuple):
 def add_row(record: Record, row: Mapping[str, Any]) -> Record:
     """The record after one more epoch; the row gets a column that marks the best so far."""
     loss = row["val_loss"]
-    better = record.best is None or loss < record.best
+    better = loss is not None and (record.best is None or loss < record.best)
     return record._replace(
         history=(*record.history, {**row, "best": better}),
         pending=(),
@@ -75,7 +75,9 @@ def save_best(folder: Path, state: State, record: Record, meta: Mapping[str, Any
     checkpoint.save(folder / checkpoint.BEST, step, variables, {**meta, **about}, keep=1)
 
 
-def resume(folder: Path, fresh: State, mesh: Mesh, *, allowed: bool) -> tuple[State, Record]:
+def resume(
+    folder: Path, fresh: State, mesh: Mesh, *, steps: int, allowed: bool
+) -> tuple[State, Record]:
     """The state and record of an earlier start, or fresh ones when there was none.
 
     Parameters
@@ -83,12 +85,13 @@ def resume(folder: Path, fresh: State, mesh: Mesh, *, allowed: bool) -> tuple[St
     folder : of the run's checkpoints
     fresh : state before the first step
     mesh : devices to copy the state to
+    steps : steps per epoch
     allowed : whether a checkpoint may be there
 
     Raises
     ------
     ConfigError : one is there and may not be
-    InputError : it belongs to another network or optimiser
+    InputError : it belongs to another network or optimiser, or to other steps per epoch
     """
     if not allowed and checkpoint.checkpoints(folder / checkpoint.LAST):
         raise ConfigError(
@@ -105,10 +108,20 @@ def resume(folder: Path, fresh: State, mesh: Mesh, *, allowed: bool) -> tuple[St
         warnings.warn(
             f"continued on {here} after {meta['machine']}: the result is as good as that of an "
             "uninterrupted run, but not equal to the last bit",
+            JaxsegWarning,
             stacklevel=2,
         )
     record = Record(**meta["record"])
     record = record._replace(history=tuple(record.history), pending=tuple(record.pending))
+    step = len(record.history) * steps + len(record.pending)
+    if int(state.step) != step:
+        raise InputError(
+            "the number of steps per epoch has changed; other training images?",
+            file=folder,
+            expected=f"a state after step {step}",
+            found=f"one after step {int(state.step)}",
+            fix="start a run of another name",
+        )
     return replicate(state, mesh), record
 
 
