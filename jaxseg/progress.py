@@ -1,4 +1,4 @@
-"""Progress for people: a bar with the time left on a terminal, two lines in a log file."""
+"""Progress for people: a bar with the time left on a terminal, one line in a log file."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg.config import Config
-from jaxseg.config.load import digest, select, to_plain
+from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.io import write_json
 
@@ -136,9 +136,7 @@ def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
     path = run.manifest(phase)
     if path.exists():
         before = json.loads(path.read_text())["values"]
-        changed = sorted(
-            key for key in before.keys() | values.keys() if before.get(key) != values.get(key)
-        )
+        changed = differing(before, values)
         if changed and not config.overwrite:
             raise ConfigError(
                 f"results of another configuration lie here; {phase} differs in {_listed(changed)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import runpy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,15 @@ def select(config: Config, fields: Iterable[str]) -> dict[str, Any]:
         for name, value in everything.items()
         if any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
     }
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The names that two flat mappings do not have with the same value, sorted.
+
+    >>> differing({"lr": 0.1, "seed": 0}, {"lr": 0.2, "seed": 0})
+    ['lr']
+    """
+    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
 
 def digest(data: Any) -> str:

@@ -31,7 +31,7 @@ def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
 def _pairs(
     config: Config, run: Run, samples: Sequence[Sample]
 ) -> list[tuple[Sample, np.ndarray, np.ndarray | None]]:
-    """Every sample with its decoded and its true labels, the border cut off."""
+    """Every sample with its decoded labels and, where given, the true ones."""
     found = []
     for sample in samples:
         path = labels_path(config, run, sample)

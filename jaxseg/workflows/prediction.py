@@ -12,7 +12,7 @@ import numpy as np
 from jaxseg import channels as table
 from jaxseg import checkpoint, data, io, models, normalize, runs, tta
 from jaxseg.config import Config
-from jaxseg.config.load import from_plain, select
+from jaxseg.config.load import differing, from_plain, select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
 from jaxseg.models import Model
@@ -114,12 +114,12 @@ def tiling_of(config: Config, model: Model, shape: tuple[int, ...]) -> Tiling:
 def _refuse_another_network(config: Config, trained: Config, folder: Path) -> None:
     """Refuse a checkpoint of another network than the configuration describes."""
     now, then = select(config, LEARNED), select(trained, LEARNED)
-    differing = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
-    if differing:
+    changed = differing(then, now)
+    if changed:
         raise ConfigError(
-            f"the network was trained with other values of {', '.join(differing[:4])}",
+            f"the network was trained with other values of {', '.join(changed[:4])}",
             file=folder,
-            expected=then.get(differing[0]),
-            found=now.get(differing[0]),
+            expected=then.get(changed[0]),
+            found=now.get(changed[0]),
             fix="use the configuration saved beside its results",
         )
