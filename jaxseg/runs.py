@@ -69,7 +69,7 @@ class Run:
 
     @property
     def config_file(self) -> Path:
-        """The resolved configuration of the latest start."""
+        """The resolved configuration of the phase that was entered last."""
         return self.root / "config_files" / f"{self.label}.json"
 
     @property
@@ -148,6 +148,8 @@ def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
         if changed:
             discard(run, ORDER[ORDER.index(phase) :])
     write_json(path, {"values": values, "digest": digest(values), "versions": versions()})
+    # Only now: a start that was refused leaves no trace.
+    write_json(run.config_file, to_plain(config))
     return digest(values)
 
 
@@ -206,11 +208,6 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
         "bytes": sum(stat.st_size for stat in stats),
         "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
     }
-
-
-def save_config(run: Run, config: Config) -> None:
-    """Write the resolved configuration beside the results."""
-    write_json(run.config_file, to_plain(config))
 
 
 def versions() -> dict[str, str]:

@@ -4,6 +4,7 @@ Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a repre
 """
 
 from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
+from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.objects import compact, drop_small, fill_holes
@@ -15,6 +16,7 @@ __all__ = [
     "Mode",
     "beyond",
     "compact",
+    "difficulties",
     "drop_small",
     "enclosed",
     "fill_holes",

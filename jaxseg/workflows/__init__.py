@@ -46,6 +46,5 @@ def run(config: Config) -> None:
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
-    runs.save_config(folders, config)
     for phase in (phase for phase in PHASES if phase in config.phases):
         PHASES[phase](config, folders, samples)
