@@ -120,7 +120,7 @@ class Train:
 
     # passes over the training images
     epochs: int = 100
-    # steps per epoch; 0 = as many as cover the training images once
+    # steps per epoch; 0 = as many as cover the training images once, at least 25
     steps: int = 0
     # patches per step, over all devices
     batch: int = 8
