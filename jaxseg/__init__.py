@@ -18,6 +18,7 @@ _HOME = {
     "Train": "config",
     "Augment": "config",
     "Watershed": "config",
+    "PostProcess": "config",
     "encode": "channels",
     "activate": "channels",
     "columns": "channels",
@@ -39,8 +40,8 @@ _HOME = {
     "random_augment": "augment",
 }
 _MODULES = ("augment", "config", "data", "errors", "geometry", "instances", "io", "losses",
-            "metrics", "models", "normalize", "report", "symmetry", "targets", "tta",
-            "volume", "workflows")  # fmt: skip
+            "metrics", "models", "normalize", "postprocessing", "report", "symmetry", "targets",
+            "tta", "volume", "workflows")  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -48,13 +48,25 @@ READS: Mapping[str, tuple[str, ...]] = {
         "seed",
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
-    "decode": ("task", "ndim", "channels", "watershed", "semantic"),
-    "evaluate": ("task", "data.test.labels", "data.label_axes", "semantic", "evaluate"),
+    "decode": ("task", "ndim", "channels", "watershed", "semantic", "postprocess"),
+    "evaluate": (
+        "task",
+        "data.test.labels",
+        "data.label_axes",
+        "semantic",
+        "postprocess",
+        "evaluate",
+    ),
 }
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image",),
-    "decode": ("per_image_instances", "per_image_binarized", "watershed"),
+    "decode": (
+        "per_image_instances",
+        "per_image_binarized",
+        "per_image_post_processing",
+        "watershed",
+    ),
     "evaluate": ("instance_associations", "overlays", "test_results_metrics.csv", "summary.json"),
 }
 ORDER = tuple(READS)

@@ -14,7 +14,7 @@ FLOORS = {
     2: {"volume"},
     3: {"io", "normalize", "augment", "targets", "losses", "models"},
     4: {"instances", "measurements", "metrics", "channels"},
-    5: {"data", "tta", "checkpoint", "decoding"},
+    5: {"data", "tta", "checkpoint", "decoding", "postprocessing"},
     6: {"train", "prediction", "ceiling"},
     7: {"report", "runs"},
     8: {"workflows"},

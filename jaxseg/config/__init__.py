@@ -1,6 +1,14 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
+from jaxseg.config.postprocessing import (
+    Condition,
+    Median,
+    PostProcess,
+    Refine,
+    Repair,
+    Voronoi,
+)
 from jaxseg.config.schema import (
     Augment,
     Config,
@@ -20,15 +28,21 @@ __all__ = [
     "Augment",
     "Channel",
     "ChannelOptions",
+    "Condition",
     "Config",
     "Data",
     "Evaluate",
+    "Median",
     "Normalize",
+    "PostProcess",
     "Predict",
+    "Refine",
+    "Repair",
     "SemanticOutput",
     "Source",
     "Train",
     "UNet",
+    "Voronoi",
     "Watershed",
     "ch",
 ]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from jaxseg.config.channels import Affinity, channel_mistakes, nearest
+from jaxseg.config.check_postprocessing import postprocessing_mistakes
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
 
@@ -225,7 +226,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     ),
     "above 0 and at most 1": (
         lambda value: 0 < value <= 1,
-        ("evaluate.overlay", "evaluate.thresholds"),
+        ("evaluate.overlay", "evaluate.thresholds", "evaluate.coloured"),
     ),
 }
 
@@ -321,4 +322,5 @@ RULES = (
     _pairs,
     _watershed,
     _phases,
+    postprocessing_mistakes,
 )

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
+from jaxseg.config.postprocessing import PostProcess
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
 
@@ -217,6 +218,8 @@ class Evaluate:
     thresholds: tuple[float, ...] = (0.3, 0.5, 0.75)
     # IoU of the objects drawn as found in the pictures and named in the association tables
     overlay: float = 0.5
+    # IoU, each a picture of the labels in colours: found green, spurious blue, missed red
+    coloured: tuple[float, ...] = ()
     # voxels cut from every side before the comparison; empty = none
     border_crop: tuple[int, ...] = ()
 
@@ -255,6 +258,8 @@ class Config:
     watershed: Watershed = field(default_factory=Watershed)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
+    # filters on planes, and what is done to objects after decoding
+    postprocess: PostProcess = field(default_factory=PostProcess)
     # comparison with the test labels
     evaluate: Evaluate = field(default_factory=Evaluate)
     # phases to run, in this order

@@ -80,10 +80,13 @@ def watershed_steps(
     *,
     spacing: Sequence[float] | None = None,
     options: Watershed | None = None,
+    within: np.ndarray | None = None,
 ) -> Steps:
     """The watershed with its steps, to see why objects are as they are.
 
-    Parameters and errors as for :func:`watershed`.
+    Parameters and errors as for :func:`watershed`, and
+
+    within : (*S) bool, where objects may start and grow; None = everywhere
 
     Returns
     -------
@@ -99,6 +102,7 @@ def watershed_steps(
         )
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
     mask = growth_mask(planes, chosen.growth)
+    mask = mask if within is None else mask & within
     inside = seed_mask(planes, chosen.seeds, mask)
     seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)
     surface = surface_of(planes, chosen.surface, mask)
@@ -106,6 +110,7 @@ def watershed_steps(
     labels = flood(surface, seeds, mask)
     if options.fill_holes:
         labels = instances.fill_holes(labels)
+    labels = labels if within is None else np.where(within, labels, 0)
     return Steps(instances.drop_small(labels, options.min_size), seeds, surface, mask)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from edt import edt
 
 from jaxseg.instances.contacts import FACES, face_pairs
+from jaxseg.instances.numbering import numbered
 
 # Objects are tiny with fewer voxels, and thin where none is farther from the outside, in voxels.
 TINY, THIN = 10, 1.5
@@ -30,10 +31,10 @@ def difficulties(labels: np.ndarray, ids: np.ndarray) -> list[str]:
     """
     if not ids.size:
         return []
-    present, inverse = np.unique(labels, return_inverse=True)
-    numbers = inverse.reshape(labels.shape).astype(np.uint32) + (present[0] > 0)
-    rows = np.searchsorted(present, ids) + (present[0] > 0)
-    total = int(numbers.max()) + 1
+    numbers, names = numbered(labels)
+    order = np.argsort(names)
+    rows = order[np.searchsorted(names, ids, sorter=order)]
+    total = len(names)
     sizes = np.bincount(numbers.ravel(), minlength=total)
     depth = np.zeros(total, np.float32)
     np.maximum.at(depth, numbers.ravel(), edt(numbers).ravel())

@@ -12,11 +12,18 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import classes, watershed_steps
 from jaxseg.errors import ConfigError
-from jaxseg.measurements import measure
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.postprocessing import (
+    confined,
+    filtered,
+    measured,
+    post_path,
+    write_post_processed,
+)
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.regions import region_of, region_path
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
 
@@ -46,7 +53,10 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     if not source.exists():
         raise ConfigError("this image was not predicted", file=source, fix="--phases predict")
     state = {"digest": digest, "input": runs.fingerprint(source)}
-    if runs.is_done(run, "decode", sample.name, state, [path]):
+    region = region_path(config, sample.name)
+    state |= {"region": runs.fingerprint(region)} if region else {}
+    after = post_path(config, run, sample)
+    if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
         return
     planes = io.open_image(source, ndim=config.ndim).array().astype(np.float32, copy=False)
     write = _write_classes if config.task == "semantic" else _write_instances
@@ -62,21 +72,37 @@ def _write_classes(
     found = classes(planes, config.channels, threshold=config.semantic.threshold)
     io.write_labels_zarr(path.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(path, found, spacing=spacing)
+    after = post_path(config, run, sample)
+    if after is None:
+        return
+    smooth = filtered(config, planes)
+    found = classes(smooth, config.channels, threshold=config.semantic.threshold)
+    found = confined(found, region_of(config, sample))
+    io.write_labels_zarr(after.with_suffix(".zarr"), found, spacing=spacing)
+    io.write_labels_tiff(after, found, spacing=spacing)
 
 
 def _write_instances(
     config: Config, run: Run, sample: Sample, planes: np.ndarray, path: Path
 ) -> None:
     """Write the objects, their measurements and the steps that led to them."""
-    spacing = sample.image.spacing
-    steps = watershed_steps(planes, config.channels, spacing=spacing, options=config.watershed)
+    spacing, region = sample.image.spacing, region_of(config, sample)
+    planes = filtered(config, planes)
+    steps = watershed_steps(
+        planes, config.channels, spacing=spacing, options=config.watershed, within=region
+    )
     if config.watershed.check_files:
         folder = run.results / "watershed" / sample.name
         io.write_labels_tiff(folder / "seed_map.tif", steps.seeds, spacing=spacing)
         io.write_labels_tiff(folder / "semantic.tif", steps.mask.astype(np.uint8), spacing=spacing)
         surface = steps.surface.astype(np.float32)[..., None]
         io.write_image_tiff(folder / "foreground.tif", surface, spacing=spacing)
-    table = measure(steps.labels, spacing=spacing, intensity=sample.image.array())
+    table = measured(config, sample, steps.labels, judged=not config.postprocess.reshapes)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
+    after = post_path(config, run, sample)
+    if after is not None:
+        write_post_processed(
+            config, sample, steps.labels, planes, after, table=table, region=region
+        )
     io.write_labels_zarr(path.with_suffix(".zarr"), steps.labels, spacing=spacing)
     io.write_labels_tiff(path, steps.labels, spacing=spacing)

@@ -9,6 +9,7 @@ from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
 from jaxseg.errors import InputError, JaxsegError
+from jaxseg.workflows.postprocessing import postprocessing_problems
 
 Samples = Mapping[str, tuple[Sample, ...]]
 
@@ -41,6 +42,8 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
         problems += opened.problems
         if classes:
             problems += data.class_problems(opened.samples, classes=classes.classes)
+    if "decode" in config.phases:
+        problems += postprocessing_problems(config, samples.get("test", ()))
     problems += spacing_problems((*samples.get("train", ()), *samples.get("val", ())))
     return samples, problems
 
