@@ -195,6 +195,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "predict.batch",
             "watershed.min_seed",
             "watershed.min_size",
+            "stardist.min_size",
         ),
     ),
     "at least 0": (
@@ -221,11 +222,11 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     "at least 0 and below 1": (lambda value: 0 <= value < 1, ("train.ema",)),
     "between 0 and 1": (
         lambda value: 0 < value < 1,
-        ("data.val_fraction", "semantic.threshold"),
+        ("data.val_fraction", "semantic.threshold", "stardist.prob_threshold"),
     ),
     "above 0 and at most 1": (
         lambda value: 0 < value <= 1,
-        ("evaluate.overlay", "evaluate.thresholds"),
+        ("evaluate.overlay", "evaluate.thresholds", "stardist.nms_threshold"),
     ),
 }
 

@@ -200,6 +200,21 @@ class Watershed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StarDist:
+    """From rays to star-convex objects, for the channel R."""
+
+    # voxels of at least this probability propose an object
+    prob_threshold: float = 0.4
+    # of two objects that share more than this part of the smaller one, the better one is kept
+    nms_threshold: float = 0.4
+    # which of those voxels propose: all, or maxima, those without a better neighbour; auto: all in
+    # 2D, maxima in 3D, where comparing all of them takes minutes
+    candidates: Literal["auto", "all", "maxima"] = "auto"
+    # drop objects of fewer voxels
+    min_size: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class SemanticOutput:
     """What becomes of the class planes."""
 
@@ -253,6 +268,8 @@ class Config:
     predict: Predict = field(default_factory=Predict)
     # from predicted planes to instances
     watershed: Watershed = field(default_factory=Watershed)
+    # from predicted rays to instances
+    stardist: StarDist = field(default_factory=StarDist)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # comparison with the test labels

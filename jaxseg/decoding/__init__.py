@@ -12,17 +12,22 @@ import numpy as np
 from jaxseg.config import Channel
 from jaxseg.decoding.classes import classes
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
+from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
     "DECODERS",
     "Criterion",
     "Plan",
+    "Shapes",
     "Steps",
     "classes",
     "decode",
     "plan",
     "plan_problems",
+    "shapes",
+    "stardist",
+    "stardist_problems",
     "watershed",
     "watershed_steps",
 ]
@@ -31,6 +36,10 @@ __all__ = [
 # (planes, channels, spacing) -> labels.
 DECODERS: tuple[tuple[frozenset[str], Callable[..., np.ndarray]], ...] = (
     (frozenset({"S"}), lambda planes, channels, spacing: classes(planes, channels)),
+    (
+        frozenset({"R"}),
+        lambda planes, channels, spacing: stardist(planes, channels, spacing=spacing),
+    ),
     (frozenset(), lambda planes, channels, spacing: watershed(planes, channels, spacing=spacing)),
 )
 
