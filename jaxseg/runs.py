@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg.config import Config
+from jaxseg.config.decoders import NEEDS
 from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.io import write_json
@@ -48,7 +49,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "seed",
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
-    "decode": ("task", "ndim", "channels", "watershed", "semantic", "postprocess"),
+    "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
     "evaluate": (
         "task",
         "data.test.labels",

@@ -12,6 +12,7 @@ from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
+from jaxseg.instances.star_shapes import rendered, star_package, suppressed
 from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "offset_centre",
     "offset_size",
     "otsu",
+    "rendered",
+    "star_package",
+    "suppressed",
     "tightest_edge",
     "untouched",
 ]
