@@ -94,9 +94,7 @@ def class_planes(
     return targets.class_planes(values, number=options.classes, ignore=options.ignore)
 
 
-def radial(
-    labels: Any, *, spacing: Any, options: Radial, **_: Any
-) -> tuple[jax.Array, jax.Array | None]:
+def radial(labels: Any, *, spacing: Any, options: Radial, **_: Any) -> tuple[Any, None]:
     """R: to the end, as the depth of objects, which ``reach`` is about, does not bound a ray."""
     return targets.radial_distances(
         labels, spacing=spacing, nrays=options.nrays, norm=options.norm

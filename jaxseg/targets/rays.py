@@ -5,15 +5,16 @@ evenly in physical space, so that voxels longer along one axis do not crowd them
 exact: to the face where the ray leaves the object, not to a sample on the ray.
 
 The voxels that a ray passes through, and where it enters them (Amanatides and Woo 1987), are the
-same wherever it starts: one after the other, all voxels of the image are compared with the ones a
-fixed offset away, as whole shifted arrays.
+same wherever it starts: one after the other, all voxels are compared with the ones a fixed offset
+away. On the device, as part of a larger program, these are whole shifted arrays; NumPy arrays, of
+which objects cover a part, are read at the voxels of objects only.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +34,8 @@ DIGITS = 12
 TOGETHER = 1e-6
 # Finest voxels that are the unit of normalised distances.
 UNIT_VOXELS = 10.0
+# Voxels of objects that are followed together on the host.
+TOGETHER_ON_HOST = 2**16
 
 
 def ray_directions(ndim: int, nrays: int = 0) -> np.ndarray:
@@ -80,7 +83,7 @@ def radial_distances(
     spacing: Sequence[float] | None = None,
     nrays: int = 0,
     norm: bool = False,
-) -> jax.Array:
+) -> jax.Array | np.ndarray:
     """Distance from the centre of every voxel of an object to where its rays leave the object.
 
     The end of the object is the first face of a voxel on the ray behind which there is another
@@ -95,7 +98,7 @@ def radial_distances(
 
     Returns
     -------
-    (*S, nrays) float32; 0 in the background
+    (*S, nrays) float32, NumPy or JAX as the labels; 0 in the background
 
     >>> labels = np.array([[0, 1, 1, 1, 0]])
     >>> radial_distances(labels, spacing=(1.0, 2.0), nrays=4)[0, 1].tolist()
@@ -103,8 +106,9 @@ def radial_distances(
     """
     labels = compact(labels)
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * labels.ndim
-    reach = _reach(labels)
-    return _radial(labels, sizes, nrays, reach, 1 / ray_unit(sizes) if norm else 1.0)
+    scale = np.float32(1 / ray_unit(sizes) if norm else 1)
+    follow = _on_host if isinstance(labels, np.ndarray) else _on_device
+    return follow(labels, sizes, nrays, _reach(labels)) * scale
 
 
 def _reach(labels: Any) -> tuple[int, ...]:
@@ -166,13 +170,73 @@ def _path(
     return places[: left + 1], distance[: left + 1]
 
 
-@functools.partial(jax.jit, static_argnames=("spacing", "nrays", "reach", "scale"))
-def _radial(
-    labels: jax.Array,
-    spacing: tuple[float, ...],
-    nrays: int,
-    reach: tuple[int, ...],
-    scale: float,
+def _on_host(
+    labels: np.ndarray, spacing: tuple[float, ...], nrays: int, reach: tuple[int, ...]
+) -> np.ndarray:
+    rays = _rays(spacing, nrays, reach)
+    around = np.pad(labels, [(r, r) for r in reach], constant_values=-1)
+    flat = np.full(1 << (around.size - 1).bit_length(), -1, np.int32)
+    flat[: around.size] = around.ravel()
+    strides = np.cumprod([1, *around.shape[:0:-1]])[::-1]
+    steps = (rays.offsets @ strides).astype(np.int32)
+    starts = np.flatnonzero(around > 0).astype(np.int32)
+    found = np.zeros((len(starts), len(rays.entry)), np.float32)
+    known = jnp.asarray(flat), jnp.asarray(steps), jnp.asarray(rays.within), rays.entry
+    for first in range(0, len(starts), TOGETHER_ON_HOST):
+        some = starts[first : first + TOGETHER_ON_HOST]
+        rows = np.pad(some, (0, TOGETHER_ON_HOST - len(some)), mode="edge")
+        found[first : first + len(some)] = _gathered(rows, *known)[:, : len(some)].T
+    planes = np.zeros((*labels.shape, len(rays.entry)), np.float32)
+    planes[labels > 0] = found
+    return planes
+
+
+@jax.jit
+def _gathered(
+    starts: jax.Array, flat: jax.Array, steps: jax.Array, within: jax.Array, entry: jax.Array
+) -> jax.Array:
+    """Distances (nrays, P) from voxels (P,) of a flattened image, µm."""
+    own = flat[starts]
+
+    def along(ray: tuple[jax.Array, ...]) -> jax.Array:
+        def met(step: jax.Array) -> jax.Array:
+            return flat.at[starts + ray[0][step]].get(mode="promise_in_bounds")
+
+        return _followed(own, met, *ray[1:])
+
+    return lax.map(along, (steps, within, entry))
+
+
+def _followed(
+    own: jax.Array, met: Callable[[jax.Array], jax.Array], within: jax.Array, entry: jax.Array
+) -> jax.Array:
+    """Distances along one ray, in the shape of ``own``; 0 where that is background.
+
+    Parameters
+    ----------
+    own : labels of the voxels where the ray starts
+    met : number of a step to the labels that the ray meets there, in the shape of ``own``
+    within : (T,) bool, the steps that there are
+    entry : (T + 1,) distances at which the ray enters a voxel
+    """
+
+    def goes_on(state: tuple[jax.Array, jax.Array]) -> jax.Array:
+        step, passed = state
+        return (step < len(within)) & (passed == step).any()
+
+    def one_more(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        step, passed = state
+        stays = (passed == step) & (met(step) == own) & within[step]
+        return step + 1, jnp.where(stays, (step + 1).astype(jnp.int16), passed)
+
+    begin = jnp.where(own > 0, 0, -1).astype(jnp.int16)
+    passed = lax.while_loop(goes_on, one_more, (jnp.int32(0), begin))[1]
+    return jnp.where(passed < 0, 0, entry[passed])
+
+
+@functools.partial(jax.jit, static_argnames=("spacing", "nrays", "reach"))
+def _on_device(
+    labels: jax.Array, spacing: tuple[float, ...], nrays: int, reach: tuple[int, ...]
 ) -> jax.Array:
     rays = _rays(spacing, nrays, reach)
 
@@ -180,36 +244,25 @@ def _radial(
     # gather of single voxels.
     @jax.custom_batching.custom_vmap
     def distances(one: jax.Array) -> jax.Array:
-        return _followed(one[None], rays, reach)[0]
+        return _shifted(one[None], rays, reach)[0]
 
     @distances.def_vmap
     def _batched(size: int, batched: Any, several: jax.Array) -> tuple[jax.Array, bool]:
-        return _followed(several, rays, reach), True
+        return _shifted(several, rays, reach), True
 
-    return distances(jnp.asarray(labels)) * np.float32(scale)
+    return distances(labels)
 
 
-def _followed(labels: jax.Array, rays: _Rays, reach: tuple[int, ...]) -> jax.Array:
+def _shifted(labels: jax.Array, rays: _Rays, reach: tuple[int, ...]) -> jax.Array:
     """Distances (N, *S, nrays) in labels (N, *S), µm."""
-    total = rays.within.shape[1]
     outside = [(0, 0), *((r, r) for r in reach)]
     around = jnp.pad(labels, outside, constant_values=-1)
-    begin = jnp.where(labels > 0, 0, -1).astype(jnp.int16)
-    starts = jnp.asarray(rays.offsets + np.array(reach, np.int32))
-    within, entry = jnp.asarray(rays.within), jnp.asarray(rays.entry)
+    corners = rays.offsets + np.array(reach, np.int32)
 
-    def along(ray: jax.Array) -> jax.Array:
-        def goes_on(state: tuple[jax.Array, jax.Array]) -> jax.Array:
-            step, passed = state
-            return (step < total) & (passed == step).any()
+    def along(ray: tuple[jax.Array, ...]) -> jax.Array:
+        def met(step: jax.Array) -> jax.Array:
+            return lax.dynamic_slice(around, (0, *ray[0][step]), labels.shape)
 
-        def one_more(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            step, passed = state
-            met = lax.dynamic_slice(around, (0, *starts[ray, step]), labels.shape)
-            stays = (passed == step) & (met == labels) & within[ray, step]
-            return step + 1, jnp.where(stays, (step + 1).astype(jnp.int16), passed)
+        return _followed(labels, met, *ray[1:])
 
-        passed = lax.while_loop(goes_on, one_more, (jnp.int32(0), begin))[1]
-        return jnp.where(passed < 0, 0, entry[ray][passed])
-
-    return jnp.moveaxis(lax.map(along, jnp.arange(len(rays.entry))), 0, -1)
+    return jnp.moveaxis(lax.map(along, (corners, rays.within, rays.entry)), 0, -1)
