@@ -101,11 +101,15 @@ def eroded_one_by_one(labels: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------ cases
 
 
+def vars_of(scores: Any) -> dict[str, float]:
+    """Scores by name."""
+    return scores if isinstance(scores, dict) else scores._asdict()
+
+
 def same_scores(ours: Any, theirs: Any) -> float:
-    """Part of the scores that are equal at all thresholds."""
-    pairs = [
-        (getattr(a, s), getattr(b, s)) for a, b in zip(ours, theirs, strict=True) for s in SCORES
-    ]
+    """Part of the scores that are equal at all thresholds; some peers return dictionaries."""
+    theirs = [vars_of(one) for one in theirs]
+    pairs = [(getattr(a, s), b[s]) for a, b in zip(ours, theirs, strict=True) for s in SCORES]
     return float(np.mean([np.isclose(a, b) for a, b in pairs]))
 
 
@@ -129,7 +133,7 @@ def matching_cases(truth: np.ndarray, labels: np.ndarray) -> Iterator[Case]:
         yield Case(
             f"matching, {package}",
             lambda: matching(truth, labels, thresholds=THRESHOLDS),
-            lambda peer=peer: [peer.matching(truth, labels, thresh=t) for t in THRESHOLDS],
+            lambda peer=peer: peer.matching(truth, labels, thresh=THRESHOLDS),
             same_scores,
         )
         if package == "stardist":
