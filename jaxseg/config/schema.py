@@ -200,6 +200,25 @@ class Watershed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmbedSeg:
+    """Clustering of the embeddings of channel E, voxels of the highest seediness first."""
+
+    # voxels of higher seediness belong to objects
+    foreground_threshold: float = 0.5
+    # voxels of at least this seediness start an object
+    seed_threshold: float = 0.5
+    # no objects where no more voxels than this are foreground
+    min_mask_sum: int = 0
+    # stop when no more foreground voxels than this are left
+    min_unclustered_sum: int = 0
+    # drop objects of fewer voxels
+    min_object_size: int = 10
+    # drop an object unless more than this part of the foreground within its kernel was left; 0.5
+    # as in the original method, 0 = keep
+    min_free: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class SemanticOutput:
     """What becomes of the class planes."""
 
@@ -253,6 +272,8 @@ class Config:
     predict: Predict = field(default_factory=Predict)
     # from predicted planes to instances
     watershed: Watershed = field(default_factory=Watershed)
+    # from predicted embeddings to instances
+    embedseg: EmbedSeg = field(default_factory=EmbedSeg)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # comparison with the test labels

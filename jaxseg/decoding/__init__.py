@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxseg.config import Channel
 from jaxseg.decoding.classes import classes
+from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
@@ -21,6 +22,7 @@ __all__ = [
     "Steps",
     "classes",
     "decode",
+    "embedseg",
     "plan",
     "plan_problems",
     "watershed",
@@ -31,6 +33,10 @@ __all__ = [
 # (planes, channels, spacing) -> labels.
 DECODERS: tuple[tuple[frozenset[str], Callable[..., np.ndarray]], ...] = (
     (frozenset({"S"}), lambda planes, channels, spacing: classes(planes, channels)),
+    (
+        frozenset({"E"}),
+        lambda planes, channels, spacing: embedseg(planes, channels, spacing=spacing),
+    ),
     (frozenset(), lambda planes, channels, spacing: watershed(planes, channels, spacing=spacing)),
 )
 

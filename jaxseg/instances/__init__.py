@@ -4,6 +4,7 @@ Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a repre
 """
 
 from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
+from jaxseg.instances.clustering import cluster
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.objects import compact, drop_small, fill_holes
@@ -14,6 +15,7 @@ from jaxseg.instances.thresholds import beyond, is_noise, otsu
 __all__ = [
     "Mode",
     "beyond",
+    "cluster",
     "compact",
     "drop_small",
     "enclosed",

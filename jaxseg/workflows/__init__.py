@@ -41,7 +41,8 @@ def run(config: Config) -> None:
     JaxsegError : all that is wrong with the configuration and the data, before any compute
     """
     wrong: list[JaxsegError] = [*check(config)]
-    if not wrong and config.task == "instances":
+    flooded = config.task == "instances" and "E" not in {c.name for c in config.channels}
+    if not wrong and flooded:
         wrong += plan_problems(config.channels, ndim=config.ndim, options=config.watershed)
     samples, more = open_data(config)
     raise_all([*wrong, *more])

@@ -10,7 +10,7 @@ import numpy as np
 from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, watershed_steps
+from jaxseg.decoding import classes, embedseg, watershed_steps
 from jaxseg.errors import ConfigError
 from jaxseg.measurements import measure
 from jaxseg.progress import progress
@@ -67,7 +67,24 @@ def _write_classes(
 def _write_instances(
     config: Config, run: Run, sample: Sample, planes: np.ndarray, path: Path
 ) -> None:
-    """Write the objects, their measurements and the steps that led to them."""
+    """Write the objects and their measurements."""
+    spacing = sample.image.spacing
+    find = _embedded if config.channels[0].name == "E" else _flooded
+    labels = find(config, run, sample, planes)
+    table = measure(labels, spacing=spacing, intensity=sample.image.array())
+    io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
+    io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=spacing)
+    io.write_labels_tiff(path, labels, spacing=spacing)
+
+
+def _embedded(config: Config, run: Run, sample: Sample, planes: np.ndarray) -> np.ndarray:
+    """Objects out of embeddings."""
+    spacing = sample.image.spacing
+    return embedseg(planes, config.channels, spacing=spacing, options=config.embedseg)
+
+
+def _flooded(config: Config, run: Run, sample: Sample, planes: np.ndarray) -> np.ndarray:
+    """Objects by a watershed; the steps that led to them are written, too."""
     spacing = sample.image.spacing
     steps = watershed_steps(planes, config.channels, spacing=spacing, options=config.watershed)
     if config.watershed.check_files:
@@ -76,7 +93,4 @@ def _write_instances(
         io.write_labels_tiff(folder / "semantic.tif", steps.mask.astype(np.uint8), spacing=spacing)
         surface = steps.surface.astype(np.float32)[..., None]
         io.write_image_tiff(folder / "foreground.tif", surface, spacing=spacing)
-    table = measure(steps.labels, spacing=spacing, intensity=sample.image.array())
-    io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
-    io.write_labels_zarr(path.with_suffix(".zarr"), steps.labels, spacing=spacing)
-    io.write_labels_tiff(path, steps.labels, spacing=spacing)
+    return steps.labels
