@@ -217,6 +217,26 @@ class Rays:
         return (Origin((name, turn_vector(direction, inverse(orientation)))),)
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """Per axis an offset, per axis a bandwidth, and one scalar."""
+
+    def keys(self, name: str, width: int) -> tuple[Hashable, ...]:
+        """What it is, and the axis counted from the last."""
+        axes = range(-(width // 2), 0)
+        parts = [(part, axis) for part in ("offset", "sigma") for axis in axes]
+        return tuple((name, *part) for part in [*parts, ("seediness", 0)])
+
+    def origins(self, key: Any, orientation: Orientation) -> tuple[Origin, ...]:
+        """As a component; a bandwidth has no sign."""
+        name, part, axis = key
+        if part == "seediness":
+            return (Origin(key),)
+        source = orientation.axes[axis] - len(orientation.axes)
+        mirrored = part == "offset" and orientation.flips[axis]
+        return (Origin((name, part, source), -1 if mirrored else 1),)
+
+
 class Move(NamedTuple):
     """Where one column of the turned planes comes from; see :class:`Origin`."""
 

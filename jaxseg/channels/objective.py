@@ -15,15 +15,21 @@ import jax.numpy as jnp
 
 from jaxseg.channels.layout import columns, ndim_of
 from jaxseg.channels.planes import encode_masked
-from jaxseg.channels.spec import ChannelSpec
+from jaxseg.channels.spec import ChannelSpec, Joint, Parts
 from jaxseg.channels.table import CHANNELS
 from jaxseg.config import Channel
-
-Parts = dict[str, tuple[jax.Array, jax.Array]]
+from jaxseg.errors import ConfigError
 
 
 def loss_parts(
-    logits: jax.Array, planes: jax.Array, mask: jax.Array, channels: Sequence[Channel]
+    logits: jax.Array,
+    planes: jax.Array,
+    mask: jax.Array,
+    channels: Sequence[Channel],
+    *,
+    labels: jax.Array | None = None,
+    spacing: Sequence[float] | None = None,
+    objects: int | None = None,
 ) -> Parts:
     """The loss of every channel.
 
@@ -33,20 +39,28 @@ def loss_parts(
     planes : (N, *S, K) true values
     mask : (N, *S, K) bool, the values that count
     channels : in the order of the columns
+    labels : (N, *S) int32, for channels that are compared with whole objects
+    spacing : size of a voxel, (z)yx, µm; None = 1; for these channels
+    objects : a number that no label exceeds; for these channels
 
     Returns
     -------
     {name: (numerator (N,), denominator (N,))}. The numerator, a sum over voxels, carries the
     weight of the channel, so the loss is the sum over names of ``sum(numerator) /
     max(sum(denominator), 1)``. S has a second entry, ``S dice``: the denominator counts the
-    classes that the sample has
+    classes that the sample has. E has three, ``E instance``, ``E variance`` and ``E seed``
 
     Raises
     ------
-    ConfigError : K columns are not what these channels have
+    ConfigError : K columns are not what these channels have, or labels are missing
     """
     parts: Parts = {}
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
+        if isinstance(spec.loss, Joint):
+            values = spec.link(own_logits, channel.options)
+            terms = _whole(spec.loss.loss, channel, values, counts, labels, spacing, objects)
+            parts |= {name: (channel.weight * top, bottom) for name, (top, bottom) in terms.items()}
+            continue
         loss = spec.loss(own_logits, target, channel.options)
         # A loss of all columns together has one value per voxel.
         per_voxel = counts.all(axis=-1, keepdims=True) if loss.shape[-1] == 1 else counts
@@ -61,30 +75,40 @@ def loss_parts(
 
 
 def metric_parts(
-    logits: jax.Array, planes: jax.Array, mask: jax.Array, channels: Sequence[Channel]
+    logits: jax.Array,
+    planes: jax.Array,
+    mask: jax.Array,
+    channels: Sequence[Channel],
+    *,
+    labels: jax.Array | None = None,
+    spacing: Sequence[float] | None = None,
+    objects: int | None = None,
 ) -> Parts:
     """How well every channel is predicted, in numbers a person can read.
 
     Parameters
     ----------
-    logits, planes, mask, channels : as in :func:`loss_parts`
+    logits, planes, mask, channels, labels, spacing, objects : as in :func:`loss_parts`
 
     Returns
     -------
     {name: (numerator (N,), denominator (N,))}, to be added up before they are divided; a
     denominator of 0 says that there was nothing to compare. ``F IoU``: intersection and union of
     what is above 0.5, over all columns of the channel; ``S_3 IoU``: of the voxels of class 3;
-    ``Db error``: mean absolute error in units of the channel
+    ``Db error``: mean absolute error in units of the channel; ``E IoU``: of every object with
+    what its own kernel gives
 
     Raises
     ------
-    ConfigError : K columns are not what these channels have
+    ConfigError : K columns are not what these channels have, or labels are missing
     """
     parts: Parts = {}
     names = columns(channels, ndim_of(logits, channels))
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
         values = spec.link(own_logits, channel.options)
-        if not spec.binary:
+        if isinstance(spec.loss, Joint):
+            parts |= _whole(spec.loss.metric, channel, values, counts, labels, spacing, objects)
+        elif not spec.binary:
             parts[f"{channel.name} error"] = _sums(jnp.abs(values - target), counts)
         elif spec.exclusive and values.shape[-1] > 1:
             hard = jax.nn.one_hot(values.argmax(axis=-1), values.shape[-1], dtype=bool)
@@ -145,8 +169,9 @@ def loss_of(
         else:
             logits = model.apply(variables, batch["image"])
             statistics = variables.get("batch_stats", {})
-        measured = metric_parts(jax.lax.stop_gradient(logits), planes, mask, channels)
-        return loss_parts(logits, planes, mask, channels), measured, statistics
+        known: dict[str, Any] = {"labels": batch["labels"], "spacing": spacing, "objects": objects}
+        measured = metric_parts(jax.lax.stop_gradient(logits), planes, mask, channels, **known)
+        return loss_parts(logits, planes, mask, channels, **known), measured, statistics
 
     return loss
 
@@ -161,6 +186,29 @@ def _each(
         (channel, CHANNELS[channel.name], logits[..., own], planes[..., own], mask[..., own])
         for channel, own in zip(channels, places.values(), strict=True)
     ]
+
+
+def _whole(
+    function: Callable[..., Parts],
+    channel: Channel,
+    values: jax.Array,
+    counts: jax.Array,
+    labels: jax.Array | None,
+    spacing: Sequence[float] | None,
+    objects: int | None,
+) -> Parts:
+    """Loss or metric of a channel that is compared with whole objects."""
+    if labels is None:
+        raise ConfigError(f"channel {channel.name} is compared with labels", fix="give labels=")
+    found = function(
+        values,
+        labels,
+        counts.all(axis=-1),
+        options=channel.options,
+        spacing=spacing,
+        objects=objects,
+    )
+    return {f"{channel.name} {part}": ratio for part, ratio in found.items()}
 
 
 def _sums(values: jax.Array, counts: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -11,6 +11,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from jaxseg import losses, targets
+from jaxseg.channels.embeddings import (
+    embedding_link,
+    embedding_loss,
+    embedding_metric,
+    embedding_names,
+    embedding_target,
+    embedding_width,
+)
 from jaxseg.channels.links import (
     binary_cross_entropy,
     boundary_distance_link,
@@ -32,9 +40,9 @@ from jaxseg.channels.sources import (
     radial,
     single,
 )
-from jaxseg.channels.spec import ChannelSpec, always
+from jaxseg.channels.spec import ChannelSpec, Joint, always
 from jaxseg.config.channels import Affinity, Contour, Radial, Semantic, SignedDistance
-from jaxseg.symmetry import Component, Corner, Edges, Kind, Rays, Scalar
+from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Rays, Scalar
 
 
 def contour_kind(ndim: int, options: Contour) -> Kind:
@@ -176,6 +184,16 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             surface_sign=-1,
             symmetry=lambda ndim, options: Edges(affinity_offsets(options, ndim)),
             column_names=affinity_names,
+        ),
+        "E": ChannelSpec(
+            target=embedding_target,
+            width=embedding_width,
+            target_width=embedding_width,
+            link=embedding_link,
+            loss=Joint(embedding_loss, embedding_metric),
+            binary=False,
+            symmetry=lambda ndim, options: Embedded(),
+            column_names=embedding_names,
         ),
         "S": ChannelSpec(
             target=class_planes,

@@ -1,7 +1,7 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
-from jaxseg.config.decoders import StarDist, Watershed, decoder_for
+from jaxseg.config.decoders import EmbedSeg, StarDist, Watershed, decoder_for
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -31,6 +31,7 @@ __all__ = [
     "Condition",
     "Config",
     "Data",
+    "EmbedSeg",
     "Evaluate",
     "Median",
     "Normalize",

@@ -81,6 +81,26 @@ class Affinity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """Options of E: offset to the centre of the object, sigma (bandwidth) and seediness."""
+
+    # centre of an object: the mean place of its voxels, or the voxel nearest to that, which is
+    # always inside
+    center: Literal["centroid", "medoid"] = "centroid"
+    # the longest offset along an axis, in voxels of the finest spacing; at least the radius of the
+    # largest objects
+    grid_size: float = 128.0
+    # weight of the voxels of objects in the term of the seediness; those of the background have 1
+    foreground_weight: float = 10.0
+    # weight of the Lovász hinge of every object
+    instance_weight: float = 1.0
+    # weight of the variance of sigma within objects
+    variance_weight: float = 10.0
+    # weight of the term of the seediness
+    seed_weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Semantic:
     """Options of S, the class of every voxel."""
 
@@ -105,7 +125,15 @@ class Radial:
 
 
 ChannelOptions = (
-    Foreground | Contour | BoundaryDistance | SignedDistance | Offset | Affinity | Semantic | Radial
+    Foreground
+    | Contour
+    | BoundaryDistance
+    | SignedDistance
+    | Offset
+    | Affinity
+    | Radial
+    | Embedding
+    | Semantic
 )
 
 OPTIONS: Mapping[str, type] = MappingProxyType(
@@ -118,6 +146,7 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
         "V": Offset,
         "Z": Offset,
         "A": Affinity,
+        "E": Embedding,
         "S": Semantic,
         "R": Radial,
     }
@@ -139,7 +168,7 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
 
     Parameters
     ----------
-    name : a row of the channel table: F, C, Db, D, H, V, Z, A, S or R
+    name : a row of the channel table: F, C, Db, D, H, V, Z, A, R, E or S
     weight : of this channel in the loss
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
@@ -195,12 +224,23 @@ def _positive(value: float) -> bool:
     return 0 < value < math.inf
 
 
+def _not_negative(value: float) -> bool:
+    return 0 <= value < math.inf
+
+
 # Per kind of options: field, what is legal, and how to say it.
 LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
     {
         SignedDistance: (
             ("alpha", _positive, "above 0"),
             ("beta", _positive, "above 0"),
+        ),
+        Embedding: (
+            ("grid_size", _positive, "above 0"),
+            ("foreground_weight", _not_negative, "at least 0"),
+            ("instance_weight", _positive, "above 0"),
+            ("variance_weight", _not_negative, "at least 0"),
+            ("seed_weight", _positive, "above 0"),
         ),
         Semantic: (
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),

@@ -92,6 +92,8 @@ def _representation(config: Config) -> Iterator[ConfigError]:
             found=names,
             fix="--task semantic, or remove it",
         )
+    if "E" in names and len(names) > 1:
+        yield ConfigError("E cannot be used with other channels", file="channels", found=names)
     if ("H" in names) != ("V" in names) or ("Z" in names and "H" not in names):
         yield ConfigError("H and V belong together, and Z to them", file="channels", found=names)
     if "Z" in names and config.ndim == 2:
@@ -206,6 +208,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "watershed.min_seed",
             "watershed.min_size",
             "stardist.min_size",
+            "embedseg.min_object_size",
         ),
     ),
     "at least 0": (
@@ -225,14 +228,24 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "augment.rotate",
             "data.cache_gib",
             "cpu_devices",
+            "embedseg.min_mask_sum",
+            "embedseg.min_unclustered_sum",
         ),
     ),
     "above 0": (lambda value: value > 0, ("train.lr",)),
     "from 0 to 1": (lambda value: 0 <= value <= 1, ("train.final_lr", "data.foreground")),
-    "at least 0 and below 1": (lambda value: 0 <= value < 1, ("train.ema",)),
+    "at least 0 and below 1": (
+        lambda value: 0 <= value < 1,
+        ("train.ema", "embedseg.foreground_threshold", "embedseg.min_free"),
+    ),
     "between 0 and 1": (
         lambda value: 0 < value < 1,
-        ("data.val_fraction", "semantic.threshold", "stardist.prob_threshold"),
+        (
+            "data.val_fraction",
+            "semantic.threshold",
+            "stardist.prob_threshold",
+            "embedseg.seed_threshold",
+        ),
     ),
     "above 0 and at most 1": (
         lambda value: 0 < value <= 1,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Decoder = Literal["auto", "stardist", "watershed"]
+Decoder = Literal["auto", "stardist", "embedseg", "watershed"]
 Threshold = float | Literal["auto"]
 
 
@@ -52,11 +52,31 @@ class StarDist:
     min_size: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class EmbedSeg:
+    """Clustering of the embeddings of channel E, voxels of the highest seediness first."""
+
+    # voxels of higher seediness belong to objects
+    foreground_threshold: float = 0.5
+    # voxels of at least this seediness start an object
+    seed_threshold: float = 0.5
+    # no objects where no more voxels than this are foreground
+    min_mask_sum: int = 0
+    # stop when no more foreground voxels than this are left
+    min_unclustered_sum: int = 0
+    # drop objects of fewer voxels
+    min_object_size: int = 10
+    # drop an object unless more than this part of the foreground within its kernel was left; 0.5
+    # as in the original method, 0 = keep
+    min_free: float = 0.5
+
+
 # The channels that a decoder cannot do without. Where the user names none, the first decoder whose
 # channels are there is taken. Its options are the field of the configuration of the same name.
 NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "stardist": frozenset({"R"}),
+        "embedseg": frozenset({"E"}),
         "watershed": frozenset(),
     }
 )

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
-from jaxseg.config.decoders import Decoder, StarDist, Watershed
+from jaxseg.config.decoders import Decoder, EmbedSeg, StarDist, Watershed
 from jaxseg.config.postprocessing import PostProcess
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
@@ -232,6 +232,8 @@ class Config:
     watershed: Watershed = field(default_factory=Watershed)
     # options of that decoder, of rays
     stardist: StarDist = field(default_factory=StarDist)
+    # options of that decoder, of embeddings
+    embedseg: EmbedSeg = field(default_factory=EmbedSeg)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # filters on planes, and what is done to objects after decoding

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxseg.config import Channel, decoder_for
 from jaxseg.decoding.classes import classes
+from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
 from jaxseg.decoding.table import DECODERS, Decoded, Decoder
@@ -27,6 +28,7 @@ __all__ = [
     "Steps",
     "classes",
     "decode",
+    "embedseg",
     "plan",
     "plan_problems",
     "shapes",

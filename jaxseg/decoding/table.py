@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxseg import instances
 from jaxseg.config import Channel
+from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.plan import plan_problems
 from jaxseg.decoding.stardist import stardist, stardist_problems
 from jaxseg.decoding.watershed import watershed_steps
@@ -79,6 +80,7 @@ def _confined(decoder: Callable[..., np.ndarray]) -> Callable[..., Decoded]:
 DECODERS: Mapping[str, Decoder] = MappingProxyType(
     {
         "stardist": Decoder(run=_confined(stardist), problems=stardist_problems),
+        "embedseg": Decoder(run=_confined(embedseg)),
         "watershed": Decoder(run=_watershed, problems=plan_problems),
     }
 )

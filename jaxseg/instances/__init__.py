@@ -4,6 +4,7 @@ Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a repre
 """
 
 from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
+from jaxseg.instances.clustering import cluster
 from jaxseg.instances.contacts import face_connected
 from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
@@ -19,6 +20,7 @@ __all__ = [
     "Mode",
     "Numbered",
     "beyond",
+    "cluster",
     "compact",
     "difficulties",
     "drop_small",

@@ -1,5 +1,15 @@
 """Losses as pure functions of predicted and true values, voxel by voxel or sample by sample."""
 
+from jaxseg.losses.embeddings import (
+    SHARPNESS,
+    Embedding,
+    Objects,
+    embedding_losses,
+    embedding_overlap,
+    kernel,
+    narrowness,
+)
+from jaxseg.losses.lovasz import lovasz_hinge
 from jaxseg.losses.overlap import soft_dice
 from jaxseg.losses.voxelwise import (
     absolute_error,
@@ -9,9 +19,17 @@ from jaxseg.losses.voxelwise import (
 )
 
 __all__ = [
+    "SHARPNESS",
+    "Embedding",
+    "Objects",
     "absolute_error",
     "binary_cross_entropy",
     "cross_entropy",
+    "embedding_losses",
+    "embedding_overlap",
+    "kernel",
+    "lovasz_hinge",
+    "narrowness",
     "soft_dice",
     "squared_error",
 ]

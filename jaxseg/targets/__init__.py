@@ -8,6 +8,7 @@ is defined for no object, one object, and an object that covers everything.
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
 from jaxseg.targets.boundaries import boundary
 from jaxseg.targets.distances import boundary_distance, signed_distance
+from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
 from jaxseg.targets.ids import compact
 from jaxseg.targets.masks import foreground
 from jaxseg.targets.nearest import other_label_distance
@@ -26,11 +27,14 @@ __all__ = [
     "compact",
     "foreground",
     "half_neighborhood",
+    "object_centres",
     "other_label_distance",
     "partner_inside",
+    "place_steps",
     "radial_distances",
     "ray_directions",
     "ray_unit",
     "shifted",
     "signed_distance",
+    "voxel_places",
 ]
