@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg.channels import encode
-from jaxseg.config import Channel, ch
-from jaxseg.decoding import decode
+from jaxseg.config import Channel, ch, decoder_for
+from jaxseg.decoding import DECODERS, decode
+from jaxseg.errors import JaxsegError
 from jaxseg.instances import difficulties
 from jaxseg.metrics import Matching, aggregate, matching, overlap
 from jaxseg.metrics.assignment import matched
@@ -29,7 +30,9 @@ CANDIDATES: Mapping[int, tuple[tuple[str, ...], ...]] = {
         ("F", "Db"),
         ("F", "D"),
         ("F", "H", "V"),
+        ("Db", "R"),
         ("A",),
+        ("E",),
     ),
     3: (
         ("F", "C", "Db"),
@@ -37,11 +40,13 @@ CANDIDATES: Mapping[int, tuple[tuple[str, ...], ...]] = {
         ("F", "Db"),
         ("F", "D"),
         ("F", "H", "V", "Z"),
+        ("Db", "R"),
         ("A",),
+        ("E",),
     ),
 }
-# Representations whose average precisions differ by less are equally good.
-TIE = 0.01
+# Representations whose average precisions differ by less are equally good: training costs more.
+TIE = 0.03
 
 
 class Ceiling(NamedTuple):
@@ -112,8 +117,17 @@ def ceiling(
 
 
 def candidates(ndim: int) -> tuple[tuple[Channel, ...], ...]:
-    """The representations to compare in this dimension, with the options they have by default."""
-    return tuple(tuple(ch(name) for name in names) for names in CANDIDATES[ndim])
+    """The representations to compare in this dimension, with the options they have by default.
+
+    Those whose decoder needs a package that is not installed are left out.
+    """
+    sets = (tuple(ch(name) for name in names) for names in CANDIDATES[ndim])
+    return tuple(channels for channels in sets if not _problems(channels, ndim))
+
+
+def _problems(channels: Sequence[Channel], ndim: int) -> list[JaxsegError]:
+    row = DECODERS[decoder_for([channel.name for channel in channels])]
+    return row.problems(channels, ndim=ndim, options=None)
 
 
 def recommended(found: Sequence[Ceiling]) -> int:
