@@ -45,9 +45,9 @@ class StarDist:
     prob_threshold: float = 0.4
     # of two objects that share more than this part of the smaller one, the better one is kept
     nms_threshold: float = 0.4
-    # which of those voxels propose: all, or maxima, those without a better neighbour; auto: all in
-    # 2D, maxima in 3D, where comparing all of them takes minutes
-    candidates: Literal["auto", "all", "maxima"] = "auto"
+    # which of those voxels propose: maxima, those without a better neighbour, or all, which takes
+    # many times as long, in 3D minutes, and finds no more
+    candidates: Literal["maxima", "all"] = "maxima"
     # drop objects of fewer voxels
     min_size: int = 1
 

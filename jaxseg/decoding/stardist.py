@@ -1,10 +1,10 @@
 """From distances along rays to objects: the best of all star-convex shapes that do not overlap.
 
-After Schmidt et al. (2018) and Weigert et al. (2020). Every voxel that is inside an object with
-enough probability proposes the shape that its rays end at. The probability is the product of all
-other channels; they say how far inside an object a voxel is, as Db, or only whether, as F. A voxel
-scores its probability; where no channel says how far inside it is, times how central its own rays
-make it, the shortest over the longest.
+After Schmidt et al. (2018) and Weigert et al. (2020). A voxel that is inside an object with enough
+probability, and has no better neighbour, proposes the shape that its rays end at. The probability
+is the product of all other channels; they say how far inside an object a voxel is, as Db, or only
+whether, as F. A voxel scores its probability; where no channel says how far inside it is, times how
+central its own rays make it, the shortest over the longest.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def shapes(
     if instances.is_noise(probability, options.prob_threshold):
         inside[...] = False
     score = probability if _tells_depth(channels) else probability * _central(rays)
-    inside &= _proposing(score, inside, options)
+    if options.candidates == "maxima":
+        inside &= score >= ndimage.maximum_filter(np.where(inside, score, 0), size=3)
     points = np.argwhere(inside)
     order = np.argsort(-score[inside], kind="stable")
     unit = targets.ray_unit(spacing) if _radial(channels).norm else 1.0
@@ -195,13 +196,3 @@ def _central(rays: np.ndarray) -> np.ndarray:
     """The shortest ray over the longest, (*S) float32 in [0, 1]."""
     shortest, longest = np.maximum(rays.min(axis=-1), 0), rays.max(axis=-1)
     return np.divide(shortest, longest, out=np.zeros_like(shortest), where=longest > 0)
-
-
-def _proposing(score: np.ndarray, inside: np.ndarray, options: StarDist) -> np.ndarray:
-    """Voxels that may propose shapes: all, or those with no better neighbour."""
-    wanted = options.candidates
-    if wanted == "auto":
-        wanted = "all" if score.ndim == 2 else "maxima"
-    if wanted == "all":
-        return np.ones_like(inside)
-    return score >= ndimage.maximum_filter(np.where(inside, score, 0), size=3, mode="nearest")
