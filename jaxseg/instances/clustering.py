@@ -8,6 +8,7 @@ more than the points near it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,10 @@ import numpy as np
 REACH = math.log(2)
 # Seeds whose kernels tell the size of the cells, and the most cells per point.
 SAMPLE, CELLS = 1000, 4
+# The part of the waiting points that is sorted in one go, and the fewest points.
+PART, LEAST = 16, 4096
 # Points that are looked at together in search of the next seed.
-AHEAD = 512
+AHEAD = 128
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,15 @@ class Grid:
     order : (P,) index of each among the points as given
     first : (cells + 1,) where the points of a cell begin; the last axis is the fastest
     shape : cells along each axis
-    origin, cell : (d,) corner of the grid, size of a cell
+    origin, cell : per axis, corner of the grid and size of a cell
     """
 
     points: np.ndarray
     order: np.ndarray
     first: np.ndarray
     shape: tuple[int, ...]
-    origin: np.ndarray
-    cell: np.ndarray
+    origin: list[float]
+    cell: list[float]
 
 
 def cluster(
@@ -76,38 +79,47 @@ def cluster(
     array([2, 2, 1], dtype=int32)
     """
     numbers = np.zeros(len(points), np.int32)
-    ranked = np.argsort(-certainty, kind="stable")
-    seeds = int(np.count_nonzero(certainty >= least_certain))
-    if not seeds:
+    sure = certainty >= least_certain
+    if not sure.any():
         return numbers
-    points = np.ascontiguousarray(points[ranked].T, np.float64)
-    narrow = np.asarray(narrow, np.float64)[ranked]
-    grid = _grid(points, narrow[:seeds])
-    free, left, count = np.ones(len(ranked), bool), len(ranked), 0
-    found = np.zeros_like(numbers)
-    seed = _next(free, 0, seeds)
-    while seed < seeds and left > stop_at:
-        near = _within(grid, points[:, seed], narrow[seed])
+    grid = _grid(np.ascontiguousarray(np.transpose(points), np.float64), narrow[sure])
+    free, left, count = np.ones(len(points), bool), len(points), 0
+    for seed in _seeds(certainty, sure, free):
+        if left <= stop_at:
+            break
+        near = _within(grid, points[seed].tolist(), narrow[seed].tolist())
         members = near[free[near]]
         free[members] = False
         left -= len(members)
         if len(members) >= min_size and len(members) > min_free * len(near):
             count += 1
-            found[members] = count
-        seed = _next(free, seed + 1, seeds)
-    numbers[ranked] = found
+            numbers[members] = count
     return numbers
 
 
-def _next(free: np.ndarray, start: int, stop: int) -> int:
-    """The first free point from ``start`` on, or ``stop``."""
-    while start < stop:
-        ahead = free[start : min(start + AHEAD, stop)]
-        place = int(ahead.argmax())
-        if ahead[place]:
-            return start + place
-        start += AHEAD
-    return stop
+def _seeds(certainty: np.ndarray, sure: np.ndarray, free: np.ndarray) -> Iterator[int]:
+    """The most certain free point, again and again, while whoever asks makes points unfree.
+
+    Only the best part of what is left is sorted: most of the rest will not be free by then.
+    """
+    waiting = np.flatnonzero(sure)
+    while waiting.size:
+        values = certainty[waiting]
+        best = max(waiting.size // PART, LEAST)
+        layer = waiting
+        if best < waiting.size:
+            layer = waiting[values >= np.partition(values, -best)[-best]]
+        layer = layer[np.argsort(-certainty[layer], kind="stable")]
+        place = 0
+        while place < layer.size:
+            ahead = free[layer[place : place + AHEAD]]
+            step = int(ahead.argmax())
+            if ahead[step]:
+                yield int(layer[place + step])
+                place += step + 1
+            else:
+                place += len(ahead)
+        waiting = waiting[free[waiting]]
 
 
 def _grid(points: np.ndarray, narrow: np.ndarray) -> Grid:
@@ -121,27 +133,32 @@ def _grid(points: np.ndarray, narrow: np.ndarray) -> Grid:
     places = ((points - origin[:, None]) / cell[:, None]).astype(np.int64)
     shape = tuple((places.max(axis=1) + 1).tolist())
     cells = np.ravel_multi_index(tuple(places), shape)
-    order = np.argsort(cells, kind="stable")
+    # Short integers are sorted by their digits, much faster.
+    keys = cells.astype(np.uint16) if math.prod(shape) <= 2**16 else cells
+    order = np.argsort(keys, kind="stable")
     first = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=math.prod(shape)))])
-    return Grid(np.ascontiguousarray(points[:, order]), order, first, shape, origin, cell)
+    return Grid(points[:, order], order, first, shape, origin.tolist(), cell.tolist())
 
 
-def _within(grid: Grid, centre: np.ndarray, narrow: np.ndarray) -> np.ndarray:
+def _within(grid: Grid, centre: list[float], narrow: list[float]) -> np.ndarray:
     """Indices of all points in the kernel about a centre."""
-    # A hair wider, so that rounding loses no point; which are inside is decided by the kernel.
-    half = np.sqrt(REACH / narrow) * (1 + 1e-9)
-    low = np.floor((centre - half - grid.origin) / grid.cell)
-    high = np.floor((centre + half - grid.origin) / grid.cell)
-    low = np.clip(low, 0, np.array(grid.shape) - 1).astype(np.int64)
-    high = np.clip(high, 0, np.array(grid.shape) - 1).astype(np.int64)
+    spans = []
+    for axis, length in enumerate(grid.shape):
+        # A hair wider, so that rounding loses no point; the kernel decides which are inside.
+        from_origin = centre[axis] - grid.origin[axis]
+        half = math.sqrt(REACH / narrow[axis]) * (1 + 1e-9) + from_origin * 1e-15
+        low = max((from_origin - half) / grid.cell[axis], 0)
+        high = min((from_origin + half) / grid.cell[axis], length - 1)
+        spans.append((int(low), int(high)))
     rows = np.zeros(1, np.int64)
-    for axis in range(len(low) - 1):
-        steps = np.arange(low[axis], high[axis] + 1)
-        rows = (rows[:, None] * grid.shape[axis] + steps).ravel()
+    for (low, high), length in zip(spans[:-1], grid.shape[:-1], strict=True):
+        rows = (rows[:, None] * length + np.arange(low, high + 1)).ravel()
     rows = rows * grid.shape[-1]
-    starts, stops = grid.first[rows + low[-1]], grid.first[rows + high[-1] + 1]
+    starts, stops = grid.first[rows + spans[-1][0]], grid.first[rows + spans[-1][1] + 1]
     runs = [slice(a, b) for a, b in zip(starts.tolist(), stops.tolist(), strict=True) if b > a]
     points = np.concatenate([grid.points[:, run] for run in runs], axis=1)
     order = np.concatenate([grid.order[run] for run in runs])
-    square = (narrow[:, None] * np.square(points - centre[:, None])).sum(axis=0)
+    square = np.zeros(len(order))
+    for values, middle, factor in zip(points, centre, narrow, strict=True):
+        square += factor * np.square(values - middle)
     return order[square < REACH]
