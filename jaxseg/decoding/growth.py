@@ -15,9 +15,7 @@ from jaxseg.decoding.sources import Source, near_edges, offsets, scalar_plane, v
 from jaxseg.symmetry import Edges
 
 
-def growth_mask(
-    planes: np.ndarray, criteria: Sequence[Criterion], *, unfiltered: np.ndarray | None = None
-) -> np.ndarray:
+def growth_mask(planes: np.ndarray, criteria: Sequence[Criterion]) -> np.ndarray:
     """Voxels that pass the thresholds of all criteria; none where the planes show noise.
 
     Parameters
@@ -25,8 +23,6 @@ def growth_mask(
     planes : (*S, K) float
     criteria : at least one; an automatic threshold is looked for among the voxels that pass the
         others, and where those are of one kind, there are no objects
-    unfiltered : the planes before they were filtered, which makes noise look like objects; None =
-        they were not
 
     Returns
     -------
@@ -34,12 +30,11 @@ def growth_mask(
     """
     inside = np.ones(planes.shape[:-1], bool)
     alone = len(criteria) == 1
-    raw = planes if unfiltered is None else unfiltered
     for criterion in _fixed_first(criteria):
         source = criterion.source
         plane = view(source).growth(planes, source, None)
         threshold = _threshold(criterion, plane[inside])
-        if threshold is None or (criterion.by_rule and _noise(raw, source, threshold)):
+        if threshold is None or (criterion.by_rule and _noise(planes, source, threshold)):
             return np.zeros_like(inside)
         if alone and source.is_vector:
             inside = _with_centres(plane > threshold, planes, source)

@@ -81,15 +81,12 @@ def watershed_steps(
     spacing: Sequence[float] | None = None,
     options: Watershed | None = None,
     within: np.ndarray | None = None,
-    unfiltered: np.ndarray | None = None,
 ) -> Steps:
     """The watershed with its steps, to see why objects are as they are.
 
     Parameters and errors as for :func:`watershed`, and
 
     within : (*S) bool, where objects may start and grow; None = everywhere
-    unfiltered : (*S, K), the planes before they were filtered, by which noise is told from objects;
-        None = they were not
 
     Returns
     -------
@@ -104,7 +101,7 @@ def watershed_steps(
             found=f"{planes.shape[-1]} columns",
         )
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
-    mask = growth_mask(planes, chosen.growth, unfiltered=unfiltered)
+    mask = growth_mask(planes, chosen.growth)
     mask = mask if within is None else mask & within
     inside = seed_mask(planes, chosen.seeds, mask)
     seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)

@@ -87,14 +87,9 @@ def _write_instances(
 ) -> None:
     """Write the objects, their measurements and the steps that led to them."""
     spacing, region = sample.image.spacing, region_of(config, sample)
-    raw, planes = planes, filtered(config, planes)
+    planes = filtered(config, planes)
     steps = watershed_steps(
-        planes,
-        config.channels,
-        spacing=spacing,
-        options=config.watershed,
-        within=region,
-        unfiltered=raw,
+        planes, config.channels, spacing=spacing, options=config.watershed, within=region
     )
     if config.watershed.check_files:
         folder = run.results / "watershed" / sample.name
