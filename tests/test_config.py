@@ -13,7 +13,7 @@ import pytest
 from jaxseg.config import Config, Train, UNet, ch
 from jaxseg.config.check import check, strides
 from jaxseg.config.load import digest, from_plain, load, parse, select, to_plain
-from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.errors import ConfigError, JaxsegError, Problems
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
@@ -44,11 +44,26 @@ def test_command_line_overrides_file() -> None:
     assert config.train.lr == base.train.lr
 
 
-def test_unknown_option_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(["--train.epoch", "3"], Config())
-    assert caught.value.code == 2
-    assert "--train.epochs" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("--train.epoch", "--train.epochs"),
+        ("--epochs", "--train.epochs"),
+        ("--output", "--out"),
+        ("--predict.TTA=full", "--predict.tta"),
+    ],
+)
+def test_unknown_option_names_the_nearest(option: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        parse([option, "3"], Config())
+
+
+def test_all_unknown_options_are_named_at_once() -> None:
+    with pytest.raises(Problems) as caught:
+        parse(["--outt", "a", "--run", "b", "--bacth", "3"], Config())
+    assert [error.what.split()[2] for error in caught.value.problems] == ["--outt;", "--bacth;"]
+    with pytest.raises(ConfigError, match="unexpected 'stray'"):
+        parse(["stray"], Config())
 
 
 def test_help_is_fast_and_needs_no_jax() -> None:

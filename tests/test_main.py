@@ -83,6 +83,7 @@ def contents(root: Path) -> dict[str, tuple[int, bytes]]:
         (2, "instances", "(ch('F'), ch('C'), ch('Db'))"),
         (3, "instances", "(ch('A'), ch('Db', norm=False))"),
         (2, "semantic", "(ch('S', classes=2),)"),
+        (2, "instances", "(ch('R', nrays=8), ch('Db'))"),
     ],
 )
 def test_a_whole_run_makes_the_documented_tree(

@@ -16,6 +16,8 @@ from jaxseg import losses
 from jaxseg.config.channels import BoundaryDistance, Semantic, SignedDistance
 
 Values = Callable[[jax.Array, Any], jax.Array]
+# Of the rays of a voxel at the boundary, so that they are learnt, too.
+LEAST_WEIGHT = 0.1
 
 
 def sigmoid(logits: jax.Array, options: Any) -> jax.Array:
@@ -73,3 +75,14 @@ def class_overlap(
         return None
     loss, columns = losses.soft_dice(values, target, mask)
     return options.dice * loss, columns
+
+
+def radial_error(logits: jax.Array, target: jax.Array, options: Any) -> jax.Array:
+    """Absolute error, of more weight the more central the voxel, as only such describe objects.
+
+    The weight is the shortest true ray over the longest; the object probability by which Schmidt et
+    al. (2018) weight falls off in the same way, from the centre to the boundary.
+    """
+    shortest, longest = target.min(axis=-1, keepdims=True), target.max(axis=-1, keepdims=True)
+    central = jnp.where(longest > 0, shortest / jnp.where(longest > 0, longest, 1), 1)
+    return jnp.clip(central, LEAST_WEIGHT, 1) * losses.absolute_error(logits, target)

@@ -20,13 +20,21 @@ from jaxseg.channels.links import (
     compared,
     foreground_if_asked,
     identity,
+    radial_error,
     sigmoid,
     signed_distance_link,
 )
-from jaxseg.channels.sources import MEASURES, affinities, affinity_offsets, class_planes, single
+from jaxseg.channels.sources import (
+    MEASURES,
+    affinities,
+    affinity_offsets,
+    class_planes,
+    radial,
+    single,
+)
 from jaxseg.channels.spec import ChannelSpec, always
-from jaxseg.config.channels import Affinity, Contour, Semantic, SignedDistance
-from jaxseg.symmetry import Component, Corner, Edges, Kind, Scalar
+from jaxseg.config.channels import Affinity, Contour, Radial, Semantic, SignedDistance
+from jaxseg.symmetry import Component, Corner, Edges, Kind, Rays, Scalar
 
 
 def contour_kind(ndim: int, options: Contour) -> Kind:
@@ -80,6 +88,21 @@ def class_names(name: str, ndim: int, options: Semantic) -> tuple[str, ...]:
     """The number of the class as part of the name."""
     width = class_width(ndim, options)
     return tuple(f"{name}_{column}" for column in range(width)) if width > 1 else (name,)
+
+
+def ray_width(ndim: int, options: Radial) -> int:
+    """One column per direction."""
+    return len(targets.ray_directions(ndim, options.nrays))
+
+
+def ray_names(name: str, ndim: int, options: Radial) -> tuple[str, ...]:
+    """The number of the direction as part of the name."""
+    return tuple(f"{name}_{ray}" for ray in range(ray_width(ndim, options)))
+
+
+def ray_kind(ndim: int, options: Radial) -> Kind:
+    """In 3D no turn takes all directions of the spiral to others of it."""
+    return Rays(tuple(map(tuple, targets.ray_directions(ndim, options.nrays).tolist())))
 
 
 CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
@@ -164,6 +187,17 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             binary=True,
             exclusive=True,
             column_names=class_names,
+        ),
+        "R": ChannelSpec(
+            target=radial,
+            width=ray_width,
+            target_width=ray_width,
+            link=identity,
+            loss=radial_error,
+            where=foreground_if_asked,
+            binary=False,
+            symmetry=ray_kind,
+            column_names=ray_names,
         ),
     }
 )

@@ -1,6 +1,7 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
+from jaxseg.config.decoders import StarDist, Watershed, decoder_for
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -20,7 +21,6 @@ from jaxseg.config.schema import (
     Source,
     Train,
     UNet,
-    Watershed,
 )
 
 __all__ = [
@@ -40,9 +40,11 @@ __all__ = [
     "Repair",
     "SemanticOutput",
     "Source",
+    "StarDist",
     "Train",
     "UNet",
     "Voronoi",
     "Watershed",
     "ch",
+    "decoder_for",
 ]

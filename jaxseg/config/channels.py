@@ -92,8 +92,20 @@ class Semantic:
     ignore: int = -1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Radial:
+    """Options of R, the distances from a voxel to the end of its object along many directions."""
+
+    # number of directions; 0 = 32 in 2D, 96 in 3D
+    nrays: int = 0
+    # in units of ten of the finest voxels, about 0 to 1 in most objects; else µm
+    norm: bool = True
+    # count only foreground voxels in the loss
+    mask_values: bool = True
+
+
 ChannelOptions = (
-    Foreground | Contour | BoundaryDistance | SignedDistance | Offset | Affinity | Semantic
+    Foreground | Contour | BoundaryDistance | SignedDistance | Offset | Affinity | Semantic | Radial
 )
 
 OPTIONS: Mapping[str, type] = MappingProxyType(
@@ -107,6 +119,7 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
         "Z": Offset,
         "A": Affinity,
         "S": Semantic,
+        "R": Radial,
     }
 )
 
@@ -126,7 +139,7 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
 
     Parameters
     ----------
-    name : a row of the channel table: F, C, Db, D, H, V, Z, A or S
+    name : a row of the channel table: F, C, Db, D, H, V, Z, A, S or R
     weight : of this channel in the loss
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
@@ -194,6 +207,8 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
             ("dice", lambda value: 0 <= value < math.inf, "at least 0"),
             ("ignore", lambda value: value >= -1, "a label value, or -1 for none"),
         ),
+        # Fewer do not enclose the voxel, in 2D or in 3D.
+        Radial: (("nrays", lambda value: value == 0 or value >= 6, "at least 6, or 0"),),
     }
 )
 

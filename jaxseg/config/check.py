@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from jaxseg.config.channels import Affinity, channel_mistakes, nearest
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
+from jaxseg.config.decoders import NEEDS
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
 
@@ -96,6 +97,14 @@ def _representation(config: Config) -> Iterator[ConfigError]:
     if "Z" in names and config.ndim == 2:
         yield ConfigError(
             "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
+        )
+    needed = NEEDS.get(config.decoder, frozenset())
+    if config.task == "instances" and not needed <= set(names):
+        yield ConfigError(
+            f"the decoder {config.decoder} needs channels {' '.join(sorted(needed))}",
+            file="decoder",
+            found=names,
+            fix="--decoder auto",
         )
     for index, channel in enumerate(config.channels):
         yield from channel_mistakes(channel, f"channels.{index}")
@@ -196,6 +205,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "predict.batch",
             "watershed.min_seed",
             "watershed.min_size",
+            "stardist.min_size",
         ),
     ),
     "at least 0": (
@@ -222,11 +232,16 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     "at least 0 and below 1": (lambda value: 0 <= value < 1, ("train.ema",)),
     "between 0 and 1": (
         lambda value: 0 < value < 1,
-        ("data.val_fraction", "semantic.threshold"),
+        ("data.val_fraction", "semantic.threshold", "stardist.prob_threshold"),
     ),
     "above 0 and at most 1": (
         lambda value: 0 < value <= 1,
-        ("evaluate.overlay", "evaluate.thresholds", "evaluate.coloured"),
+        (
+            "evaluate.overlay",
+            "evaluate.thresholds",
+            "evaluate.coloured",
+            "stardist.nms_threshold",
+        ),
     ),
 }
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
+from jaxseg.config.decoders import Decoder, StarDist, Watershed
 from jaxseg.config.postprocessing import PostProcess
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
@@ -121,7 +122,7 @@ class Train:
 
     # passes over the training images
     epochs: int = 100
-    # steps per epoch; 0 = as many as cover the training images once
+    # steps per epoch; 0 = as many as cover the training images once, at least 25
     steps: int = 0
     # patches per step, over all devices
     batch: int = 8
@@ -169,35 +170,6 @@ class Predict:
     precision: Literal["float32", "bfloat16"] = "float32"
     # element type of the stored planes
     dtype: Literal["float32", "float16"] = "float32"
-
-
-Threshold = float | Literal["auto"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watershed:
-    """Seeds, surface and growth mask for the marker-controlled watershed; empty = by rule."""
-
-    # channels whose thresholds together give the seeds
-    seeds: tuple[str, ...] = ()
-    # one threshold per seed channel, in the channel's own units, or auto
-    seed_thresholds: tuple[Threshold, ...] = ()
-    # channels whose thresholds together give the mask that objects grow in
-    growth: tuple[str, ...] = ()
-    # one threshold per growth channel, in the channel's own units, or auto
-    growth_thresholds: tuple[Threshold, ...] = ()
-    # channel flooded from the seeds
-    surface: tuple[str, ...] = ()
-    # drop seeds of fewer voxels, but never the largest seed of a separate part of the mask
-    min_seed: int = 10
-    # drop objects of fewer voxels
-    min_size: int = 1
-    # fill holes of every object
-    fill_holes: bool = True
-    # flood every z slice on its own
-    by_slices: bool = False
-    # write seed_map.tif, semantic.tif and foreground.tif for every image
-    check_files: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,8 +226,12 @@ class Config:
     train: Train = field(default_factory=Train)
     # sliding-window prediction
     predict: Predict = field(default_factory=Predict)
-    # from predicted planes to instances
+    # how planes become instances; auto: as the channels call for
+    decoder: Decoder = "auto"
+    # options of that decoder
     watershed: Watershed = field(default_factory=Watershed)
+    # options of that decoder, of rays
+    stardist: StarDist = field(default_factory=StarDist)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # filters on planes, and what is done to objects after decoding

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from jaxseg.channels import CHANNELS
 from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
-from jaxseg.config.schema import Threshold
+from jaxseg.config.decoders import Threshold
 from jaxseg.decoding.mistakes import mistakes
 from jaxseg.decoding.roles import Role, chosen, given
 from jaxseg.decoding.sources import NEAR_CENTRE, Source, sources

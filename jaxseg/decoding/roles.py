@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from jaxseg.config import Watershed
-from jaxseg.config.schema import Threshold
+from jaxseg.config.decoders import Threshold
 from jaxseg.decoding.sources import Source
 
 Role = Literal["seeds", "growth", "surface"]

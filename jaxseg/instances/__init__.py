@@ -5,12 +5,14 @@ Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a repre
 
 from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
 from jaxseg.instances.contacts import face_connected
+from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
+from jaxseg.instances.star_shapes import rendered, star_package, suppressed
 from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Numbered",
     "beyond",
     "compact",
+    "difficulties",
     "drop_small",
     "enclosed",
     "face_connected",
@@ -33,6 +36,9 @@ __all__ = [
     "offset_centre",
     "offset_size",
     "otsu",
+    "rendered",
+    "star_package",
+    "suppressed",
     "tightest_edge",
     "untouched",
 ]

@@ -107,7 +107,7 @@ def show_matching(
     totals = {str(row["file"]): row for row in table.tail(2).to_dict("records")}
     number = len(table) - 2
     heading = f"objects of {number} image{'s' * (number != 1)}"
-    printed = _table(f"{heading}, {title}" if title else heading, console)
+    printed = text_table(f"{heading}, {title}" if title else heading, console)
     for name in ("IoU", "scores of"):
         printed.add_column(name, no_wrap=True)
     for name in (*SCORES.values(), *COUNTS.values()):
@@ -134,7 +134,7 @@ def show_classes(table: pd.DataFrame, console: Console | None = None) -> None:
     """
     console = console or Console()
     first, *scores = table.columns
-    printed = _table("classes", console)
+    printed = text_table("classes", console)
     printed.add_column(str(first), overflow="fold")
     for name in scores:
         printed.add_column(str(name), justify="right", no_wrap=True)
@@ -144,7 +144,7 @@ def show_classes(table: pd.DataFrame, console: Console | None = None) -> None:
     console.print(printed)
 
 
-def _table(title: str, console: Console) -> Table:
+def text_table(title: str, console: Console) -> Table:
     """An empty table; nothing but text where the output is no terminal."""
     if console.is_terminal:
         return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")

@@ -12,6 +12,7 @@ from jaxseg.targets.ids import compact
 from jaxseg.targets.masks import foreground
 from jaxseg.targets.nearest import other_label_distance
 from jaxseg.targets.offsets import centre_offset
+from jaxseg.targets.rays import radial_distances, ray_directions, ray_unit
 from jaxseg.targets.semantic import class_planes
 from jaxseg.targets.shifts import shifted
 
@@ -27,6 +28,9 @@ __all__ = [
     "half_neighborhood",
     "other_label_distance",
     "partner_inside",
+    "radial_distances",
+    "ray_directions",
+    "ray_unit",
     "shifted",
     "signed_distance",
 ]

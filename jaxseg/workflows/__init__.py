@@ -12,10 +12,9 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.decoding import plan_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
-from jaxseg.workflows.decoding import decode_images
+from jaxseg.workflows.decoding import decode_images, decoder_problems
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.prediction import predict_images
@@ -42,10 +41,9 @@ def run(config: Config) -> None:
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
-        wrong += plan_problems(config.channels, ndim=config.ndim, options=config.watershed)
+        wrong += decoder_problems(config)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
-    runs.save_config(folders, config)
     for phase in (phase for phase in PHASES if phase in config.phases):
         PHASES[phase](config, folders, samples)

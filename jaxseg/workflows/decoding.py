@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jaxseg import io, runs
-from jaxseg.config import Config
+from jaxseg.config import Config, decoder_for
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, watershed_steps
-from jaxseg.errors import ConfigError
+from jaxseg.decoding import DECODERS, classes
+from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
@@ -88,21 +89,36 @@ def _write_instances(
     """Write the objects, their measurements and the steps that led to them."""
     spacing, region = sample.image.spacing, region_of(config, sample)
     planes = filtered(config, planes)
-    steps = watershed_steps(
-        planes, config.channels, spacing=spacing, options=config.watershed, within=region
+    name = decoder_name(config)
+    labels, steps = DECODERS[name].run(
+        planes, config.channels, spacing=spacing, options=getattr(config, name), within=region
     )
-    if config.watershed.check_files:
-        folder = run.results / "watershed" / sample.name
-        io.write_labels_tiff(folder / "seed_map.tif", steps.seeds, spacing=spacing)
-        io.write_labels_tiff(folder / "semantic.tif", steps.mask.astype(np.uint8), spacing=spacing)
-        surface = steps.surface.astype(np.float32)[..., None]
-        io.write_image_tiff(folder / "foreground.tif", surface, spacing=spacing)
-    table = measured(config, sample, steps.labels, judged=not config.postprocess.reshapes)
+    for step, image in steps.items():
+        _write_step(run.results / name / sample.name / f"{step}.tif", image, spacing)
+    table = measured(config, sample, labels, judged=not config.postprocess.reshapes)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
     after = post_path(config, run, sample)
     if after is not None:
-        write_post_processed(
-            config, sample, steps.labels, planes, after, table=table, region=region
-        )
-    io.write_labels_zarr(path.with_suffix(".zarr"), steps.labels, spacing=spacing)
-    io.write_labels_tiff(path, steps.labels, spacing=spacing)
+        write_post_processed(config, sample, labels, planes, after, table=table, region=region)
+    io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=spacing)
+    io.write_labels_tiff(path, labels, spacing=spacing)
+
+
+def _write_step(path: Path, image: np.ndarray, spacing: Sequence[float]) -> None:
+    """A picture of one step, labels or values."""
+    if image.dtype.kind == "f":
+        io.write_image_tiff(path, image[..., None], spacing=spacing)
+    else:
+        io.write_labels_tiff(path, image, spacing=spacing)
+
+
+def decoder_name(config: Config) -> str:
+    """The decoder of a configuration."""
+    names = [channel.name for channel in config.channels]
+    return decoder_for(names) if config.decoder == "auto" else config.decoder
+
+
+def decoder_problems(config: Config) -> list[JaxsegError]:
+    """What would stop the decoder, however far in the future it is called."""
+    name = decoder_name(config)
+    return DECODERS[name].problems(config.channels, ndim=config.ndim, options=getattr(config, name))
