@@ -49,6 +49,7 @@ def test_physical_units(ndim: int, rng: np.random.Generator) -> None:
         for axis, length in enumerate(spacing)
     ]
     assert np.allclose(table.diameter, np.max(sides, axis=0))
+    assert np.array_equal(table.diameter_voxels, voxels.diameter)
 
 
 def test_a_disc_in_anisotropic_pixels() -> None:

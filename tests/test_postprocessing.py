@@ -157,6 +157,21 @@ def test_whole_objects_leave_the_border(seed: int, shape: tuple[int, ...]) -> No
             assert (found == label).sum() == (0 if touches.any() else len(places))
 
 
+@cases
+def test_holes_by_definition(seed: int, shape: tuple[int, ...]) -> None:
+    labels = objects(seed, shape)
+    expected = labels.copy()
+    parts, count = ndimage.label(labels == 0)
+    open_axes = [axis for axis in range(len(shape)) if shape[axis] > 1]
+    for part in range(1, count + 1):
+        places = np.argwhere(parts == part)
+        border = any({0, shape[axis] - 1} & set(places[:, axis].tolist()) for axis in open_axes)
+        around = labels[ndimage.binary_dilation(parts == part) & (parts != part)]
+        if not border and len(set(around.tolist())) == 1:
+            expected[parts == part] = around[0]
+    assert np.array_equal(refine(labels, [Refine("fill_holes")]), expected)
+
+
 def test_holes_of_a_volume_of_one_slice() -> None:
     ring = np.ones((1, 5, 5), np.uint8)
     ring[0, 2, 2] = 0

@@ -30,7 +30,7 @@ from jaxseg.config import (
     ch,
 )
 from jaxseg.config.check import check
-from jaxseg.config.load import from_plain, to_plain
+from jaxseg.config.load import from_plain, parse, to_plain
 from jaxseg.workflows import open_data
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
@@ -243,6 +243,60 @@ def test_classes_before_and_after(tmp_path: Path) -> None:
     assert (table["mean iou"] == 1).all()
     assert (table["(post) mean iou"] < 1).all()
     assert not (results / "per_image_instances").exists()
+
+
+EVERYTHING: dict[str, Any] = {
+    "median": (Median("xy", 3),),
+    "refine": tuple(Refine(name, value) for name, value in (
+        ("dilation", (2,)), ("erosion", (1,)), ("fill_holes", ()), ("clear_border", ()),
+        ("remove_small_objects", (3,)), ("remove_large_objects", (900,)))),
+    "repair": Repair(size=5),
+    "voronoi": Voronoi(mode="objects"),
+    "properties": ("solidity", "inertia_tensor_eigvals", "centroid_weighted"),
+    "remove": ((Condition("npixels", "lt", 5.0), Condition("solidity", "lt", 0.3)),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("shape", [(40, 44), (1, 40, 44), (9, 40, 44)], ids=str)
+def test_no_and_one_object_and_volumes_of_one_slice(
+    tmp_path: Path, shape: tuple[int, ...], count: int
+) -> None:
+    project = Project(tmp_path, len(shape))
+    labels = np.zeros(shape, np.uint16)
+    labels[(..., slice(12, 20), slice(9, 21))] = count
+    if shape[0] == 9:
+        labels[[0, 1, 2, -3, -2, -1]] = 0
+    project.write("raw", "one", np.random.default_rng(0).random(shape).astype(np.float32))
+    project.write("labels", "one", labels)
+    project.truth["one"] = labels
+    results = project.run("all", evaluate=True, **EVERYTHING)
+    after = read(results, POST)
+    assert len(np.unique(after)) == 1 + count
+    kept = pd.read_csv(results / POST / "one_filtered_stats.csv")
+    assert len(kept) == count
+    assert {"solidity", "inertia_tensor_eigvals-1", "centroid_weighted-0"} <= set(kept.columns)
+    table = pd.read_csv(results / "test_results_metrics.csv")
+    assert table["0.5 TH (post) tp"].tolist() == [count] * 3
+
+
+def test_noise_becomes_no_object(tmp_path: Path) -> None:
+    project = Project(tmp_path, 2)
+    noise = np.random.default_rng(0).random((*SHAPES[2], 2)).astype(np.float32)
+    project.planes = lambda name: noise  # type: ignore[method-assign]
+    assert not read(project.run("noise", **EVERYTHING), POST).any()
+
+
+def test_values_of_operations_change_on_the_command_line() -> None:
+    base = Config(postprocess=PostProcess(**EVERYTHING))
+    args = ["--postprocess.refine.0.value", "3", "4", "--postprocess.refine.0.unit", "um",
+            "--postprocess.remove.0.0.value", "7", "--postprocess.voronoi.threshold", "auto",
+            "--postprocess.z-filtering", "3"]  # fmt: skip
+    changed = parse(args, base).postprocess
+    assert changed.refine[0] == Refine("dilation", (3.0, 4.0), unit="um")
+    assert changed.remove[0][0].value == 7
+    assert changed.voronoi.threshold == "auto"
+    assert changed.filters == (Median("xy", 3), Median("z", 3))
 
 
 # ---------------------------------------------------------------------------- mistakes

@@ -84,7 +84,18 @@ class Voronoi:
 
 @dataclass(frozen=True, kw_only=True)
 class PostProcess:
-    """Filters on planes, then on the objects: refine, repair, voronoi, remove, in this order."""
+    """Filters on planes, then on the objects: refine, repair, voronoi, remove, in this order.
+
+    Lists are written in the configuration file; the command line may change their values.
+
+    >>> options = PostProcess(
+    ...     refine=(Refine("fill_holes"), Refine("remove_small_objects", (10,))),
+    ...     remove=((Condition("area", "gt", 500.0),),
+    ...             (Condition("npixels", "lt", 100.0), Condition("circularity", "le", 0.7))),
+    ... )
+    >>> options.changes_objects
+    True
+    """
 
     # median filters on the planes, in this order
     median: tuple[Median, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 SPACE = {2: ("area",), 3: ("volume",)}
+LENGTH = ("diameter", "diameter_voxels")
 SHAPE = {2: ("perimeter", "circularity", "elongation"), 3: ("surface_area", "sphericity")}
 INTENSITY = ("intensity_mean", "intensity_min", "intensity_max", "intensity_std")
 # In 3D these names of conditions mean those columns.
@@ -89,7 +90,7 @@ def table_columns(ndim: int, *, channels: int = 1, extra: Collection[str] = ()) 
     axes, several = range(ndim), channels > 1
     names = ["label", "npixels", *SPACE[ndim]]
     names += [f"centroid-{axis}" for axis in axes] + [f"centroid_um-{axis}" for axis in axes]
-    names += [f"bbox-{place}" for place in range(2 * ndim)] + ["diameter", *SHAPE[ndim]]
+    names += [f"bbox-{place}" for place in range(2 * ndim)] + [*LENGTH, *SHAPE[ndim]]
     for name in INTENSITY if channels else ():
         names += [f"{name}-{c}" for c in range(channels)] if several else [name]
     for name in extra:

@@ -68,7 +68,7 @@ def watershed(
     >>> from jaxseg.config import ch
     >>> contour = [0.0, 0.0, 0.9, 0.9, 0.0, 0.0]
     >>> planes = np.stack([np.ones((1, 6)), [contour]], axis=-1)
-    >>> watershed(planes, (ch("F"), ch("C"))).tolist()
+    >>> watershed(planes, (ch("F"), ch("C")), options=Watershed(min_seed=1)).tolist()
     [[1, 1, 1, 2, 2, 2]]
     """
     return watershed_steps(planes, channels, spacing=spacing, options=options).labels

@@ -53,8 +53,8 @@ def measure(
         mean position of the voxels per axis, in voxels and in µm, from the first voxel's centre
     bbox-0..
         first voxel per axis, then one past the last per axis
-    diameter
-        longest side of that box, µm
+    diameter, diameter_voxels
+        longest side of that box, in µm and in voxels
     perimeter, circularity, elongation (2D)
         length of the outline, µm, see :func:`perimeters`; ``4 pi area / perimeter²``, 0 where the
         perimeter is 0; ``perimeter² / (4 pi area)``
@@ -149,9 +149,10 @@ def _boxes(boxes: Sequence[tuple[slice, ...]], sizes: Sequence[float]) -> Column
     """Bounding boxes and their longest sides."""
     ends = [[side.start for side in box] + [side.stop for side in box] for box in boxes]
     table = np.array(ends, np.int64).reshape(-1, 2 * len(sizes))
-    sides = (table[:, len(sizes) :] - table[:, : len(sizes)]) * np.asarray(sizes)
+    sides = table[:, len(sizes) :] - table[:, : len(sizes)]
     columns = {f"bbox-{place}": table[:, place] for place in range(2 * len(sizes))}
-    return columns | {"diameter": sides.max(axis=1, initial=0)}
+    longest = (sides * np.asarray(sizes)).max(axis=1, initial=0)
+    return columns | {"diameter": longest, "diameter_voxels": sides.max(axis=1, initial=0)}
 
 
 def _shapes(

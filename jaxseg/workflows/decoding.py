@@ -76,7 +76,7 @@ def _write_classes(
     after = post_path(config, run, sample)
     if after is None:
         return
-    smooth = filtered(config, planes)
+    smooth = filtered(config, planes, spacing=spacing)
     found = classes(smooth, config.channels, threshold=config.semantic.threshold)
     found = confined(found, region_of(config, sample))
     io.write_labels_zarr(after.with_suffix(".zarr"), found, spacing=spacing)
@@ -88,7 +88,7 @@ def _write_instances(
 ) -> None:
     """Write the objects, their measurements and the steps that led to them."""
     spacing, region = sample.image.spacing, region_of(config, sample)
-    planes = filtered(config, planes)
+    planes = filtered(config, planes, spacing=spacing)
     name = decoder_name(config)
     labels, steps = DECODERS[name].run(
         planes, config.channels, spacing=spacing, options=getattr(config, name), within=region

@@ -17,7 +17,7 @@ import pandas as pd
 from jaxseg import instances, io
 from jaxseg import postprocessing as post
 from jaxseg.channels import columns
-from jaxseg.config import Config, Watershed
+from jaxseg.config import Config, Watershed, decoder_for
 from jaxseg.config.check_postprocessing import MASKS, property_mistakes
 from jaxseg.data import Sample
 from jaxseg.decoding import plan
@@ -37,12 +37,37 @@ def post_path(config: Config, run: Run, sample: Sample) -> Path | None:
     return run.results / "per_image_post_processing" / f"{sample.name}.tif"
 
 
-def filtered(config: Config, planes: np.ndarray) -> np.ndarray:
-    """Planes after all median filters."""
+def filtered(config: Config, planes: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:
+    """Planes after all median filters; noise stays as it is.
+
+    Filtered noise looks like objects: whether planes show any is told before.
+
+    Parameters
+    ----------
+    config : of the run
+    planes : (*S, K) of all channels
+    spacing : size of a voxel, (z)yx, µm
+
+    Returns
+    -------
+    (*S, K) of the same type
+    """
     filters = config.postprocess.filters
+    if not filters or (config.task == "instances" and _show_noise(config, planes, spacing)):
+        return planes
     return functools.reduce(
         lambda found, one: post.median_filter(found, one.axes, one.size), filters, planes
     )
+
+
+def _show_noise(config: Config, planes: np.ndarray, spacing: Sequence[float]) -> bool:
+    """Whether the watershed finds no place for objects; other decoders have no such test."""
+    names = [channel.name for channel in config.channels]
+    decoder = decoder_for(names) if config.decoder == "auto" else config.decoder
+    if decoder != "watershed":
+        return False
+    chosen = plan(config.channels, ndim=config.ndim, spacing=spacing, options=config.watershed)
+    return not growth_mask(planes, chosen.growth).any()
 
 
 def confined(labels: np.ndarray, region: np.ndarray | None) -> np.ndarray:
