@@ -48,7 +48,16 @@ READS: Mapping[str, tuple[str, ...]] = {
         "seed",
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
-    "decode": ("task", "ndim", "channels", "watershed", "semantic"),
+    "decode": (
+        "task",
+        "ndim",
+        "channels",
+        "decoder",
+        "watershed",
+        "agglomeration",
+        "mutex",
+        "semantic",
+    ),
     "evaluate": ("task", "data.test.labels", "data.label_axes", "semantic", "evaluate"),
 }
 WRITES: Mapping[str, tuple[str, ...]] = {

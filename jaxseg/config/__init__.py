@@ -1,6 +1,7 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
+from jaxseg.config.decoders import Agglomeration, Mutex
 from jaxseg.config.schema import (
     Augment,
     Config,
@@ -17,12 +18,14 @@ from jaxseg.config.schema import (
 
 __all__ = [
     "OPTIONS",
+    "Agglomeration",
     "Augment",
     "Channel",
     "ChannelOptions",
     "Config",
     "Data",
     "Evaluate",
+    "Mutex",
     "Normalize",
     "Predict",
     "SemanticOutput",

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from jaxseg.config.channels import Affinity, channel_mistakes, nearest
+from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
 
@@ -320,5 +321,6 @@ RULES = (
     _numbers,
     _pairs,
     _watershed,
+    decoder_mistakes,
     _phases,
 )

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
+from jaxseg.config.decoders import Agglomeration, Decoder, Mutex, Threshold
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
 
@@ -170,9 +171,6 @@ class Predict:
     dtype: Literal["float32", "float16"] = "float32"
 
 
-Threshold = float | Literal["auto"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Watershed:
     """Seeds, surface and growth mask for the marker-controlled watershed; empty = by rule."""
@@ -251,8 +249,14 @@ class Config:
     train: Train = field(default_factory=Train)
     # sliding-window prediction
     predict: Predict = field(default_factory=Predict)
+    # how planes become instances; auto: what suits the channels
+    decoder: Decoder = "auto"
     # from predicted planes to instances
     watershed: Watershed = field(default_factory=Watershed)
+    # the same from affinities, by joining fragments
+    agglomeration: Agglomeration = field(default_factory=Agglomeration)
+    # the same from affinities, by mutex watershed
+    mutex: Mutex = field(default_factory=Mutex)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # comparison with the test labels

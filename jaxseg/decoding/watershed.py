@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg import instances
-from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.growth import growth_mask, seed_mask
+from jaxseg.decoding.mask import check_columns, cleaned
 from jaxseg.decoding.plan import plan
 from jaxseg.decoding.sources import Source, view
-from jaxseg.errors import ConfigError
 
 
 class Steps(NamedTuple):
@@ -68,7 +67,7 @@ def watershed(
     >>> from jaxseg.config import ch
     >>> contour = [0.0, 0.0, 0.9, 0.9, 0.0, 0.0]
     >>> planes = np.stack([np.ones((1, 6)), [contour]], axis=-1)
-    >>> watershed(planes, (ch("F"), ch("C"))).tolist()
+    >>> watershed(planes, (ch("F"), ch("C")), options=Watershed(min_seed=1)).tolist()
     [[1, 1, 1, 2, 2, 2]]
     """
     return watershed_steps(planes, channels, spacing=spacing, options=options).labels
@@ -90,13 +89,7 @@ def watershed_steps(
     Steps
     """
     ndim, options = planes.ndim - 1, options or Watershed()
-    total = columns(channels, ndim).total
-    if planes.shape[-1] != total:
-        raise ConfigError(
-            "the planes do not fit the channels",
-            expected=f"{total} columns for {' '.join(channel.name for channel in channels)}",
-            found=f"{planes.shape[-1]} columns",
-        )
+    check_columns(planes, channels)
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
     mask = growth_mask(planes, chosen.growth)
     inside = seed_mask(planes, chosen.seeds, mask)
@@ -104,9 +97,8 @@ def watershed_steps(
     surface = surface_of(planes, chosen.surface, mask)
     flood = instances.flood_slices if options.by_slices else instances.flood
     labels = flood(surface, seeds, mask)
-    if options.fill_holes:
-        labels = instances.fill_holes(labels)
-    return Steps(instances.drop_small(labels, options.min_size), seeds, surface, mask)
+    labels = cleaned(labels, fill_holes=options.fill_holes, min_size=options.min_size)
+    return Steps(labels, seeds, surface, mask)
 
 
 def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:

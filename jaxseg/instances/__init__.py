@@ -3,7 +3,15 @@
 Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a representation needs.
 """
 
-from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
+from jaxseg.instances.affinity_map import (
+    edge_ends,
+    loosest_edge,
+    mean_edge,
+    nearest_offsets,
+    tightest_edge,
+)
+from jaxseg.instances.agglomeration import agglomerate
+from jaxseg.instances.depth import split_by_depth
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.objects import compact, drop_small, fill_holes
@@ -13,9 +21,11 @@ from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
     "Mode",
+    "agglomerate",
     "beyond",
     "compact",
     "drop_small",
+    "edge_ends",
     "enclosed",
     "fill_holes",
     "flood",
@@ -23,11 +33,13 @@ __all__ = [
     "is_noise",
     "label_seeds",
     "loosest_edge",
+    "mean_edge",
     "nearest_offsets",
     "offset_boundary",
     "offset_centre",
     "offset_size",
     "otsu",
+    "split_by_depth",
     "tightest_edge",
     "untouched",
 ]

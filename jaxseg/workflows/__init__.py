@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.decoding import plan_problems
+from jaxseg.decoding import decoder_of, decoder_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
@@ -42,7 +42,9 @@ def run(config: Config) -> None:
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
-        wrong += plan_problems(config.channels, ndim=config.ndim, options=config.watershed)
+        name = decoder_of(config.channels, config.decoder)
+        options = getattr(config, name)
+        wrong += decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, watershed_steps
+from jaxseg.decoding import DECODERS, classes, decoder_of
 from jaxseg.errors import ConfigError
 from jaxseg.measurements import measure
 from jaxseg.progress import progress
@@ -69,7 +69,9 @@ def _write_instances(
 ) -> None:
     """Write the objects, their measurements and the steps that led to them."""
     spacing = sample.image.spacing
-    steps = watershed_steps(planes, config.channels, spacing=spacing, options=config.watershed)
+    name = decoder_of(config.channels, config.decoder)
+    options = getattr(config, name)
+    steps = DECODERS[name].steps(planes, config.channels, spacing=spacing, options=options)
     if config.watershed.check_files:
         folder = run.results / "watershed" / sample.name
         io.write_labels_tiff(folder / "seed_map.tif", steps.seeds, spacing=spacing)
