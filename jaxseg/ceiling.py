@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg.channels import encode
-from jaxseg.config import Channel, ch, decoder_for
-from jaxseg.decoding import DECODERS, decode
-from jaxseg.errors import JaxsegError
+from jaxseg.config import Channel, ch
+from jaxseg.decoding import decode, decoder_problems
 from jaxseg.instances import difficulties
 from jaxseg.metrics import Matching, aggregate, matching, overlap
 from jaxseg.metrics.assignment import matched
@@ -122,12 +121,7 @@ def candidates(ndim: int) -> tuple[tuple[Channel, ...], ...]:
     Those whose decoder needs a package that is not installed are left out.
     """
     sets = (tuple(ch(name) for name in names) for names in CANDIDATES[ndim])
-    return tuple(channels for channels in sets if not _problems(channels, ndim))
-
-
-def _problems(channels: Sequence[Channel], ndim: int) -> list[JaxsegError]:
-    row = DECODERS[decoder_for([channel.name for channel in channels])]
-    return row.problems(channels, ndim=ndim, options=None)
+    return tuple(channels for channels in sets if not decoder_problems(channels, ndim=ndim))
 
 
 def recommended(found: Sequence[Ceiling]) -> int:

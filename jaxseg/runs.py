@@ -66,7 +66,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "per_image_instances",
         "per_image_binarized",
         "per_image_post_processing",
-        "watershed",
+        *NEEDS,
     ),
     "evaluate": ("instance_associations", "overlays", "test_results_metrics.csv", "summary.json"),
 }

@@ -1,7 +1,7 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
-from jaxseg.config.decoders import EmbedSeg, StarDist, Watershed, decoder_for
+from jaxseg.config.decoders import Agglomeration, EmbedSeg, Mutex, StarDist, Watershed, decoder_for
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -25,6 +25,7 @@ from jaxseg.config.schema import (
 
 __all__ = [
     "OPTIONS",
+    "Agglomeration",
     "Augment",
     "Channel",
     "ChannelOptions",
@@ -34,6 +35,7 @@ __all__ = [
     "EmbedSeg",
     "Evaluate",
     "Median",
+    "Mutex",
     "Normalize",
     "PostProcess",
     "Predict",

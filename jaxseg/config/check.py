@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from jaxseg.config.channels import Affinity, channel_mistakes, nearest
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
-from jaxseg.config.decoders import NEEDS
+from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
 
@@ -99,14 +99,6 @@ def _representation(config: Config) -> Iterator[ConfigError]:
     if "Z" in names and config.ndim == 2:
         yield ConfigError(
             "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
-        )
-    needed = NEEDS.get(config.decoder, frozenset())
-    if config.task == "instances" and not needed <= set(names):
-        yield ConfigError(
-            f"the decoder {config.decoder} needs channels {' '.join(sorted(needed))}",
-            file="decoder",
-            found=names,
-            fix="--decoder auto",
         )
     for index, channel in enumerate(config.channels):
         yield from channel_mistakes(channel, f"channels.{index}")
@@ -349,6 +341,7 @@ RULES = (
     _numbers,
     _pairs,
     _watershed,
+    decoder_mistakes,
     _phases,
     postprocessing_mistakes,
 )

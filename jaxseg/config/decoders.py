@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-Decoder = Literal["auto", "stardist", "embedseg", "watershed"]
+Decoder = Literal["auto", "stardist", "embedseg", "agglomeration", "mutex", "watershed"]
 Threshold = float | Literal["auto"]
 
 
@@ -71,13 +72,69 @@ class EmbedSeg:
     min_free: float = 0.5
 
 
-# The channels that a decoder cannot do without. Where the user names none, the first decoder whose
-# channels are there is taken. Its options are the field of the configuration of the same name.
+@dataclass(frozen=True, kw_only=True)
+class Agglomeration:
+    """Affinities to objects: fragments, then the joining of those whose contacts are strong."""
+
+    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
+    threshold: tuple[Threshold, ...] = ()
+    # a voxel whose weakest edge is above this is inside a fragment and not at a boundary
+    inside: float = 0.5
+    # fragments are joined where the score of their contact is at least this
+    merge: float = 0.55
+    # score of a contact: the mean of its affinities, or a quantile of them
+    score: Literal["mean", "quantile"] = "quantile"
+    # which quantile
+    quantile: float = 0.25
+    # contacts of fewer voxel pairs join nothing
+    min_contact: int = 5
+    # own: ours; waterz: the package of that name, of the extra 'affinities'
+    engine: Literal["own", "waterz"] = "own"
+    # drop objects of fewer voxels
+    min_size: int = 1
+    # fill holes of every object
+    fill_holes: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutex:
+    """Affinities to objects by mutex watershed, of the extra 'affinities'."""
+
+    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
+    threshold: tuple[Threshold, ...] = ()
+    # an affinity to a direct neighbour joins above this and separates below it
+    near_bias: float = 0.6
+    # the same for affinities across longer offsets
+    far_bias: float = 0.5
+    # longer offsets only separate, never join
+    far_repulsive: bool = True
+    # use affinities across longer offsets at every so many voxels along each axis
+    stride: int = 1
+    # drop objects of fewer voxels
+    min_size: int = 1
+    # fill holes of every object
+    fill_holes: bool = True
+
+
+# The channels that a decoder cannot do without. Its options are the field of the configuration of
+# the same name.
 NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "stardist": frozenset({"R"}),
         "embedseg": frozenset({"E"}),
+        "agglomeration": frozenset({"A"}),
+        "mutex": frozenset({"A"}),
         "watershed": frozenset(),
+    }
+)
+
+# Whether a decoder is the one for channels of these names, unasked; the first that says so.
+SUITS: Mapping[str, Callable[[frozenset[str]], bool]] = MappingProxyType(
+    {
+        "stardist": lambda names: "R" in names,
+        "embedseg": lambda names: "E" in names,
+        "agglomeration": lambda names: names == {"A"},
+        "watershed": lambda names: True,
     }
 )
 
@@ -85,7 +142,50 @@ NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
 def decoder_for(channels: Collection[str]) -> str:
     """Name of the decoder that suits channels, told by their names.
 
-    >>> decoder_for(["F", "C"]), decoder_for(["R", "Db"])
-    ('watershed', 'stardist')
+    >>> decoder_for(["F", "C"]), decoder_for(["R", "Db"]), decoder_for(["A"])
+    ('watershed', 'stardist', 'agglomeration')
     """
-    return next(name for name, needed in NEEDS.items() if needed <= set(channels))
+    return next(name for name, suits in SUITS.items() if suits(frozenset(channels)))
+
+
+def _unit(value: float) -> bool:
+    return 0 < value < 1
+
+
+def _finite(value: float) -> bool:
+    return math.isfinite(value)
+
+
+def _counts(value: int) -> bool:
+    return value >= 1
+
+
+def _at_most_one(value: tuple[Threshold, ...]) -> bool:
+    return len(value) <= 1 and all(item == "auto" or _finite(item) for item in value)
+
+
+THRESHOLD = ("threshold", _at_most_one, "one finite number or auto, or empty")
+SIZE = ("min_size", _counts, "at least 1")
+
+# Per kind of options: field, what is legal, and how to say it.
+DECODER_LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
+    MappingProxyType(
+        {
+            Agglomeration: (
+                THRESHOLD,
+                ("inside", _unit, "between 0 and 1"),
+                ("merge", _unit, "between 0 and 1"),
+                ("quantile", _unit, "between 0 and 1"),
+                ("min_contact", _counts, "at least 1"),
+                SIZE,
+            ),
+            Mutex: (
+                THRESHOLD,
+                ("near_bias", _unit, "between 0 and 1"),
+                ("far_bias", _unit, "between 0 and 1"),
+                ("stride", _counts, "at least 1"),
+                SIZE,
+            ),
+        }
+    )
+)

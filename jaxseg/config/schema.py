@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
-from jaxseg.config.decoders import Decoder, EmbedSeg, StarDist, Watershed
+from jaxseg.config.decoders import Agglomeration, Decoder, EmbedSeg, Mutex, StarDist, Watershed
 from jaxseg.config.postprocessing import PostProcess
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
@@ -234,6 +234,10 @@ class Config:
     stardist: StarDist = field(default_factory=StarDist)
     # options of that decoder, of embeddings
     embedseg: EmbedSeg = field(default_factory=EmbedSeg)
+    # options of that decoder, of affinities: fragments that are joined
+    agglomeration: Agglomeration = field(default_factory=Agglomeration)
+    # options of that decoder, of affinities
+    mutex: Mutex = field(default_factory=Mutex)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # filters on planes, and what is done to objects after decoding

@@ -10,25 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg.config import Channel, decoder_for
+from jaxseg.config import Channel
+from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
 from jaxseg.decoding.classes import classes
 from jaxseg.decoding.embedseg import embedseg
+from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
-from jaxseg.decoding.table import DECODERS, Decoded, Decoder
+from jaxseg.decoding.table import DECODERS, Decoded, DecoderSpec, decoder_of, decoder_problems
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
     "DECODERS",
     "Criterion",
     "Decoded",
-    "Decoder",
+    "DecoderSpec",
     "Plan",
     "Shapes",
     "Steps",
+    "agglomeration",
+    "agglomeration_steps",
     "classes",
     "decode",
+    "decoder_of",
+    "decoder_problems",
     "embedseg",
+    "mutex",
+    "mutex_steps",
     "plan",
     "plan_problems",
     "shapes",
@@ -69,8 +77,7 @@ def decode(
     >>> decode(np.array([[0.9, 0.1, 0.8]])[..., None], (ch("F"),)).tolist()
     [[1, 0, 2]]
     """
-    names = [channel.name for channel in channels]
-    if "S" in names:
+    if "S" in [channel.name for channel in channels]:
         return classes(planes, channels)
-    row = DECODERS[decoder_for(names) if decoder == "auto" else decoder]
+    row = DECODERS[decoder_of(channels, decoder)]
     return row.run(planes, channels, spacing=spacing, options=options, within=None).labels

@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg import instances
-from jaxseg.config import Channel
+from jaxseg.config import Channel, decoder_for
+from jaxseg.config.decoder_check import option_mistakes
+from jaxseg.config.decoders import NEEDS
+from jaxseg.decoding.agglomeration import agglomeration_steps
 from jaxseg.decoding.embedseg import embedseg
+from jaxseg.decoding.mutex import mutex_steps
 from jaxseg.decoding.plan import plan_problems
 from jaxseg.decoding.stardist import stardist, stardist_problems
-from jaxseg.decoding.watershed import watershed_steps
-from jaxseg.errors import JaxsegError
+from jaxseg.decoding.watershed import Steps, watershed_steps
+from jaxseg.errors import ConfigError, JaxsegError
 
 
 class Decoded(NamedTuple):
@@ -41,7 +45,7 @@ def nothing_wrong(channels: Sequence[Channel], *, ndim: int, options: Any) -> li
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoder:
+class DecoderSpec:
     """One row of the table."""
 
     # (planes (*S, K), channels, *, spacing, options, within) to Decoded; ``within`` is (*S) bool,
@@ -55,12 +59,8 @@ def _watershed(
     planes: np.ndarray, channels: Sequence[Channel], *, spacing: Any, options: Any, within: Any
 ) -> Decoded:
     found = watershed_steps(planes, channels, spacing=spacing, options=options, within=within)
-    steps = {
-        "seed_map": found.seeds,
-        "semantic": found.mask.astype(np.uint8),
-        "foreground": found.surface.astype(np.float32),
-    }
-    return Decoded(found.labels, steps if options is None or options.check_files else {})
+    shown = options is None or options.check_files
+    return Decoded(found.labels, pictures(found) if shown else {})
 
 
 def _confined(decoder: Callable[..., np.ndarray]) -> Callable[..., Decoded]:
@@ -77,10 +77,94 @@ def _confined(decoder: Callable[..., np.ndarray]) -> Callable[..., Decoded]:
     return run
 
 
-DECODERS: Mapping[str, Decoder] = MappingProxyType(
+def _in_steps(decoder: Callable[..., Steps]) -> Callable[..., Decoded]:
+    """A decoder that tells its steps as a row."""
+
+    def run(
+        planes: np.ndarray, channels: Sequence[Channel], *, spacing: Any, options: Any, within: Any
+    ) -> Decoded:
+        found = decoder(planes, channels, spacing=spacing, options=options)
+        labels = found.labels
+        if within is not None:
+            labels = instances.compact(np.where(within, labels, 0))
+        return Decoded(labels, pictures(found))
+
+    return run
+
+
+def pictures(found: Steps) -> Mapping[str, np.ndarray]:
+    """The steps by the names of their files."""
+    return {
+        "seed_map": found.seeds,
+        "semantic": found.mask.astype(np.uint8),
+        "foreground": found.surface.astype(np.float32),
+    }
+
+
+DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
     {
-        "stardist": Decoder(run=_confined(stardist), problems=stardist_problems),
-        "embedseg": Decoder(run=_confined(embedseg)),
-        "watershed": Decoder(run=_watershed, problems=plan_problems),
+        "stardist": DecoderSpec(run=_confined(stardist), problems=stardist_problems),
+        "embedseg": DecoderSpec(run=_confined(embedseg)),
+        "agglomeration": DecoderSpec(run=_in_steps(agglomeration_steps)),
+        "mutex": DecoderSpec(run=_in_steps(mutex_steps)),
+        "watershed": DecoderSpec(run=_watershed, problems=plan_problems),
     }
 )
+
+
+def decoder_of(channels: Sequence[Channel], decoder: str = "auto") -> str:
+    """The name of the decoder to use.
+
+    Parameters
+    ----------
+    channels : of the planes
+    decoder : a row of the table, or auto for the one that suits the channels
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigError : there is no such decoder, or it needs other channels
+
+    >>> from jaxseg.config import ch
+    >>> decoder_of((ch("A"),)), decoder_of((ch("A"), ch("F"))), decoder_of((ch("A"),), "mutex")
+    ('agglomeration', 'watershed', 'mutex')
+    """
+    names = [channel.name for channel in channels]
+    if decoder == "auto":
+        return decoder_for(names)
+    if decoder not in DECODERS:
+        raise ConfigError("no such decoder", expected=" ".join(DECODERS), found=decoder)
+    if not NEEDS[decoder] <= set(names):
+        raise ConfigError(
+            f"the decoder {decoder} needs other channels",
+            expected=" ".join(sorted(NEEDS[decoder])),
+            found=" ".join(sorted(names)),
+        )
+    return decoder
+
+
+def decoder_problems(
+    channels: Sequence[Channel], *, ndim: int, decoder: str = "auto", options: Any = None
+) -> list[JaxsegError]:
+    """What is wrong with a decoder for these channels, to be told before anything is computed.
+
+    Parameters
+    ----------
+    channels : of the planes
+    ndim : 2 or 3
+    decoder : as for :func:`decoder_of`
+    options : of that decoder, None = the defaults
+
+    Returns
+    -------
+    list of errors, empty if the planes can be decoded
+    """
+    try:
+        name = decoder_of(channels, decoder)
+    except JaxsegError as error:
+        return [error]
+    wrong = DECODERS[name].problems(channels, ndim=ndim, options=options)
+    return [*option_mistakes(options, name), *wrong]

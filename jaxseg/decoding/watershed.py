@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg import instances
-from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.growth import growth_mask, seed_mask
+from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.plan import plan
 from jaxseg.decoding.sources import Source, view
-from jaxseg.errors import ConfigError
 
 
 class Steps(NamedTuple):
@@ -93,13 +92,7 @@ def watershed_steps(
     Steps
     """
     ndim, options = planes.ndim - 1, options or Watershed()
-    total = columns(channels, ndim).total
-    if planes.shape[-1] != total:
-        raise ConfigError(
-            "the planes do not fit the channels",
-            expected=f"{total} columns for {' '.join(channel.name for channel in channels)}",
-            found=f"{planes.shape[-1]} columns",
-        )
+    check_columns(planes, channels)
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
     mask = growth_mask(planes, chosen.growth)
     mask = mask if within is None else mask & within

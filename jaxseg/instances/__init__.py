@@ -3,9 +3,17 @@
 Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a representation needs.
 """
 
-from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
+from jaxseg.instances.affinity_map import (
+    edge_ends,
+    loosest_edge,
+    mean_edge,
+    nearest_offsets,
+    tightest_edge,
+)
+from jaxseg.instances.agglomeration import agglomerate
 from jaxseg.instances.clustering import cluster
 from jaxseg.instances.contacts import face_connected
+from jaxseg.instances.depth import split_by_depth
 from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import flood, flood_slices
@@ -19,11 +27,13 @@ from jaxseg.instances.thresholds import beyond, is_noise, otsu
 __all__ = [
     "Mode",
     "Numbered",
+    "agglomerate",
     "beyond",
     "cluster",
     "compact",
     "difficulties",
     "drop_small",
+    "edge_ends",
     "enclosed",
     "face_connected",
     "fill_holes",
@@ -32,6 +42,7 @@ __all__ = [
     "is_noise",
     "label_seeds",
     "loosest_edge",
+    "mean_edge",
     "nearest_offsets",
     "numbered",
     "offset_boundary",
@@ -39,6 +50,7 @@ __all__ = [
     "offset_size",
     "otsu",
     "rendered",
+    "split_by_depth",
     "star_package",
     "suppressed",
     "tightest_edge",

@@ -12,9 +12,10 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
+from jaxseg.decoding import decoder_of, decoder_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
-from jaxseg.workflows.decoding import decode_images, decoder_problems
+from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.prediction import predict_images
@@ -41,7 +42,9 @@ def run(config: Config) -> None:
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
-        wrong += decoder_problems(config)
+        name = decoder_of(config.channels, config.decoder)
+        options = getattr(config, name)
+        wrong += decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxseg import io, runs
-from jaxseg.config import Config, decoder_for
+from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import DECODERS, classes
-from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.decoding import DECODERS, classes, decoder_of
+from jaxseg.errors import ConfigError
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
@@ -89,7 +89,7 @@ def _write_instances(
     """Write the objects, their measurements and the steps that led to them."""
     spacing, region = sample.image.spacing, region_of(config, sample)
     planes = filtered(config, planes, spacing=spacing)
-    name = decoder_name(config)
+    name = decoder_of(config.channels, config.decoder)
     labels, steps = DECODERS[name].run(
         planes, config.channels, spacing=spacing, options=getattr(config, name), within=region
     )
@@ -110,15 +110,3 @@ def _write_step(path: Path, image: np.ndarray, spacing: Sequence[float]) -> None
         io.write_image_tiff(path, image[..., None], spacing=spacing)
     else:
         io.write_labels_tiff(path, image, spacing=spacing)
-
-
-def decoder_name(config: Config) -> str:
-    """The decoder of a configuration."""
-    names = [channel.name for channel in config.channels]
-    return decoder_for(names) if config.decoder == "auto" else config.decoder
-
-
-def decoder_problems(config: Config) -> list[JaxsegError]:
-    """What would stop the decoder, however far in the future it is called."""
-    name = decoder_name(config)
-    return DECODERS[name].problems(config.channels, ndim=config.ndim, options=getattr(config, name))
