@@ -68,7 +68,7 @@ def watershed(
     >>> from jaxseg.config import ch
     >>> contour = [0.0, 0.0, 0.9, 0.9, 0.0, 0.0]
     >>> planes = np.stack([np.ones((1, 6)), [contour]], axis=-1)
-    >>> watershed(planes, (ch("F"), ch("C"))).tolist()
+    >>> watershed(planes, (ch("F"), ch("C")), options=Watershed(min_seed=1)).tolist()
     [[1, 1, 1, 2, 2, 2]]
     """
     return watershed_steps(planes, channels, spacing=spacing, options=options).labels
@@ -110,5 +110,11 @@ def watershed_steps(
 
 
 def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:
-    """The plane to flood, low inside objects."""
+    """The plane to flood, low inside objects.
+
+    A mask has no valley where two objects touch, only a neck: what is flooded is the depth in the
+    growth mask.
+    """
+    if source.is_mask:
+        return -instances.depth(mask, spacing=source.spacing)
     return source.surface_sign * view(source).seed(planes, source, mask)

@@ -6,10 +6,10 @@ is defined for no object, one object, and an object that covers everything.
 """
 
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
-from jaxseg.targets.boundaries import boundary
+from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.ids import compact
-from jaxseg.targets.masks import foreground
+from jaxseg.targets.masks import background, foreground
 from jaxseg.targets.nearest import other_label_distance
 from jaxseg.targets.offsets import centre_offset
 from jaxseg.targets.semantic import class_planes
@@ -18,8 +18,10 @@ from jaxseg.targets.shifts import shifted
 __all__ = [
     "Offsets",
     "affinities",
+    "background",
     "boundary",
     "boundary_distance",
+    "boundary_or_foreground",
     "centre_offset",
     "class_planes",
     "compact",
@@ -29,4 +31,5 @@ __all__ = [
     "partner_inside",
     "shifted",
     "signed_distance",
+    "touching",
 ]
