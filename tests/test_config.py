@@ -176,3 +176,19 @@ def test_every_option_has_a_help_text_of_its_own() -> None:
         comments |= {lines[i]: lines[i - 1].strip() for i in fields if " = " in lines[i]}
     missing = [field for field, above in comments.items() if not above.startswith("#")]
     assert not missing
+
+
+def test_numbers_for_all_axes_or_one_each_come_back_from_json() -> None:
+    channels = (ch("F", erosion=(1, 2), dilation=3), ch("C"), ch("M"))
+    config = Config(ndim=2, channels=channels)
+    assert from_plain(json.loads(json.dumps(to_plain(config)))).channels == channels
+
+
+def test_the_legacy_channel_needs_its_parts_and_radii_fit_the_axes() -> None:
+    assert not [e for e in check(Config(channels=(ch("F"), ch("C"), ch("M")))) if "M " in str(e)]
+    for channels, message in (
+        ((ch("F"), ch("M")), "M is of use only beside F and C"),
+        ((ch("F"), ch("C", mode="inner"), ch("M")), "the same mode"),
+        ((ch("F", erosion=(1, 1, 1)),), "channels.0.options.erosion"),
+    ):
+        assert any(message in str(problem) for problem in check(Config(channels=channels, ndim=2)))

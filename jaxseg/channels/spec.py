@@ -97,6 +97,8 @@ class ChannelSpec:
     growth: int = 0
     # options to the threshold for that mask; None = automatic
     growth_threshold: Callable[[Any], float | None] = automatic
+    # whether objects are what lies between its voxels: a mask where no channel has a rank for it
+    encloses: bool = False
     # rank as the surface that is flooded from the seeds, higher is preferred, 0 = never
     surface: int = 0
     # +1: flood the values as they are, low inside objects; -1: flood the negated values

@@ -18,10 +18,28 @@ import tyro
 
 from jaxseg.errors import ConfigError, raise_all
 
+# In voxels: one number for all axes, or one per axis, (z)yx.
+Radius = int | tuple[int, ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Foreground:
     """Options of F, the foreground mask."""
+
+    # radius in voxels, one or one per axis, by which every object grows
+    dilation: Radius = 0
+    # radius in voxels, one or one per axis, by which every object then shrinks
+    erosion: Radius = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """Options of B, the background mask."""
+
+    # radius in voxels, one or one per axis, by which every object shrinks
+    dilation: Radius = 0
+    # radius in voxels, one or one per axis, by which every object then grows
+    erosion: Radius = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +49,22 @@ class Contour:
     # which side of the boundary is marked: thick both, inner, outer, as in scikit-image's
     # find_boundaries; dense both sides, 8/26-connected; subpixel one voxel thin, between voxels
     mode: Literal["thick", "inner", "outer", "subpixel", "dense"] = "thick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touching:
+    """Options of T, where objects touch."""
+
+    # of the band in voxels, half of it in either object, rounded up
+    thickness: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContourOrForeground:
+    """Options of M, whatever F or C marks; only together with these two."""
+
+    # as for C
+    mode: Literal["thick", "inner", "outer", "dense"] = "thick"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +160,10 @@ class Radial:
 
 ChannelOptions = (
     Foreground
+    | Background
     | Contour
+    | Touching
+    | ContourOrForeground
     | BoundaryDistance
     | SignedDistance
     | Offset
@@ -139,7 +176,10 @@ ChannelOptions = (
 OPTIONS: Mapping[str, type] = MappingProxyType(
     {
         "F": Foreground,
+        "B": Background,
         "C": Contour,
+        "T": Touching,
+        "M": ContourOrForeground,
         "Db": BoundaryDistance,
         "D": SignedDistance,
         "H": Offset,
@@ -168,7 +208,7 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
 
     Parameters
     ----------
-    name : a row of the channel table: F, C, Db, D, H, V, Z, A, R, E or S
+    name : a row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S
     weight : of this channel in the loss
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
@@ -228,9 +268,18 @@ def _not_negative(value: float) -> bool:
     return 0 <= value < math.inf
 
 
+def _radius(value: Radius) -> bool:
+    return all(item >= 0 for item in (value if isinstance(value, tuple) else (value,)))
+
+
+RADIUS = "at least 0"
+
 # Per kind of options: field, what is legal, and how to say it.
 LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
     {
+        Foreground: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
+        Background: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
+        Touching: (("thickness", lambda value: value >= 1, "at least 1"),),
         SignedDistance: (
             ("alpha", _positive, "above 0"),
             ("beta", _positive, "above 0"),

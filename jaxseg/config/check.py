@@ -7,7 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 
-from jaxseg.config.channels import Affinity, channel_mistakes, nearest
+from jaxseg.config.channels import Affinity, Channel, channel_mistakes, nearest
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
 from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.schema import Config, Source, UNet
@@ -102,6 +102,31 @@ def _representation(config: Config) -> Iterator[ConfigError]:
         )
     for index, channel in enumerate(config.channels):
         yield from channel_mistakes(channel, f"channels.{index}")
+        yield from _radii(channel, f"channels.{index}.options", config.ndim)
+    yield from _legacy(config)
+
+
+def _radii(channel: Channel, field: str, ndim: int) -> Iterator[ConfigError]:
+    for name in ("dilation", "erosion"):
+        value = getattr(channel.options, name, 0)
+        if isinstance(value, tuple) and len(value) != ndim:
+            expected = f"one, or {ndim} ({'zyx'[-ndim:]})"
+            yield ConfigError(
+                "wrong number of values", file=f"{field}.{name}", expected=expected, found=value
+            )
+
+
+def _legacy(config: Config) -> Iterator[ConfigError]:
+    options = {channel.name: channel.options for channel in config.channels}
+    merged, contour = options.get("M"), options.get("C")
+    if merged is None:
+        return
+    if contour is None or "F" not in options:
+        yield ConfigError(
+            "M is of use only beside F and C", file="channels", found=list(options), fix="remove M"
+        )
+    elif getattr(merged, "mode", "") != getattr(contour, "mode", ""):
+        yield ConfigError("M and C must have the same mode", file="channels")
 
 
 def _affinities(config: Config) -> Iterator[ConfigError]:

@@ -17,7 +17,7 @@ from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
 from jaxseg.config.decoders import Threshold
 from jaxseg.decoding.mistakes import mistakes
-from jaxseg.decoding.roles import Role, chosen, given
+from jaxseg.decoding.roles import Role, chosen, given, shows_extent
 from jaxseg.decoding.sources import NEAR_CENTRE, Source, sources
 from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
 from jaxseg.symmetry import Component
@@ -109,6 +109,12 @@ def plan(
             found=" ".join(unusable) or "none",
         )
     raise_all(mistakes(options, usable, ndim))
+    if not options.growth and not shows_extent(usable):
+        raise ConfigError(
+            "no channel shows how far objects reach",
+            expected=f"one of {' '.join(_bounding(ndim))} among them",
+            found=" ".join(usable),
+        )
     return Plan(
         seeds=_criteria(options, "seeds", usable),
         growth=_criteria(options, "growth", usable),
@@ -145,6 +151,16 @@ def _legal() -> list[str]:
         for name, row in CHANNELS.items()
     }
     return [name for name, row in CHANNELS.items() if row.seed or vectors[name]]
+
+
+def _bounding(ndim: int) -> list[str]:
+    """Names of the channels that tell how far objects reach."""
+    found = []
+    for name in _legal():
+        if ndim in CHANNELS[name].ndims:
+            usable = {name: sources((Channel(name=name, options=OPTIONS[name]()),), ndim, None)[0]}
+            found += [name] if shows_extent(usable) else []
+    return found
 
 
 # ---------------------------------------------------------------------------------- rules

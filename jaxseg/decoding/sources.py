@@ -82,6 +82,16 @@ class Source:
         return 0 if self.is_vector else CHANNELS[self.names[0]].growth
 
     @property
+    def encloses(self) -> bool:
+        """Whether objects are what lies between its voxels."""
+        return not self.is_vector and CHANNELS[self.names[0]].encloses
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it marks whole objects, or all that is outside of them, by yes and no."""
+        return isinstance(self.kind, Scalar) and self.growth > 0 and CHANNELS[self.names[0]].binary
+
+    @property
     def surface(self) -> int:
         """Rank as surface, 0 = never."""
         return VECTOR_RANK if self.is_vector else CHANNELS[self.names[0]].surface

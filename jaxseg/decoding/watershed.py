@@ -108,5 +108,11 @@ def watershed_steps(
 
 
 def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:
-    """The plane to flood, low inside objects."""
+    """The plane to flood, low inside objects.
+
+    A mask has no valley where two objects touch, only a neck: what is flooded is the depth in the
+    growth mask.
+    """
+    if source.is_mask:
+        return -instances.depth(mask, spacing=source.spacing)
     return source.surface_sign * view(source).seed(planes, source, mask)

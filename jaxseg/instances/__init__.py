@@ -13,10 +13,10 @@ from jaxseg.instances.affinity_map import (
 from jaxseg.instances.agglomeration import agglomerate
 from jaxseg.instances.clustering import cluster
 from jaxseg.instances.contacts import face_connected
-from jaxseg.instances.depth import split_by_depth
 from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
-from jaxseg.instances.flood import flood, flood_slices
+from jaxseg.instances.flood import depth, flood, flood_slices
+from jaxseg.instances.fragments import split_by_depth
 from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
@@ -31,6 +31,7 @@ __all__ = [
     "beyond",
     "cluster",
     "compact",
+    "depth",
     "difficulties",
     "drop_small",
     "edge_ends",

@@ -6,11 +6,11 @@ is defined for no object, one object, and an object that covers everything.
 """
 
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
-from jaxseg.targets.boundaries import boundary
+from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
 from jaxseg.targets.ids import compact
-from jaxseg.targets.masks import foreground
+from jaxseg.targets.masks import background, foreground
 from jaxseg.targets.nearest import other_label_distance
 from jaxseg.targets.offsets import centre_offset
 from jaxseg.targets.rays import radial_distances, ray_directions, ray_unit
@@ -20,8 +20,10 @@ from jaxseg.targets.shifts import shifted
 __all__ = [
     "Offsets",
     "affinities",
+    "background",
     "boundary",
     "boundary_distance",
+    "boundary_or_foreground",
     "centre_offset",
     "class_planes",
     "compact",
@@ -36,5 +38,6 @@ __all__ = [
     "ray_unit",
     "shifted",
     "signed_distance",
+    "touching",
     "voxel_places",
 ]
