@@ -45,11 +45,20 @@ READS: Mapping[str, tuple[str, ...]] = {
         "augment",
         "model",
         "train",
+        "loss",
+        "data.ignore",
         "seed",
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
     "decode": ("task", "ndim", "channels", "watershed", "semantic"),
-    "evaluate": ("task", "data.test.labels", "data.label_axes", "semantic", "evaluate"),
+    "evaluate": (
+        "task",
+        "data.test.labels",
+        "data.label_axes",
+        "data.ignore",
+        "semantic",
+        "evaluate",
+    ),
 }
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),

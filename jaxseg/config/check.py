@@ -214,9 +214,10 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "augment.rotate",
             "data.cache_gib",
             "cpu_devices",
+            "loss.border_weight",
         ),
     ),
-    "above 0": (lambda value: value > 0, ("train.lr",)),
+    "above 0": (lambda value: value > 0, ("train.lr", "loss.border_sigma")),
     "from 0 to 1": (lambda value: 0 <= value <= 1, ("train.final_lr", "data.foreground")),
     "at least 0 and below 1": (lambda value: 0 <= value < 1, ("train.ema",)),
     "between 0 and 1": (
@@ -237,6 +238,19 @@ def _numbers(config: Config) -> Iterator[ConfigError]:
             values = value if isinstance(value, tuple) else (value,)
             if not all(good(item) for item in values):  # NaN fails every comparison
                 yield ConfigError("value out of range", file=field, expected=expected, found=value)
+
+
+def _counted(config: Config) -> Iterator[ConfigError]:
+    semantic = config.task == "semantic"
+    if config.data.ignore != -1 and (semantic or config.data.ignore < 1):
+        yield ConfigError(
+            "illegal label value to ignore",
+            file="data.ignore",
+            expected="-1 for classes, which have ignore of S" if semantic else "at least 1, or -1",
+            found=config.data.ignore,
+        )
+    if config.loss.border_weight and semantic:
+        yield ConfigError("classes have no objects to part", file="loss.border_weight", expected=0)
 
 
 def _pairs(config: Config) -> Iterator[ConfigError]:
@@ -318,6 +332,7 @@ RULES = (
     _affinities,
     _model,
     _numbers,
+    _counted,
     _pairs,
     _watershed,
     _phases,

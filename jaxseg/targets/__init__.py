@@ -6,6 +6,7 @@ is defined for no object, one object, and an object that covers everything.
 """
 
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
+from jaxseg.targets.borders import border_weights
 from jaxseg.targets.boundaries import boundary
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.ids import compact
@@ -18,6 +19,7 @@ from jaxseg.targets.shifts import shifted
 __all__ = [
     "Offsets",
     "affinities",
+    "border_weights",
     "boundary",
     "boundary_distance",
     "centre_offset",

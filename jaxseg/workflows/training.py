@@ -114,6 +114,7 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         spacing=samples[0].image.spacing,
         reach=reach,
         objects=max(1, min(sizes.objects, math.prod(config.patch))),
+        options=config.loss,
     )
 
 
