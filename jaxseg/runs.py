@@ -64,7 +64,13 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image",),
     "decode": ("per_image_instances", "per_image_binarized", "watershed"),
-    "evaluate": ("instance_associations", "overlays", "test_results_metrics.csv", "summary.json"),
+    "evaluate": (
+        "instance_associations",
+        "overlays",
+        "test_results_metrics.csv",
+        "summary.json",
+        "class_metrics.csv",
+    ),
 }
 ORDER = tuple(READS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
@@ -58,10 +57,15 @@ def test_few_objects_and_many() -> None:
     assert (np.asarray(found)[many > 0] == 1).all()
 
 
-def test_it_runs_inside_jit_on_batches(rng: np.random.Generator) -> None:
-    labels = np.stack([blobs(rng, (10, 11), 0.05) for _ in range(3)])
+def test_it_runs_inside_jit_on_batches_spread_over_devices(rng: np.random.Generator) -> None:
+    labels = np.stack([blobs(rng, (10, 11), 0.05) for _ in range(4)])
     before = labels.copy()
-    found = jax.jit(jax.vmap(lambda one: border_weights(one, sigma=2.0)))(jnp.asarray(labels))
+    mesh = jax.make_mesh((2,), ("data",), devices=jax.devices()[:2])
+    spread = jax.sharding.PartitionSpec("data")
+    every = jax.vmap(lambda one: border_weights(one, sigma=2.0))
+    split = jax.shard_map(every, mesh=mesh, in_specs=spread, out_specs=spread)
+    there = jax.device_put(labels, jax.sharding.NamedSharding(mesh, spread))
+    found = np.asarray(jax.jit(split)(there))
     for one, expected in zip(found, labels, strict=True):
         np.testing.assert_allclose(one, by_hand(expected, (1.0, 1.0), 10.0, 2.0), atol=2e-5)
     np.testing.assert_array_equal(labels, before)

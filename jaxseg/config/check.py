@@ -7,7 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 
-from jaxseg.config.channels import Affinity, channel_mistakes, nearest
+from jaxseg.config.channels import Affinity, Semantic, channel_mistakes, nearest
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
 
@@ -83,13 +83,14 @@ def _representation(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "a semantic task learns exactly the channel S", file="channels", found=names
         )
-    if config.task == "instances" and "S" in names:
+    if config.task == "instances" and names == ["S"]:
         yield ConfigError(
-            "S is a channel of the semantic task",
+            "S alone shows no objects",
             file="channels",
-            found=names,
-            fix="--task semantic, or remove it",
+            fix="--task semantic, or channels of instances beside it",
         )
+    elif config.task == "instances":
+        yield from _classes_of_objects(config)
     if ("H" in names) != ("V" in names) or ("Z" in names and "H" not in names):
         yield ConfigError("H and V belong together, and Z to them", file="channels", found=names)
     if "Z" in names and config.ndim == 2:
@@ -98,6 +99,25 @@ def _representation(config: Config) -> Iterator[ConfigError]:
         )
     for index, channel in enumerate(config.channels):
         yield from channel_mistakes(channel, f"channels.{index}")
+
+
+def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
+    for channel in config.channels:
+        options, names = channel.options, config.semantic.names
+        if not isinstance(options, Semantic):
+            continue
+        if options.classes < 3:
+            yield ConfigError(
+                "two classes leave nothing to tell apart",
+                file="channels",
+                expected="classes=3 or more for S beside instances, background included",
+                found=options.classes,
+            )
+        if names and len(names) != options.classes:
+            expected = f"{options.classes}, background first"
+            yield ConfigError(
+                "one name per class", file="semantic.names", expected=expected, found=names
+            )
 
 
 def _affinities(config: Config) -> Iterator[ConfigError]:

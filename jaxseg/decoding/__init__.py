@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jaxseg.channels import has_both
 from jaxseg.config import Channel
-from jaxseg.decoding.classes import classes
+from jaxseg.decoding.classes import classes, object_classes
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
@@ -21,6 +22,7 @@ __all__ = [
     "Steps",
     "classes",
     "decode",
+    "object_classes",
     "plan",
     "plan_problems",
     "watershed",
@@ -41,7 +43,7 @@ def decode(
     *,
     spacing: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """Objects, or classes for the channel S, with the decoder and settings that suit the channels.
+    """Objects, or classes for S alone, with the decoder and settings that suit the channels.
 
     Parameters
     ----------
@@ -61,6 +63,7 @@ def decode(
     >>> decode(np.array([[0.9, 0.1, 0.8]])[..., None], (ch("F"),)).tolist()
     [[1, 0, 2]]
     """
-    names = {channel.name for channel in channels}
+    # Classes beside instances do not decide how objects are found.
+    names = {channel.name for channel in channels if not has_both(channels) or channel.name != "S"}
     run = next(run for needed, run in DECODERS if needed <= names)
     return run(planes, channels, spacing)

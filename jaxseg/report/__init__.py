@@ -1,7 +1,16 @@
 """Pictures and tables of results; drawing and tabulating only, files are written elsewhere."""
 
+from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.overlay import overlay
 from jaxseg.report.tables import matching_table, show_classes, show_matching
 
-__all__ = ["class_overlay", "matching_table", "overlay", "show_classes", "show_matching"]
+__all__ = [
+    "class_matching_table",
+    "class_overlay",
+    "matching_table",
+    "overlay",
+    "show_class_matching",
+    "show_classes",
+    "show_matching",
+]

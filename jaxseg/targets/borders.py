@@ -76,8 +76,9 @@ def _weights(
     weight: float,
     sigma: float,
 ) -> jax.Array:
-    far = jnp.full(labels.shape, jnp.inf, jnp.float32)
-    state = Nearest(jnp.where(labels > 0, 0, far), labels, far, jnp.zeros_like(labels))
+    first = jnp.where(labels > 0, 0, jnp.float32(jnp.inf))
+    # Made from the labels, so that the loop below may start inside shard_map.
+    state = Nearest(first, labels, first + jnp.inf, 0 * labels)
     for axis in range(labels.ndim):
         state = _along(state, axis, steps[axis], reach[axis])
     total = jnp.sqrt(state.first) + jnp.sqrt(state.second)

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from jaxseg import io, runs
+from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, watershed_steps
+from jaxseg.decoding import classes, object_classes, watershed_steps
 from jaxseg.errors import ConfigError
 from jaxseg.measurements import measure
+from jaxseg.metrics import Votes, painted
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
@@ -24,6 +26,11 @@ FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"
 def labels_path(config: Config, run: Run, sample: Sample) -> Path:
     """Where the decoded labels of an image are."""
     return run.results / FOLDERS[config.task] / f"{sample.name}.tif"
+
+
+def classes_path(labels: Path) -> Path:
+    """Where the classes of decoded objects are, as an image beside the objects."""
+    return labels.with_name(f"{labels.stem}_classes.tif")
 
 
 def decode_images(config: Config, run: Run, samples: Samples) -> None:
@@ -77,6 +84,12 @@ def _write_instances(
         surface = steps.surface.astype(np.float32)[..., None]
         io.write_image_tiff(folder / "foreground.tif", surface, spacing=spacing)
     table = measure(steps.labels, spacing=spacing, intensity=sample.image.array())
+    if has_both(config.channels):
+        found = object_classes(steps.labels, planes, config.channels)
+        table.insert(1, "class", found)
+        voted = Votes(table["label"].to_numpy(), found)
+        shown = painted(steps.labels, voted)
+        io.write_labels_tiff(classes_path(path), shown, spacing=spacing)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
     io.write_labels_zarr(path.with_suffix(".zarr"), steps.labels, spacing=spacing)
     io.write_labels_tiff(path, steps.labels, spacing=spacing)

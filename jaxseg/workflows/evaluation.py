@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,18 @@ from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError
-from jaxseg.metrics import associations, class_counts, cropped, iou, matching
+from jaxseg.metrics import (
+    ClassMatching,
+    associations,
+    class_counts,
+    cropped,
+    iou,
+    matching,
+    matching_by_class,
+    without_unknown,
+)
 from jaxseg.runs import Run
-from jaxseg.workflows.decoding import labels_path
+from jaxseg.workflows.decoding import classes_path, labels_path
 from jaxseg.workflows.inputs import Samples
 
 
@@ -41,6 +50,8 @@ def _pairs(
             )
         labels = io.open_labels(path, ndim=config.ndim).array()
         truth = sample.labels.array() if sample.labels else None
+        if truth is not None and config.data.ignore != -1:
+            truth, labels = without_unknown(truth, labels, truth == config.data.ignore)
         found.append((sample, labels, truth))
     return found
 
@@ -49,7 +60,7 @@ def _compare_instances(
     config: Config, run: Run, samples: Sequence[Sample], console: Console
 ) -> None:
     """Matching statistics, associations, and outlines of what was found and missed."""
-    settings, results = config.evaluate, {}
+    settings, results, by_class = config.evaluate, {}, {}
     for sample, labels, truth in _pairs(config, run, samples):
         picture = report.overlay(
             sample.image.array(), labels, truth=truth, threshold=settings.overlay, title=sample.name
@@ -60,11 +71,51 @@ def _compare_instances(
         labels, truth = (cropped(array, settings.border_crop) for array in (labels, truth))
         results[sample.name] = matching(truth, labels, thresholds=settings.thresholds)
         _write_associations(config, run, sample.name, truth, labels)
+        if sample.classes is not None:
+            by_class[sample.name] = _objects_by_class(config, run, sample, truth, labels)
     if not results:
         return
     table = report.matching_table(results)
     report.show_matching(table, settings.thresholds, console)
     _write_summary(run, table)
+    if by_class:
+        _write_by_class(config, run, by_class, console)
+
+
+def _objects_by_class(
+    config: Config, run: Run, sample: Sample, truth: np.ndarray, labels: np.ndarray
+) -> ClassMatching:
+    """Matching within every class, of images that were cropped already."""
+    path, options = classes_path(labels_path(config, run, sample)), _semantic(config)
+    assert sample.classes is not None  # the caller looked
+    true_classes, classes = (
+        cropped(volume.array(), config.evaluate.border_crop)
+        for volume in (sample.classes, io.open_labels(path, ndim=config.ndim))
+    )
+    return matching_by_class(
+        truth,
+        labels,
+        true_classes=true_classes,
+        classes=classes,
+        number=options.classes,
+        ignore=options.ignore,
+        thresholds=config.evaluate.thresholds,
+    )
+
+
+def _write_by_class(
+    config: Config, run: Run, results: Mapping[str, ClassMatching], console: Console
+) -> None:
+    """Scores of every class, as a table and on the console."""
+    names = config.semantic.names or tuple(map(str, range(_semantic(config).classes)))
+    table = report.class_matching_table(results, names, config.evaluate.thresholds)
+    report.show_class_matching(table, config.evaluate.overlay, console)
+    io.write_csv(run.results / "class_metrics.csv", table)
+
+
+def _semantic(config: Config) -> Semantic:
+    """The options of S; the configuration was checked."""
+    return next(c.options for c in config.channels if isinstance(c.options, Semantic))
 
 
 def _write_associations(
@@ -80,8 +131,7 @@ def _write_associations(
 
 def _compare_classes(config: Config, run: Run, samples: Sequence[Sample], console: Console) -> None:
     """Intersection over union of every class, per image and over all voxels."""
-    options = config.channels[0].options
-    assert isinstance(options, Semantic)  # the configuration was checked
+    options = _semantic(config)
     number, ignore = options.classes, options.ignore
     names = config.semantic.names or tuple(map(str, range(number)))
     rows, total = [], None
