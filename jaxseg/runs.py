@@ -46,6 +46,8 @@ READS: Mapping[str, tuple[str, ...]] = {
         "augment",
         "model",
         "train",
+        "loss",
+        "data.ignore",
         "seed",
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
@@ -54,6 +56,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "task",
         "data.test.labels",
         "data.label_axes",
+        "data.ignore",
         "semantic",
         "postprocess",
         "evaluate",
@@ -68,7 +71,13 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "per_image_post_processing",
         *NEEDS,
     ),
-    "evaluate": ("instance_associations", "overlays", "test_results_metrics.csv", "summary.json"),
+    "evaluate": (
+        "instance_associations",
+        "overlays",
+        "test_results_metrics.csv",
+        "summary.json",
+        "class_metrics.csv",
+    ),
 }
 ORDER = tuple(READS)
 

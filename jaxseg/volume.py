@@ -120,6 +120,38 @@ class Window:
 
 
 @dataclass(frozen=True)
+class ChannelView:
+    """A view of one channel of an array whose last axis is the channel axis.
+
+    >>> ChannelView(np.arange(6).reshape(3, 2), 1)[:]
+    array([1, 3, 5])
+    """
+
+    source: Readable
+    number: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        return tuple(self.source.shape[:-1])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type."""
+        return np.dtype(self.source.dtype)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """What is stored in one piece; 1 where unknown."""
+        return chunks_of(self.source)[:-1]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        parts, squeezed = parse_index(index, self.shape)
+        block = np.asarray(self.source[(*parts, slice(self.number, self.number + 1))])
+        return np.ascontiguousarray(block[..., 0]).squeeze(squeezed)
+
+
+@dataclass(frozen=True)
 class Volume:
     """A lazily read image ``(z)yxc`` or label image ``(z)yx``.
 

@@ -42,13 +42,13 @@ def random_augment(
     ----------
     key : of this sample
     image : (*S, C) float, normalised: most values in [0, 1]
-    labels : (*S) int
+    labels : (*S) int, or (*S, L) for several label images, which move alike
     settings : what may change, and how far; static under jit
 
     Returns
     -------
     image : (*S, C) float of the same type, not clipped
-    labels : (*S) int; every voxel has an id that was there before
+    labels : of the same shape; every voxel has an id that was there before
 
     >>> image, labels = jax.numpy.zeros((4, 4, 1)), jax.numpy.ones((4, 4), int)
     >>> image, labels = random_augment(jax.random.key(0), image, labels, settings=Augment())

@@ -20,7 +20,7 @@ def random_orientation(
     ----------
     key : of this sample
     image : (*S, C)
-    labels : (*S)
+    labels : (*S), or (*S, L) for several label images
     flips : mirror every axis or not
     quarter_turns : turn in the yx plane by multiples of 90°, of 180° if y and x differ in length
 
@@ -28,8 +28,8 @@ def random_orientation(
     -------
     image, labels : of the same shapes
     """
-    ndim = labels.ndim
-    square = labels.shape[-1] == labels.shape[-2]
+    ndim = image.ndim - 1
+    square = image.shape[ndim - 1] == image.shape[ndim - 2]
     exchange, *mirror = jax.random.bernoulli(key, shape=(1 + ndim,))
     exchange = exchange & (quarter_turns and square)
     if not flips:
@@ -65,7 +65,7 @@ def random_rotation_zoom(
     ----------
     key : of this sample
     image : (*S, C) float; linear interpolation
-    labels : (*S) int; nearest neighbour
+    labels : (*S) or (*S, L) int; nearest neighbour
     degrees : the angle is uniform between minus and plus this
     zoom : the factor is between 1 / zoom and zoom, its logarithm uniform
 
@@ -76,8 +76,9 @@ def random_rotation_zoom(
     angle_key, zoom_key = jax.random.split(key)
     angle = jax.random.uniform(angle_key, minval=-1, maxval=1) * jnp.deg2rad(degrees)
     scale = jnp.exp(jax.random.uniform(zoom_key, minval=-1, maxval=1) * jnp.log(zoom))
-    y, x = _plane_map(labels.shape[-2:], angle, scale)
-    return _linear(image, y, x), _nearest(labels, y, x)
+    ndim = image.ndim - 1
+    y, x = _plane_map(image.shape[ndim - 2 : ndim], angle, scale)
+    return _linear(image, y, x), _nearest(labels, y, x, ndim)
 
 
 def _plane_map(
@@ -102,11 +103,11 @@ def _reflected(place: jax.Array, length: int) -> jax.Array:
     return last - jnp.abs(jnp.mod(place, 2 * last) - last)
 
 
-def _nearest(labels: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
-    height, width = labels.shape[-2:]
+def _nearest(labels: jax.Array, y: jax.Array, x: jax.Array, ndim: int) -> jax.Array:
+    height, width = labels.shape[ndim - 2 : ndim]
     index = jnp.round(y).astype(jnp.int32) * width + jnp.round(x).astype(jnp.int32)
-    flat = labels.reshape(*labels.shape[:-2], height * width)
-    return jnp.take(flat, index, axis=-1, mode="clip")
+    flat = labels.reshape(*labels.shape[: ndim - 2], height * width, *labels.shape[ndim:])
+    return jnp.take(flat, index, axis=ndim - 2, mode="clip")
 
 
 def _linear(image: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ of channels, made with :func:`jaxseg.ch`, is laid out, computed, linked, compare
 functions here, which know no channel by name.
 """
 
-from jaxseg.channels.layout import Columns, activate, columns, kinds, ndim_of
+from jaxseg.channels.layout import Columns, activate, columns, has_both, kinds, ndim_of
 from jaxseg.channels.objective import loss_of, loss_parts, metric_parts
 from jaxseg.channels.planes import encode, encode_masked
 from jaxseg.channels.spec import ChannelSpec
@@ -22,6 +22,7 @@ __all__ = [
     "columns",
     "encode",
     "encode_masked",
+    "has_both",
     "kinds",
     "loss_of",
     "loss_parts",

@@ -7,18 +7,22 @@ numerator is not finite.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxseg.channels.layout import columns, ndim_of
+from jaxseg import losses
+from jaxseg.channels.layout import columns, has_both, ndim_of
 from jaxseg.channels.planes import encode_masked
 from jaxseg.channels.spec import ChannelSpec, Joint, Parts
 from jaxseg.channels.table import CHANNELS
-from jaxseg.config import Channel
+from jaxseg.channels.weights import chosen_loss, voxel_weights
+from jaxseg.config import Channel, Loss
 from jaxseg.errors import ConfigError
+from jaxseg.targets import border_weights
 
 
 def loss_parts(
@@ -30,6 +34,8 @@ def loss_parts(
     labels: jax.Array | None = None,
     spacing: Sequence[float] | None = None,
     objects: int | None = None,
+    border: jax.Array | None = None,
+    balance: bool = False,
 ) -> Parts:
     """The loss of every channel.
 
@@ -42,13 +48,16 @@ def loss_parts(
     labels : (N, *S) int32, for channels that are compared with whole objects
     spacing : size of a voxel, (z)yx, µm; None = 1; for these channels
     objects : a number that no label exceeds; for these channels
+    border : (N, *S) how much every voxel counts, in channels compared voxel by voxel; None = 1
+    balance : in binary channels, whether the rarer answer counts as much as the other one
 
     Returns
     -------
-    {name: (numerator (N,), denominator (N,))}. The numerator, a sum over voxels, carries the
-    weight of the channel, so the loss is the sum over names of ``sum(numerator) /
-    max(sum(denominator), 1)``. S has a second entry, ``S dice``: the denominator counts the
-    classes that the sample has. E has three, ``E instance``, ``E variance`` and ``E seed``
+    {name: (numerator (N,), denominator (N,))}. The numerator, a weighted sum over voxels, carries
+    the weight of the channel, the denominator is the sum of the weights of the voxels that count,
+    so the loss is the sum over names of ``sum(numerator) / sum(denominator)``. S has a second
+    entry, ``S dice``: the denominator counts the classes that the sample has. E has three,
+    ``E instance``, ``E variance`` and ``E seed``
 
     Raises
     ------
@@ -61,10 +70,11 @@ def loss_parts(
             terms = _whole(spec.loss.loss, channel, values, counts, labels, spacing, objects)
             parts |= {name: (channel.weight * top, bottom) for name, (top, bottom) in terms.items()}
             continue
-        loss = spec.loss(own_logits, target, channel.options)
+        loss = chosen_loss(channel, spec)(own_logits, target, channel.options)
         # A loss of all columns together has one value per voxel.
         per_voxel = counts.all(axis=-1, keepdims=True) if loss.shape[-1] == 1 else counts
-        parts[channel.name] = _sums(channel.weight * loss, per_voxel)
+        weights = voxel_weights(channel, spec, target, counts, border=border, balance=balance)
+        parts[channel.name] = _sums(channel.weight * loss, per_voxel, weights)
         if spec.overlap is None:
             continue
         values = spec.link(own_logits, channel.options)
@@ -127,6 +137,7 @@ def loss_of(
     spacing: Sequence[float] | None = None,
     reach: int | Sequence[int] | None = None,
     objects: int | None = None,
+    options: Loss | None = None,
 ) -> Callable[..., tuple[Parts, Parts, Any]]:
     """The loss of a list of channels, as the training step calls it.
 
@@ -137,24 +148,29 @@ def loss_of(
     spacing : size of a voxel, (z)yx, µm; None = 1
     reach : how far distances are followed along each axis, in voxels; None = through the patch
     objects : a number that no label of a patch exceeds
+    options : how much a voxel counts; None = all the same
 
     Returns
     -------
     loss(model, variables, batch, key, train) -> (loss parts, metric parts, batch statistics).
-    ``batch`` holds ``image`` (N, *S, C) float and ``labels`` (N, *S) int32, compact; the true
-    values are made from the labels here, so after augmentation. ``key`` goes to the model
+    ``batch`` holds ``image`` (N, *S, C) float and ``labels`` (N, *S) int32, compact, -1 where the
+    label is not known; with S beside channels of instances (N, *S, 2), instances and classes. The
+    true values are made from the labels here, so after augmentation. ``key`` goes to the model.
+    A model may return several logits in training, the finest first (deep supervision): the loss of
+    each counts as :func:`jaxseg.losses.level_weights` says, and its parts are named
+    ``F level 1`` and so on; metrics are those of the finest
 
     Raises
     ------
     ConfigError : a channel that does not exist in this dimension
     """
     columns(channels, ndim)
+    options = options or Loss()
 
-    def true_values(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        planes, mask = encode_masked(
-            labels, channels, spacing=spacing, reach=reach, objects=objects
+    def truth(labels: jax.Array) -> Truth:
+        return true_values(
+            labels, channels, spacing=spacing, reach=reach, objects=objects, options=options
         )
-        return jnp.asarray(planes), jnp.asarray(mask)
 
     def loss(
         model: Any,
@@ -163,17 +179,107 @@ def loss_of(
         key: jax.Array | None,
         train: bool,
     ) -> tuple[Parts, Parts, Any]:
-        planes, mask = jax.vmap(true_values)(batch["labels"])
+        found = jax.vmap(truth)(batch["labels"])
         if train:
             logits, statistics = model.apply(variables, batch["image"], train=True, key=key)
         else:
             logits = model.apply(variables, batch["image"])
             statistics = variables.get("batch_stats", {})
-        known: dict[str, Any] = {"labels": batch["labels"], "spacing": spacing, "objects": objects}
-        measured = metric_parts(jax.lax.stop_gradient(logits), planes, mask, channels, **known)
-        return loss_parts(logits, planes, mask, channels, **known), measured, statistics
+        levels = tuple(logits) if isinstance(logits, (list, tuple)) else (logits,)
+        finest = jax.lax.stop_gradient(levels[0])
+        known: dict[str, Any] = {"labels": found.ids, "spacing": spacing, "objects": objects}
+        measured = metric_parts(finest, found.planes, found.mask, channels, **known)
+        whole = Whole(spacing, objects)
+        return _parts_of_levels(levels, found, channels, options, whole), measured, statistics
 
     return loss
+
+
+class Truth(NamedTuple):
+    """What a patch, or each of N, is compared with."""
+
+    planes: jax.Array
+    """(*S, K) true values."""
+    mask: jax.Array
+    """(*S, K) bool, the values that count."""
+    border: jax.Array | None
+    """(*S) how much every voxel counts."""
+    ids: jax.Array
+    """(*S) int32 objects, 0 where the label is not known."""
+
+
+class Whole(NamedTuple):
+    """What channels that are compared with whole objects need to know beside the labels."""
+
+    spacing: Sequence[float] | None
+    objects: int | None
+
+
+def true_values(
+    labels: jax.Array,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None,
+    reach: int | Sequence[int] | None,
+    objects: int | None,
+    options: Loss,
+) -> Truth:
+    """True values of one patch and their weights, from labels as :func:`loss_of` takes them."""
+    ids, classes = (labels[..., 0], labels[..., 1]) if has_both(channels) else (labels, None)
+    known, ids = ids >= 0, jnp.maximum(ids, 0)
+    planes, mask = encode_masked(
+        ids,
+        channels,
+        spacing=spacing,
+        classes=classes,
+        known=known,
+        reach=reach,
+        objects=objects,
+    )
+    if not options.border_weight:
+        return Truth(jnp.asarray(planes), jnp.asarray(mask), None, ids)
+    border = border_weights(
+        ids, spacing=spacing, weight=options.border_weight, sigma=options.border_sigma
+    )
+    return Truth(jnp.asarray(planes), jnp.asarray(mask), border, ids)
+
+
+def _parts_of_levels(
+    levels: Sequence[jax.Array],
+    truth: Truth,
+    channels: Sequence[Channel],
+    options: Loss,
+    whole: Whole,
+) -> Parts:
+    """The loss of every output of a network, with the weight of its level."""
+    parts: Parts = {}
+    fine = levels[0].shape[1:-1]
+    for level, (logits, weight) in enumerate(
+        zip(levels, losses.level_weights(len(levels)), strict=True)
+    ):
+        steps = losses.level_steps(fine, logits.shape[1:-1])
+        there = jax.tree.map(functools.partial(losses.at_level, steps=steps), truth)
+        found = loss_parts(
+            logits,
+            there.planes,
+            there.mask,
+            channels,
+            labels=there.ids,
+            spacing=_coarser(whole.spacing, steps),
+            objects=whole.objects,
+            border=there.border,
+            balance=options.balance,
+        )
+        for name, (numerator, denominator) in found.items():
+            suffix = f" level {level}" if level else ""
+            parts[name + suffix] = (weight * numerator, denominator)
+    return parts
+
+
+def _coarser(spacing: Sequence[float] | None, steps: Sequence[int]) -> tuple[float, ...]:
+    """Size of the voxels that are left of every so many, µm."""
+    sizes = spacing if spacing is not None else (1.0,) * len(steps)
+    return tuple(size * step for size, step in zip(sizes, steps, strict=True))
 
 
 def _each(
@@ -181,7 +287,7 @@ def _each(
 ) -> list[tuple[Channel, ChannelSpec, jax.Array, jax.Array, jax.Array]]:
     """Every channel with its row of the table and its columns of the arrays."""
     places = columns(channels, ndim_of(logits, channels))
-    logits = logits.astype(jnp.float32)
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     return [
         (channel, CHANNELS[channel.name], logits[..., own], planes[..., own], mask[..., own])
         for channel, own in zip(channels, places.values(), strict=True)
@@ -211,11 +317,13 @@ def _whole(
     return {f"{channel.name} {part}": ratio for part, ratio in found.items()}
 
 
-def _sums(values: jax.Array, counts: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Per sample, the sum of the values that count, and their number."""
+def _sums(
+    values: jax.Array, counts: jax.Array, weights: jax.Array | float = 1.0
+) -> tuple[jax.Array, jax.Array]:
+    """Per sample, the weighted sum of the values that count, and the sum of their weights."""
     inside = tuple(range(1, values.ndim))
-    total = jnp.where(counts, values, 0).sum(axis=inside)
-    return total, counts.sum(axis=inside, dtype=jnp.float32)
+    total = jnp.where(counts, weights * values, 0).sum(axis=inside)
+    return total, jnp.where(counts, weights, 0).sum(axis=inside, dtype=jnp.float32)
 
 
 def _iou(hard: jax.Array, target: jax.Array, counts: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -13,7 +13,8 @@ from jaxseg.channels.layout import columns, row
 from jaxseg.config import Channel
 from jaxseg.config.channels import Semantic
 from jaxseg.errors import ConfigError, InputError
-from jaxseg.targets import compact
+from jaxseg.symmetry import Edges
+from jaxseg.targets import compact, shifted
 
 Planes = jax.Array | np.ndarray
 
@@ -65,23 +66,33 @@ def encode_masked(
     *,
     spacing: Sequence[float] | None = None,
     classes: Any = None,
+    known: Any = None,
     reach: int | Sequence[int] | None = None,
     objects: int | None = None,
 ) -> tuple[Planes, Planes]:
     """The planes of :func:`encode`, and which of their values count in the loss.
 
     A value does not count where it is not known, e.g. an affinity whose partner is outside or a
-    class to be ignored, nor outside objects for channels with ``mask_values``.
+    class to be ignored, nor outside objects for channels with ``mask_values`` and for classes
+    beside instances. Where a voxel is not known at all nothing counts; other voxels take it for
+    background, but an affinity does not count if either of its voxels is unknown.
+
+    Parameters
+    ----------
+    labels, channels, spacing, classes, reach, objects : as for :func:`encode`
+    known : (*S) bool, where the labels say anything; None = everywhere
 
     Returns
     -------
     planes : (*S, K) float32
     mask : (*S, K) bool
     """
+    if known is not None:
+        labels = labels * known
     parts = _targets(labels, channels, spacing, classes, reach, objects)
     masks = [
-        _counts(planes, known, labels, channel)
-        for channel, (planes, known) in zip(channels, parts, strict=True)
+        _counts(planes, defined, labels, known, channel, beside=classes is not None)
+        for channel, (planes, defined) in zip(channels, parts, strict=True)
     ]
     planes = jnp.concatenate([planes for planes, _ in parts], axis=-1)
     mask = jnp.concatenate(masks, axis=-1)
@@ -148,8 +159,26 @@ def _check_classes(values: np.ndarray, options: Any) -> None:
         )
 
 
-def _counts(planes: jax.Array, known: jax.Array | None, labels: Any, channel: Channel) -> jax.Array:
-    counts = jnp.ones(planes.shape, bool) if known is None else known
-    if row(channel, labels.ndim).where(channel.options) == "foreground":
+def _counts(
+    planes: jax.Array,
+    defined: jax.Array | None,
+    labels: Any,
+    known: Any,
+    channel: Channel,
+    *,
+    beside: bool,
+) -> jax.Array:
+    counts = jnp.ones(planes.shape, bool) if defined is None else defined
+    spec = row(channel, labels.ndim)
+    # Where there is no object there is no class of one.
+    if spec.where(channel.options) == "foreground" or (beside and spec.exclusive):
         counts &= jnp.asarray(labels > 0)[..., None]
-    return counts
+    if known is None:
+        return counts
+    known = jnp.asarray(known)
+    counts &= known[..., None]
+    kind = spec.symmetry(labels.ndim, channel.options)
+    if not isinstance(kind, Edges):
+        return counts
+    partners = [shifted(known, offset) for offset in kind.offsets]
+    return counts & jnp.stack(partners, axis=-1)

@@ -144,6 +144,8 @@ class Semantic:
     dice: float = 1.0
     # a label value that is not counted; -1 = none
     ignore: int = -1
+    # weight of the voxels of every class in cross entropy, background first; empty = 1 each
+    class_weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +195,9 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
 )
 
 
+LossName = Literal["default", "bce", "ce", "mse", "mae"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     """One channel of a representation; make it with :func:`ch`."""
@@ -201,15 +206,19 @@ class Channel:
     options: Annotated[ChannelOptions, tyro.conf.AvoidSubcommands]
     # weight of this channel in the loss
     weight: float = 1.0
+    # error of a voxel, by default the channel's own; bce and ce are cross entropy, mse the squared
+    # and mae the absolute error: those of them that the channel can be learned with
+    loss: LossName = "default"
 
 
-def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
+def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options: Any) -> Channel:
     """A channel by name, with its options checked.
 
     Parameters
     ----------
     name : a row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S
     weight : of this channel in the loss
+    loss : error of a voxel, see :data:`LOSSES`
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
     Returns
@@ -234,9 +243,9 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
         if option not in legal:
             raise ConfigError(
                 f"channel {name} has no option {option!r}{nearest(option, legal)}",
-                expected=f"one of {', '.join([*legal, 'weight'])}",
+                expected=f"one of {', '.join([*legal, 'weight', 'loss'])}",
             )
-    channel = Channel(name=name, options=kind(**options), weight=weight)
+    channel = Channel(name=name, options=kind(**options), weight=weight, loss=loss)
     raise_all(channel_mistakes(channel, f"channel {name}"))
     return channel
 
@@ -257,6 +266,44 @@ def channel_mistakes(channel: Channel, field: str) -> Iterator[ConfigError]:
     if not wrong and not 0 < channel.weight < math.inf:
         yield ConfigError(
             "value out of range", file=f"{field}.weight", expected="above 0", found=channel.weight
+        )
+    if not wrong and channel.loss != "default" and channel.loss not in legal_losses(channel):
+        legal = ("default", *legal_losses(channel))
+        yield ConfigError(
+            f"channel {channel.name} cannot be learned with this loss",
+            file=f"{field}.loss",
+            expected=f"one of {', '.join(legal)}",
+            found=channel.loss,
+        )
+    if not wrong and isinstance(channel.options, Semantic):
+        yield from _class_weight_mistakes(channel.options, field)
+
+
+def legal_losses(channel: Channel) -> tuple[LossName, ...]:
+    """The losses that a channel has a choice of, beside its default.
+
+    >>> legal_losses(ch("Db")), legal_losses(ch("Db", norm=False))
+    (('bce', 'mse', 'mae'), ('mse', 'mae'))
+    """
+    choice = LOSSES.get(type(channel.options))
+    return choice(channel.options) if choice else ()
+
+
+def _class_weight_mistakes(options: Semantic, field: str) -> Iterator[ConfigError]:
+    weights = options.class_weights
+    if weights and len(weights) != options.classes:
+        yield ConfigError(
+            "wrong number of values",
+            file=f"{field}.class_weights",
+            expected=f"{options.classes}, one per class, background included",
+            found=weights,
+        )
+    if any(not 0 <= weight < math.inf for weight in weights) or (weights and not any(weights)):
+        yield ConfigError(
+            "value out of range",
+            file=f"{field}.class_weights",
+            expected="at least 0, and one of them above",
+            found=weights,
         )
 
 
@@ -298,6 +345,26 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
         ),
         # Fewer do not enclose the voxel, in 2D or in 3D.
         Radial: (("nrays", lambda value: value == 0 or value >= 6, "at least 6, or 0"),),
+    }
+)
+
+
+# Losses whose minimum is where the linked value is the true one: cross entropy needs values between
+# 0 and 1 and their link. A kind of options that is not listed has its own loss only.
+PROBABILITY: tuple[LossName, ...] = ("bce", "mse", "mae")
+NUMBER: tuple[LossName, ...] = ("mse", "mae")
+LOSSES: Mapping[type, Callable[[Any], tuple[LossName, ...]]] = MappingProxyType(
+    {
+        Foreground: lambda options: PROBABILITY,
+        Background: lambda options: PROBABILITY,
+        Touching: lambda options: PROBABILITY,
+        ContourOrForeground: lambda options: PROBABILITY,
+        Contour: lambda options: PROBABILITY,
+        BoundaryDistance: lambda options: PROBABILITY if options.norm else NUMBER,
+        SignedDistance: lambda options: NUMBER,
+        Offset: lambda options: NUMBER,
+        Affinity: lambda options: PROBABILITY,
+        Semantic: lambda options: ("ce",),
     }
 )
 

@@ -7,13 +7,12 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 
-from jaxseg.config.channels import Affinity, Channel, channel_mistakes, nearest
+from jaxseg.config.channels import nearest
+from jaxseg.config.check_channels import affinity_mistakes, representation_mistakes
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
 from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
-
-NEIGHBORHOODS = {2: (0, 4, 8), 3: (0, 6, 18, 26)}
 
 
 def check(config: Config) -> list[ConfigError]:
@@ -69,85 +68,6 @@ def _lengths(config: Config) -> Iterator[ConfigError]:
         if any(item < 0 or (field in sizes and item == 0) for item in value):
             expected = "above 0" if field in sizes else "at least 0"
             yield ConfigError("illegal size", file=field, expected=expected, found=value)
-
-
-def _representation(config: Config) -> Iterator[ConfigError]:
-    names = [channel.name for channel in config.channels]
-    if not names:
-        yield ConfigError(
-            "no channel to learn",
-            file="channels",
-            fix="channels=(ch('F'), ch('C'), ch('Db')), or (ch('S', classes=2),) for classes",
-        )
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield ConfigError(f"channel {name} is listed twice", file="channels")
-    if config.task == "semantic" and names and names != ["S"]:
-        yield ConfigError(
-            "a semantic task learns exactly the channel S", file="channels", found=names
-        )
-    if config.task == "instances" and "S" in names:
-        yield ConfigError(
-            "S is a channel of the semantic task",
-            file="channels",
-            found=names,
-            fix="--task semantic, or remove it",
-        )
-    if "E" in names and len(names) > 1:
-        yield ConfigError("E cannot be used with other channels", file="channels", found=names)
-    if ("H" in names) != ("V" in names) or ("Z" in names and "H" not in names):
-        yield ConfigError("H and V belong together, and Z to them", file="channels", found=names)
-    if "Z" in names and config.ndim == 2:
-        yield ConfigError(
-            "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
-        )
-    for index, channel in enumerate(config.channels):
-        yield from channel_mistakes(channel, f"channels.{index}")
-        yield from _radii(channel, f"channels.{index}.options", config.ndim)
-    yield from _legacy(config)
-
-
-def _radii(channel: Channel, field: str, ndim: int) -> Iterator[ConfigError]:
-    for name in ("dilation", "erosion"):
-        value = getattr(channel.options, name, 0)
-        if isinstance(value, tuple) and len(value) != ndim:
-            expected = f"one, or {ndim} ({'zyx'[-ndim:]})"
-            yield ConfigError(
-                "wrong number of values", file=f"{field}.{name}", expected=expected, found=value
-            )
-
-
-def _legacy(config: Config) -> Iterator[ConfigError]:
-    options = {channel.name: channel.options for channel in config.channels}
-    merged, contour = options.get("M"), options.get("C")
-    if merged is None:
-        return
-    if contour is None or "F" not in options:
-        yield ConfigError(
-            "M is of use only beside F and C", file="channels", found=list(options), fix="remove M"
-        )
-    elif getattr(merged, "mode", "") != getattr(contour, "mode", ""):
-        yield ConfigError("M and C must have the same mode", file="channels")
-
-
-def _affinities(config: Config) -> Iterator[ConfigError]:
-    for channel in config.channels:
-        if not isinstance(channel.options, Affinity):
-            continue
-        offsets, legal = channel.options.offsets, NEIGHBORHOODS[config.ndim]
-        if channel.options.neighborhood not in legal:
-            yield ConfigError(
-                "illegal neighborhood",
-                file="channels.A.neighborhood",
-                expected=legal,
-                found=channel.options.neighborhood,
-            )
-        if any(len(offset) != config.ndim or not any(offset) for offset in offsets):
-            yield ConfigError(
-                "illegal offset",
-                file="channels.A.offsets",
-                found=offsets,
-                expected=f"{config.ndim} numbers each, not all zero",
-            )
 
 
 def _model(config: Config) -> Iterator[ConfigError]:
@@ -247,9 +167,10 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "cpu_devices",
             "embedseg.min_mask_sum",
             "embedseg.min_unclustered_sum",
+            "loss.border_weight",
         ),
     ),
-    "above 0": (lambda value: value > 0, ("train.lr",)),
+    "above 0": (lambda value: value > 0, ("train.lr", "loss.border_sigma")),
     "from 0 to 1": (lambda value: 0 <= value <= 1, ("train.final_lr", "data.foreground")),
     "at least 0 and below 1": (
         lambda value: 0 <= value < 1,
@@ -283,6 +204,19 @@ def _numbers(config: Config) -> Iterator[ConfigError]:
             values = value if isinstance(value, tuple) else (value,)
             if not all(good(item) for item in values):  # NaN fails every comparison
                 yield ConfigError("value out of range", file=field, expected=expected, found=value)
+
+
+def _counted(config: Config) -> Iterator[ConfigError]:
+    semantic = config.task == "semantic"
+    if config.data.ignore != -1 and (semantic or config.data.ignore < 1):
+        yield ConfigError(
+            "illegal label value to ignore",
+            file="data.ignore",
+            expected="-1 for classes, which have ignore of S" if semantic else "at least 1, or -1",
+            found=config.data.ignore,
+        )
+    if config.loss.border_weight and semantic:
+        yield ConfigError("classes have no objects to part", file="loss.border_weight", expected=0)
 
 
 def _pairs(config: Config) -> Iterator[ConfigError]:
@@ -360,10 +294,11 @@ def _source(source: Source, field: str) -> Iterator[ConfigError]:
 RULES = (
     _names,
     _lengths,
-    _representation,
-    _affinities,
+    representation_mistakes,
+    affinity_mistakes,
     _model,
     _numbers,
+    _counted,
     _pairs,
     _watershed,
     decoder_mistakes,

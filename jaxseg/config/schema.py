@@ -46,6 +46,9 @@ class Data:
     spacing: tuple[float, ...] = ()
     # part of the training images held out for validation when val is empty; one image only: a slab
     val_fraction: float = 0.15
+    # a label value of voxels that nobody looked at: counted in no loss and no metric, never an
+    # object; -1 = none
+    ignore: int = -1
     # probability that a training patch is centred on an object instead of anywhere
     foreground: float = 0.5
     # keep the training images in memory when they take less than this many GiB
@@ -151,6 +154,20 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Loss:
+    """How much a voxel counts in the loss, in all channels; channels have options beside."""
+
+    # how much more the background between two objects counts, at most (Ronneberger et al. 2015,
+    # who take 10); 0 = no more than elsewhere
+    border_weight: float = 0.0
+    # how near the two objects must be, in the finest voxels
+    border_sigma: float = 5.0
+    # in channels of yes and no, let the rarer answer weigh as much as the other, up to 19 times
+    # itself, patch by patch
+    balance: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predict:
     """Sliding-window prediction."""
 
@@ -224,6 +241,8 @@ class Config:
     model: UNet = field(default_factory=UNet)
     # the training run
     train: Train = field(default_factory=Train)
+    # how much a voxel counts in the loss
+    loss: Loss = field(default_factory=Loss)
     # sliding-window prediction
     predict: Predict = field(default_factory=Predict)
     # how planes become instances; auto: as the channels call for

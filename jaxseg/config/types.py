@@ -54,7 +54,8 @@ def build(data: Any, hint: Any, field: str = "") -> Any:
         if kind is None:
             raise ConfigError(f"unknown channel {data.get('name')!r}", file=field)
         options = build(data.get("options", {}), kind, f"{field}.options")
-        return Channel(name=data["name"], options=options, weight=data.get("weight", 1.0))
+        rest = {name: data[name] for name in ("weight", "loss") if name in data}
+        return Channel(name=data["name"], options=options, **rest)
     if dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint, include_extras=True)
         unknown = [key for key in data if key not in hints]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ class Batch(NamedTuple):
     image: np.ndarray
     """(N, *patch, C) float32, scaled."""
     labels: np.ndarray
-    """(N, *patch) int32: ids 1..k of each patch by itself, or the classes as they are."""
+    """(N, *patch) int32: ids 1..k of each patch by itself, -1 where unknown, or the classes as they
+    are; (N, *patch, 2) where samples have both, instances and classes."""
     names: tuple[str, ...]
     """Sample of each patch."""
     starts: np.ndarray
@@ -45,6 +47,7 @@ def batch(
     step: int,
     foreground: float = 0.0,
     compact: bool = True,
+    ignore: int = -1,
 ) -> Batch:
     """Random patches, the same for the same seed and step, whatever was drawn before.
 
@@ -63,6 +66,7 @@ def batch(
     foreground : probability of a patch at an object instead of anywhere
     compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
         object that the patch separates keep one id. False = values as they are, for classes
+    ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
 
     Returns
     -------
@@ -80,7 +84,7 @@ def batch(
         rng = np.random.default_rng([seed % 2**63, step, number])
         chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
         places.append(Place(chosen, random_start(rng, samples[chosen], patch, foreground)))
-    return read_places(samples, places, patch=patch, compact=compact)
+    return read_places(samples, places, patch=patch, compact=compact, ignore=ignore)
 
 
 def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> tuple[Place, ...]:
@@ -114,12 +118,13 @@ def grid_batch(
     size: int,
     index: int,
     compact: bool = True,
+    ignore: int = -1,
 ) -> Batch:
     """Batch number ``index`` of the places of a grid; the last one is filled up from the first.
 
     Parameters
     ----------
-    samples, patch, compact : as for :func:`batch`
+    samples, patch, compact, ignore : as for :func:`batch`
     places : from :func:`grid`
     size : patches per batch
     index : from 0 to ``ceil(len(places) / size) - 1``
@@ -129,11 +134,16 @@ def grid_batch(
     Batch
     """
     chosen = [places[at % len(places)] for at in range(index * size, (index + 1) * size)]
-    return read_places(samples, chosen, patch=patch, compact=compact)
+    return read_places(samples, chosen, patch=patch, compact=compact, ignore=ignore)
 
 
 def read_places(
-    samples: Sequence[Sample], places: Sequence[Place], *, patch: Sequence[int], compact: bool
+    samples: Sequence[Sample],
+    places: Sequence[Place],
+    *,
+    patch: Sequence[int],
+    compact: bool,
+    ignore: int = -1,
 ) -> Batch:
     """Read patches from where they are."""
     images, labels = [], []
@@ -142,7 +152,11 @@ def read_places(
         if sample.labels is None:
             raise ValueError(f"{sample.name} has no labels")
         images.append(apply(read_patch(sample.image, start, patch), sample.stats))
-        labels.append(_int32(read_patch(sample.labels, start, patch), compact))
+        read = functools.partial(read_patch, start=start, patch=patch)
+        found = _int32(read(sample.labels), compact, ignore)
+        if sample.classes is not None:
+            found = np.stack([found, _int32(read(sample.classes), False)], axis=-1)
+        labels.append(found)
     names = tuple(samples[place.sample].name for place in places)
     starts = np.array([place.start for place in places], np.int64)
     return Batch(np.stack(images), np.stack(labels), names, starts)
@@ -186,12 +200,15 @@ def _even_starts(size: int, length: int) -> list[int]:
     return np.linspace(0, size - length, -(-size // length)).round().astype(int).tolist()
 
 
-def _int32(labels: np.ndarray, compact: bool) -> np.ndarray:
+def _int32(labels: np.ndarray, compact: bool, ignore: int = -1) -> np.ndarray:
     """Labels for the device, which has no 64-bit integers."""
     if compact:
+        unknown = labels == ignore if ignore != -1 else None
+        labels = labels if unknown is None else np.where(unknown, labels.dtype.type(0), labels)
         labels = np.ascontiguousarray(labels)
         labels, _ = fastremap.renumber(labels, preserve_zero=True, in_place=False)
-        return labels.astype(np.int32)
+        labels = labels.astype(np.int32)
+        return labels if unknown is None else np.where(unknown, np.int32(-1), labels)
     if labels.max(initial=0) > np.iinfo(np.int32).max:
         raise ValueError(f"class {labels.max()} does not fit 32 bit")
     return labels.astype(np.int32)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
+import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
-from jaxseg.io import Pair, open_image, open_labels, pair_files
+from jaxseg.io import Pair, open_image, open_labelled_classes, open_labels, pair_files
 from jaxseg.normalize import Stats, fit, measure_moments
 from jaxseg.volume import Volume
 
@@ -34,6 +36,7 @@ class Sample:
     stats : scaling of the intensities
     name : stem of the file, and the part of it if only a part is meant
     index : where the objects are; empty without labels
+    classes : (*S) class of every voxel beside the labels, if the files have both
     """
 
     image: Volume
@@ -41,6 +44,7 @@ class Sample:
     stats: Stats
     name: str
     index: LabelIndex
+    classes: Volume | None = None
 
     @cached_property
     def voxels(self) -> int:
@@ -58,6 +62,7 @@ class _Request(NamedTuple):
     normalize: Normalize
     stats: Stats | None
     ignore: int
+    with_classes: bool
 
 
 class Opened(NamedTuple):
@@ -77,6 +82,7 @@ def open_samples(
     normalize: Normalize | None = None,
     stats: Stats | None = None,
     ignore: int = -1,
+    with_classes: bool = False,
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -92,6 +98,7 @@ def open_samples(
     normalize : how to fit the scaling; None = the default of the configuration
     stats : a scaling to use in place of fitting one, such as that of the training images
     ignore : a label value that is no object or class; -1 = none
+    with_classes : labels have two channels, instances and their classes
 
     Returns
     -------
@@ -102,7 +109,9 @@ def open_samples(
     normalize = normalize or Normalize()
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats
-    request = _Request(ndim, axes, label_axes, tuple(spacing), normalize, known, ignore)
+    request = _Request(
+        ndim, axes, label_axes, tuple(spacing), normalize, known, ignore, with_classes
+    )
     found = [_open_pair(pair, request, problems) for pair in pairs]
     samples = [sample for sample in found if sample is not None]
     problems += channel_problems(samples, stats)
@@ -131,11 +140,18 @@ def channel_problems(samples: Sequence[Sample], stats: Stats | None = None) -> l
     ]
 
 
-def class_problems(samples: Sequence[Sample], *, classes: int) -> list[JaxsegError]:
-    """Label images with values that are no class; the ignored value is left out on opening."""
+def class_problems(
+    samples: Sequence[Sample], *, classes: int, ignore: int = -1
+) -> list[JaxsegError]:
+    """Label images with values that are no class.
+
+    Classes beside instances are read through; else the index names them, from which the value to
+    ignore was left out on opening.
+    """
     problems: list[JaxsegError] = []
     for sample in samples:
-        foreign = [int(value) for value in sample.index.ids if value >= classes]
+        found = sample.index.ids if sample.classes is None else _values(sample.classes)
+        foreign = [int(value) for value in found if value >= classes and value != ignore]
         if foreign and sample.labels:
             listed = ", ".join(map(str, foreign[:6])) + (", ..." if len(foreign) > 6 else "")
             problems.append(
@@ -150,6 +166,12 @@ def class_problems(samples: Sequence[Sample], *, classes: int) -> list[JaxsegErr
     return problems
 
 
+def _values(volume: Volume) -> np.ndarray:
+    """The different values of an image."""
+    parts = [fastremap.unique(volume.read(start, stop)) for start, stop in volume.slabs()]
+    return np.unique(np.concatenate(parts))
+
+
 def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
     """The same samples, with as many in memory as fit the budget, the smallest first."""
     left = gib * 2**30
@@ -160,7 +182,9 @@ def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
             break
         sample = samples[at]
         labels = sample.labels.in_memory() if sample.labels else None
-        held[at] = replace(sample, image=sample.image.in_memory(), labels=labels)
+        classes = sample.classes.in_memory() if sample.classes else None
+        image = sample.image.in_memory()
+        held[at] = replace(sample, image=image, labels=labels, classes=classes)
     return tuple(held.get(at, sample) for at, sample in enumerate(samples))
 
 
@@ -171,28 +195,39 @@ def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sa
     image = _attempt(
         problems, lambda: open_image(pair.raw, ndim=ndim, axes=request.axes, spacing=spacing)
     )
-    labels, index = _open_labels(pair, request, image, problems)
+    labels, classes, index = _open_labels(pair, request, image, problems)
     stats = _attempt(problems, lambda: _stats_of(image, request)) if image else None
     if len(problems) > before or image is None or stats is None:
         return None
-    return Sample(image, labels, stats, pair.stem, index)
+    return Sample(image, labels, stats, pair.stem, index, classes)
 
 
 def _open_labels(
     pair: Pair, request: _Request, image: Volume | None, problems: list[JaxsegError]
-) -> tuple[Volume | None, LabelIndex]:
-    """Open the labels of an image and look for their objects."""
-    path, axes, ndim, spacing = pair.labels, request.label_axes, request.ndim, request.spacing
+) -> tuple[Volume | None, Volume | None, LabelIndex]:
+    """Open the labels of an image, and their classes, and look for the objects."""
+    path, ndim, nothing = pair.labels, request.ndim, empty_index(request.ndim)
     if path is None:
-        return None, empty_index(ndim)
-    labels = _attempt(problems, lambda: open_labels(path, ndim=ndim, axes=axes, spacing=spacing))
-    if labels is None:
-        return None, empty_index(ndim)
+        return None, None, nothing
+    opened = open_labelled_classes if request.with_classes else _without_classes
+    axes, spacing = request.label_axes, request.spacing
+    both = _attempt(problems, lambda: opened(path, ndim=ndim, axes=axes, spacing=spacing))
+    if both is None:
+        return None, None, nothing
+    labels, classes = both
     if image is not None:
         problems += _misfits(image, labels)
         labels = replace(labels, spacing=image.spacing, unit=image.unit)
+        if classes is not None:
+            classes = replace(classes, spacing=image.spacing, unit=image.unit)
     index = _attempt(problems, lambda: index_labels(labels, ignore=request.ignore))
-    return labels, index or empty_index(ndim)
+    return labels, classes, index or nothing
+
+
+def _without_classes(
+    path: str | os.PathLike[str], *, ndim: int, axes: str, spacing: Sequence[float]
+) -> tuple[Volume, None]:
+    return open_labels(path, ndim=ndim, axes=axes, spacing=spacing), None
 
 
 def empty_index(ndim: int) -> LabelIndex:
@@ -247,4 +282,5 @@ def _attempt(problems: list[JaxsegError], function: Callable[[], Result]) -> Res
 
 def _nbytes(sample: Sample) -> int:
     """Memory that a sample takes when it is read."""
-    return sample.image.nbytes + (sample.labels.nbytes if sample.labels else 0)
+    parts = (sample.image, sample.labels, sample.classes)
+    return sum(volume.nbytes for volume in parts if volume)

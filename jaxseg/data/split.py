@@ -88,6 +88,7 @@ def _part(sample: Sample, axis: int, low: int, high: int) -> Sample:
         sample,
         image=sample.image.crop(start, stop),
         labels=sample.labels.crop(start, stop) if sample.labels else None,
+        classes=sample.classes.crop(start, stop) if sample.classes else None,
         name=f"{sample.name}[{letter} {low}:{high}]",
         index=_index_of_part(sample.index, axis, low, high),
     )

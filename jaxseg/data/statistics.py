@@ -26,7 +26,7 @@ class LabelStatistics(NamedTuple):
     """Voxels along each axis within which every object voxel meets another label."""
 
 
-def label_statistics(samples: Sequence[Sample]) -> LabelStatistics:
+def label_statistics(samples: Sequence[Sample], *, ignore: int = -1) -> LabelStatistics:
     """Bounds over all label images, from exact distances.
 
     Within whole images no voxel of an object is farther from another label than ``reach``. A patch
@@ -38,23 +38,26 @@ def label_statistics(samples: Sequence[Sample]) -> LabelStatistics:
     Parameters
     ----------
     samples : those with labels count
+    ignore : a label value that is background here; -1 = none
 
     Returns
     -------
     LabelStatistics; 0 objects and a reach of 1 where there is none
     """
     ndim = samples[0].image.ndim_spatial
-    found = [_measure(sample.labels) for sample in samples if sample.labels]
+    found = [_measure(sample.labels, ignore) for sample in samples if sample.labels]
     found.append(LabelStatistics(0, (1,) * ndim))
     reach = tuple(map(max, zip(*(item.reach for item in found), strict=True)))
     return LabelStatistics(max(item.objects for item in found), reach)
 
 
-def _measure(labels: Volume) -> LabelStatistics:
+def _measure(labels: Volume, ignore: int) -> LabelStatistics:
     """Bounds for one label image."""
     farthest, ids = 0.0, np.zeros(1, np.uint64)
     for start, stop in labels.slabs(WHOLE_VOXELS):
         block = np.ascontiguousarray(labels.read(start, stop))
+        if ignore != -1:
+            block = np.where(block == ignore, block.dtype.type(0), block)
         distance = edt.edt(block, anisotropy=labels.spacing, black_border=False)
         farthest = max(farthest, float(distance.max(initial=0)))
         ids = np.union1d(ids, fastremap.unique(block).astype(np.uint64))

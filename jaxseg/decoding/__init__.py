@@ -12,12 +12,19 @@ import numpy as np
 
 from jaxseg.config import Channel
 from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
-from jaxseg.decoding.classes import classes
+from jaxseg.decoding.classes import classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
-from jaxseg.decoding.table import DECODERS, Decoded, DecoderSpec, decoder_of, decoder_problems
+from jaxseg.decoding.table import (
+    DECODERS,
+    Decoded,
+    DecoderSpec,
+    decoder_of,
+    decoder_problems,
+    run_decoder,
+)
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
@@ -37,8 +44,10 @@ __all__ = [
     "embedseg",
     "mutex",
     "mutex_steps",
+    "object_classes",
     "plan",
     "plan_problems",
+    "run_decoder",
     "shapes",
     "stardist",
     "stardist_problems",
@@ -55,7 +64,7 @@ def decode(
     decoder: str = "auto",
     options: Any = None,
 ) -> np.ndarray:
-    """Objects, or classes for the channel S, with the decoder and settings that suit the channels.
+    """Objects, or classes for S alone, with the decoder and settings that suit the channels.
 
     Parameters
     ----------
@@ -77,7 +86,6 @@ def decode(
     >>> decode(np.array([[0.9, 0.1, 0.8]])[..., None], (ch("F"),)).tolist()
     [[1, 0, 2]]
     """
-    if "S" in [channel.name for channel in channels]:
+    if [channel.name for channel in channels] == ["S"]:
         return classes(planes, channels)
-    row = DECODERS[decoder_of(channels, decoder)]
-    return row.run(planes, channels, spacing=spacing, options=options, within=None).labels
+    return run_decoder(planes, channels, spacing=spacing, decoder=decoder, options=options).labels

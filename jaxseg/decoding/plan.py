@@ -101,12 +101,18 @@ def plan(
     options = options or Watershed()
     found = sources(channels, ndim, spacing)
     usable = {name: source for source in found if source.seed for name in source.names}
-    unusable = [name for source in found if not source.seed for name in source.names]
+    # Classes beside instances show no objects, and do no harm.
+    unusable = [
+        name
+        for source in found
+        for name in source.names
+        if not source.seed and not CHANNELS[name].exclusive
+    ]
     if unusable or not usable:
         raise ConfigError(
             "the watershed cannot use these channels",
             expected=" ".join(_legal()),
-            found=" ".join(unusable) or "none",
+            found=" ".join(unusable) or "none of instances",
         )
     raise_all(mistakes(options, usable, ndim))
     if not options.growth and not shows_extent(usable):

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg import instances
+from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, decoder_for
 from jaxseg.config.decoder_check import option_mistakes
 from jaxseg.config.decoders import NEEDS
 from jaxseg.decoding.agglomeration import agglomeration_steps
 from jaxseg.decoding.embedseg import embedseg
+from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.mutex import mutex_steps
 from jaxseg.decoding.plan import plan_problems
 from jaxseg.decoding.stardist import stardist, stardist_problems
@@ -132,7 +134,7 @@ def decoder_of(channels: Sequence[Channel], decoder: str = "auto") -> str:
     >>> decoder_of((ch("A"),)), decoder_of((ch("A"), ch("F"))), decoder_of((ch("A"),), "mutex")
     ('agglomeration', 'watershed', 'mutex')
     """
-    names = [channel.name for channel in channels]
+    names = [channel.name for channel in _of_instances(channels)]
     if decoder == "auto":
         return decoder_for(names)
     if decoder not in DECODERS:
@@ -166,5 +168,47 @@ def decoder_problems(
         name = decoder_of(channels, decoder)
     except JaxsegError as error:
         return [error]
-    wrong = DECODERS[name].problems(channels, ndim=ndim, options=options)
+    wrong = DECODERS[name].problems(_of_instances(channels), ndim=ndim, options=options)
     return [*option_mistakes(options, name), *wrong]
+
+
+def run_decoder(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    decoder: str = "auto",
+    options: Any = None,
+    within: np.ndarray | None = None,
+) -> Decoded:
+    """Objects with the steps that led to them; classes beside instances do not decide about them.
+
+    Parameters
+    ----------
+    planes : (*S, K) float, values of the channels, not logits
+    channels : in the order of the columns
+    spacing : size of a voxel, (z)yx, µm; None = 1
+    decoder, options : as for :func:`decoder_problems`
+    within : (*S) bool, where objects may be; None = everywhere
+
+    Returns
+    -------
+    Decoded
+
+    Raises
+    ------
+    ConfigError : planes that are not those of the channels, or a decoder that needs other channels
+    """
+    check_columns(planes, channels)
+    kept = _of_instances(channels)
+    if len(kept) < len(channels):
+        places = columns(channels, planes.ndim - 1)
+        parts = [planes[..., places[channel.name]] for channel in kept]
+        planes = np.concatenate(parts, axis=-1)
+    row = DECODERS[decoder_of(kept, decoder)]
+    return row.run(planes, kept, spacing=spacing, options=options, within=within)
+
+
+def _of_instances(channels: Sequence[Channel]) -> list[Channel]:
+    """All channels but those of classes."""
+    return [channel for channel in channels if not CHANNELS[channel.name].exclusive]

@@ -7,7 +7,7 @@ from jaxseg.io.names import list_images, stem_of
 from jaxseg.io.ngff_write import create_planes, write_labels_zarr
 from jaxseg.io.pairs import Pair, pair_files
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
-from jaxseg.io.volumes import open_image, open_labels
+from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
 
 __all__ = [
     "Pair",
@@ -15,6 +15,7 @@ __all__ = [
     "create_planes",
     "list_images",
     "open_image",
+    "open_labelled_classes",
     "open_labels",
     "pair_files",
     "smallest_label_type",

@@ -28,6 +28,7 @@ def axis_order(
     ndim: int,
     declared: str = "",
     channels: bool = True,
+    classes: bool = False,
     file: str = "",
     option: str = "--data.axes",
 ) -> tuple[int, ...]:
@@ -41,6 +42,7 @@ def axis_order(
     declared : axes according to the user; they override the metadata, and may leave out axes of
         length 1
     channels : whether the result ends in a channel axis, ``NEW`` where the file has none
+    classes : the two channels are instances and classes, and must both be there
     file, option : named in errors
 
     Returns
@@ -59,12 +61,14 @@ def axis_order(
         letters = declare(shape, letters, declared, file, option)
     letters = name_plain(shape, letters, ndim)
     problem = misfit(shape, letters, ndim, channels)
+    if classes and not problem:
+        problem = no_classes(shape, letters)
     if problem:
         what, fix = problem
         raise InputError(
             what,
             file=file,
-            expected=f"a {ndim}D {'image' if channels else 'label image'}",
+            expected=f"a {ndim}D {'image' if channels and not classes else 'label image'}",
             found=f"shape {tuple(shape)}, axes {letters}",
             fix=fix.format(option=option),
         )
@@ -146,7 +150,7 @@ def misfit(shape: Sequence[int], letters: str, ndim: int, channels: bool) -> tup
     if not channels and size.get("C", 1) == 2:
         return (
             "labels with two channels, perhaps instance and class",
-            "save the instance channel, or the class channel, as a file of its own",
+            "learn the classes, too, with channel S; or save each of the two as a file of its own",
         )
     if not channels and size.get("C", 1) > 1:
         return (
@@ -154,6 +158,15 @@ def misfit(shape: Sequence[int], letters: str, ndim: int, channels: bool) -> tup
             "labels are one number per voxel: save them so, or name the axes with {option}",
         )
     return None
+
+
+def no_classes(shape: Sequence[int], letters: str) -> tuple[str, str] | None:
+    """What is wrong with an image of instances and classes, and the remedy."""
+    found = dict(zip(letters, shape, strict=True)).get("C", 1)
+    if found == 2:
+        return None
+    what = f"labels with {found} channel{'s' * (found != 1)}, where classes are to be learned, too"
+    return what, "give two, first the instance, then its class; or remove channel S"
 
 
 def readings(shape: Sequence[int], ndim: int) -> str:

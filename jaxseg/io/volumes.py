@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jaxseg.errors import InputError
@@ -12,7 +13,7 @@ from jaxseg.io.names import stem_of
 from jaxseg.io.ngff import is_zarr, open_zarr
 from jaxseg.io.stored import Stored
 from jaxseg.io.tiff import open_tiff
-from jaxseg.volume import Reordered, Volume, native
+from jaxseg.volume import ChannelView, Reordered, Volume, native
 
 Name = str | os.PathLike[str]
 
@@ -72,16 +73,7 @@ def open_labels(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[floa
     ------
     InputError : missing, damaged, unknown axes, several channels, not integers, or negative
     """
-    stored = _open(path)
-    dtype = native(stored.source.dtype)
-    if dtype.kind not in "ui":
-        raise InputError(
-            "labels must be integers: ids lose their meaning in floating point",
-            file=path,
-            expected="an unsigned integer type",
-            found=stored.source.dtype,
-            fix="if all values are whole numbers, save labels.astype('uint32') as a new file",
-        )
+    stored = _open_integers(path)
     order = axis_order(
         stored.source.shape,
         stored.letters,
@@ -92,9 +84,42 @@ def open_labels(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[floa
         option="--data.label_axes",
     )
     volume = _volume(stored, order, "zyx"[-ndim:], ndim, spacing, path)
-    if dtype.kind == "i":
-        _refuse_negative(volume)
-    return volume
+    return _positive(volume)
+
+
+def open_labelled_classes(
+    path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float] = ()
+) -> tuple[Volume, Volume]:
+    """Open lazily a label image of two channels: first the instances, then the class of each voxel.
+
+    Parameters
+    ----------
+    path, ndim, axes, spacing : as for :func:`open_image`
+
+    Returns
+    -------
+    instances, classes : each as :func:`open_labels` gives them
+
+    Raises
+    ------
+    InputError : as for :func:`open_labels`, or another number of channels
+    """
+    stored = _open_integers(path)
+    order = axis_order(
+        stored.source.shape,
+        stored.letters,
+        ndim=ndim,
+        declared=axes,
+        classes=True,
+        file=str(path),
+        option="--data.label_axes",
+    )
+    both = _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path)
+    found = [
+        replace(both, data=ChannelView(both.data, number), axes="zyx"[-ndim:])
+        for number in range(2)
+    ]
+    return _positive(found[0]), _positive(found[1])
 
 
 def _open(path: Name) -> Stored:
@@ -132,9 +157,23 @@ def _spacing(size: Mapping[str, float], ndim: int) -> tuple[float, ...]:
     return tuple(size.get(axis, 1.0) for axis in "ZYX"[-ndim:])
 
 
-def _refuse_negative(volume: Volume) -> None:
-    """Read signed labels through for negative values."""
-    for start, stop in volume.slabs():
+def _open_integers(path: Name) -> Stored:
+    """Open a file of labels."""
+    stored = _open(path)
+    if native(stored.source.dtype).kind not in "ui":
+        raise InputError(
+            "labels must be integers: ids lose their meaning in floating point",
+            file=path,
+            expected="an unsigned integer type",
+            found=stored.source.dtype,
+            fix="if all values are whole numbers, save labels.astype('uint32') as a new file",
+        )
+    return stored
+
+
+def _positive(volume: Volume) -> Volume:
+    """The volume, once signed labels are read through for negative values."""
+    for start, stop in volume.slabs() if volume.dtype.kind == "i" else ():
         block = volume.read(start, stop)
         if block.size and block.min() < 0:
             raise InputError(
@@ -144,3 +183,4 @@ def _refuse_negative(volume: Volume) -> None:
                 found=int(block.min()),
                 fix="give unlabelled voxels a positive value of their own, or 0",
             )
+    return volume

@@ -1,5 +1,6 @@
 """Losses as pure functions of predicted and true values, voxel by voxel or sample by sample."""
 
+from jaxseg.losses.balance import balance_weights
 from jaxseg.losses.embeddings import (
     SHARPNESS,
     Embedding,
@@ -9,6 +10,7 @@ from jaxseg.losses.embeddings import (
     kernel,
     narrowness,
 )
+from jaxseg.losses.levels import at_level, level_steps, level_weights
 from jaxseg.losses.lovasz import lovasz_hinge
 from jaxseg.losses.overlap import soft_dice
 from jaxseg.losses.voxelwise import (
@@ -23,11 +25,15 @@ __all__ = [
     "Embedding",
     "Objects",
     "absolute_error",
+    "at_level",
+    "balance_weights",
     "binary_cross_entropy",
     "cross_entropy",
     "embedding_losses",
     "embedding_overlap",
     "kernel",
+    "level_steps",
+    "level_weights",
     "lovasz_hinge",
     "narrowness",
     "soft_dice",

@@ -2,17 +2,22 @@
 
 from jaxseg.metrics.aggregate import Aggregate, aggregate
 from jaxseg.metrics.associations import Associations, associations
+from jaxseg.metrics.by_class import ClassMatching, matching_by_class
 from jaxseg.metrics.crop import cropped
 from jaxseg.metrics.matching import Matching, matching
 from jaxseg.metrics.overlap import Overlap, overlap
+from jaxseg.metrics.unknown import without_unknown
+from jaxseg.metrics.votes import Votes, majority, painted
 from jaxseg.metrics.voxels import ClassCounts, class_counts, dice, iou, iou_per_class
 
 __all__ = [
     "Aggregate",
     "Associations",
     "ClassCounts",
+    "ClassMatching",
     "Matching",
     "Overlap",
+    "Votes",
     "aggregate",
     "associations",
     "class_counts",
@@ -20,6 +25,10 @@ __all__ = [
     "dice",
     "iou",
     "iou_per_class",
+    "majority",
     "matching",
+    "matching_by_class",
     "overlap",
+    "painted",
+    "without_unknown",
 ]

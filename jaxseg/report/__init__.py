@@ -1,5 +1,6 @@
 """Pictures and tables of results; drawing and tabulating only, files are written elsewhere."""
 
+from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
 from jaxseg.report.overlay import overlay
@@ -7,10 +8,12 @@ from jaxseg.report.tables import beside, matching_table, show_classes, show_matc
 
 __all__ = [
     "beside",
+    "class_matching_table",
     "class_overlay",
     "coloured",
     "matching_table",
     "overlay",
+    "show_class_matching",
     "show_classes",
     "show_matching",
 ]

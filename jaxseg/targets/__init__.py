@@ -6,6 +6,7 @@ is defined for no object, one object, and an object that covers everything.
 """
 
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
+from jaxseg.targets.borders import border_weights
 from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
@@ -21,6 +22,7 @@ __all__ = [
     "Offsets",
     "affinities",
     "background",
+    "border_weights",
     "boundary",
     "boundary_distance",
     "boundary_or_foreground",

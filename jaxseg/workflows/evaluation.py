@@ -18,15 +18,18 @@ from jaxseg.data import Sample
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import (
     ClassCounts,
+    ClassMatching,
     Matching,
     associations,
     class_counts,
     cropped,
     iou,
     matching,
+    matching_by_class,
+    without_unknown,
 )
 from jaxseg.runs import Run
-from jaxseg.workflows.decoding import labels_path
+from jaxseg.workflows.decoding import classes_path, labels_path
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.postprocessing import post_path
 
@@ -61,13 +64,16 @@ class _Compared(NamedTuple):
 def _compared(config: Config, run: Run, samples: Sequence[Sample]) -> Iterator[_Compared]:
     """Every sample with its decoded labels and, where given, the true ones."""
     for sample in samples:
-        after = post_path(config, run, sample)
-        yield _Compared(
-            sample,
-            _read(config, labels_path(config, run, sample)),
-            _read(config, after) if after is not None else None,
-            sample.labels.array() if sample.labels else None,
-        )
+        path, after = labels_path(config, run, sample), post_path(config, run, sample)
+        labels = _read(config, path)
+        processed = _read(config, after) if after is not None else None
+        truth = sample.labels.array() if sample.labels else None
+        if truth is not None and config.data.ignore != -1:
+            unknown = truth == config.data.ignore
+            if processed is not None:
+                processed = without_unknown(truth, processed, unknown)[1]
+            truth, labels = without_unknown(truth, labels, unknown)
+        yield _Compared(sample, labels, processed, truth)
 
 
 def _read(config: Config, path: Path) -> np.ndarray:
@@ -83,6 +89,7 @@ def _compare_instances(
     """Matching statistics, associations, and outlines of what was found and missed."""
     settings = config.evaluate
     scores: dict[str, dict[str, tuple[Matching, ...]]] = {"": {}, POST: {}}
+    by_class: dict[str, ClassMatching] = {}
     for one in _compared(config, run, samples):
         for mark, labels in one.results():
             name = one.sample.name + mark
@@ -99,6 +106,8 @@ def _compare_instances(
             labels, truth = (cropped(a, settings.border_crop) for a in (labels, one.truth))
             scores[mark][one.sample.name] = matching(truth, labels, thresholds=settings.thresholds)
             _write_associations(config, run, name, one.sample, truth, labels)
+            if one.sample.classes is not None and not mark:
+                by_class[name] = _objects_by_class(config, run, one.sample, truth, labels)
     if not scores[""]:
         return
     table = report.matching_table(scores[""])
@@ -108,6 +117,44 @@ def _compare_instances(
         report.show_matching(after, settings.thresholds, console, title="after post-processing")
         table = report.beside(table, after)
     _write_summary(run, table)
+    if by_class:
+        _write_by_class(config, run, by_class, console)
+
+
+def _objects_by_class(
+    config: Config, run: Run, sample: Sample, truth: np.ndarray, labels: np.ndarray
+) -> ClassMatching:
+    """Matching within every class, of images that were cropped already."""
+    path, options = classes_path(labels_path(config, run, sample)), _semantic(config)
+    assert sample.classes is not None  # the caller looked
+    true_classes, classes = (
+        cropped(volume.array(), config.evaluate.border_crop)
+        for volume in (sample.classes, io.open_labels(path, ndim=config.ndim))
+    )
+    return matching_by_class(
+        truth,
+        labels,
+        true_classes=true_classes,
+        classes=classes,
+        number=options.classes,
+        ignore=options.ignore,
+        thresholds=config.evaluate.thresholds,
+    )
+
+
+def _write_by_class(
+    config: Config, run: Run, results: Mapping[str, ClassMatching], console: Console
+) -> None:
+    """Scores of every class, as a table and on the console."""
+    names = config.semantic.names or tuple(map(str, range(_semantic(config).classes)))
+    table = report.class_matching_table(results, names, config.evaluate.thresholds)
+    report.show_class_matching(table, config.evaluate.overlay, console)
+    io.write_csv(run.results / "class_metrics.csv", table)
+
+
+def _semantic(config: Config) -> Semantic:
+    """The options of S; the configuration was checked."""
+    return next(c.options for c in config.channels if isinstance(c.options, Semantic))
 
 
 def _write_associations(
@@ -127,8 +174,7 @@ def _write_associations(
 
 def _compare_classes(config: Config, run: Run, samples: Sequence[Sample], console: Console) -> None:
     """Intersection over union of every class, per image and over all voxels."""
-    options = config.channels[0].options
-    assert isinstance(options, Semantic)  # the configuration was checked
+    options = _semantic(config)
     number, ignore = options.classes, options.ignore
     names = config.semantic.names or tuple(map(str, range(number)))
     counts: dict[str, dict[str, ClassCounts]] = {"": {}, POST: {}}

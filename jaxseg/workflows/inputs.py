@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jaxseg import data
+from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
@@ -26,6 +27,7 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     needed = ["train", "val"] if "train" in config.phases else []
     needed += ["test"] if set(config.phases) - {"train"} else []
     classes = next((c.options for c in config.channels if isinstance(c.options, Semantic)), None)
+    both = has_both(config.channels)
     samples: dict[str, tuple[Sample, ...]] = {}
     problems: list[JaxsegError] = []
     for name in (name for name in needed if sources[name].raw):
@@ -36,12 +38,15 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
             label_axes=config.data.label_axes,
             spacing=config.data.spacing,
             normalize=config.normalize,
-            ignore=classes.ignore if classes else -1,
+            ignore=classes.ignore if classes and not both else config.data.ignore,
+            with_classes=both,
         )
         samples[name] = opened.samples
         problems += opened.problems
         if classes:
-            problems += data.class_problems(opened.samples, classes=classes.classes)
+            problems += data.class_problems(
+                opened.samples, classes=classes.classes, ignore=classes.ignore
+            )
     if "decode" in config.phases:
         problems += postprocessing_problems(config, samples.get("test", ()))
     problems += spacing_problems((*samples.get("train", ()), *samples.get("val", ())))

@@ -16,11 +16,11 @@ import pandas as pd
 
 from jaxseg import instances, io
 from jaxseg import postprocessing as post
-from jaxseg.channels import columns
+from jaxseg.channels import columns, has_both
 from jaxseg.config import Config, Watershed, decoder_for
 from jaxseg.config.check_postprocessing import MASKS, property_mistakes
 from jaxseg.data import Sample
-from jaxseg.decoding import plan
+from jaxseg.decoding import object_classes, plan
 from jaxseg.decoding.growth import growth_mask
 from jaxseg.errors import JaxsegError
 from jaxseg.measurements import extra_problems, measure
@@ -76,15 +76,17 @@ def confined(labels: np.ndarray, region: np.ndarray | None) -> np.ndarray:
 
 
 def measured(
-    config: Config, sample: Sample, labels: np.ndarray, *, judged: bool = True
+    config: Config, sample: Sample, labels: np.ndarray, planes: np.ndarray, *, judged: bool = True
 ) -> pd.DataFrame:
-    """The table of measurements, judged where objects are to be removed for them."""
+    """The table of measurements, and of classes, judged where objects are to be removed."""
     table = measure(
         labels,
         spacing=sample.image.spacing,
         intensity=sample.image.array(),
         extra=config.postprocess.properties,
     )
+    if has_both(config.channels):
+        table.insert(1, "class", object_classes(labels, planes, config.channels))
     groups = config.postprocess.remove if judged else ()
     return post.judge(table, groups) if groups else table
 
@@ -180,7 +182,7 @@ def write_post_processed(
     spacing = sample.image.spacing
     if config.postprocess.reshapes:
         labels = reshaped(config, labels, planes, spacing=spacing, region=region)
-        table = measured(config, sample, labels)
+        table = measured(config, sample, labels, planes)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
     if config.postprocess.remove:
         kept = post.survivors(table)

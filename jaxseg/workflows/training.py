@@ -62,11 +62,18 @@ def _fit(
             step=step,
             foreground=config.data.foreground,
             compact=instances,
+            ignore=config.data.ignore,
         )
 
     def place(index: int) -> Batch:
         return data.grid_batch(
-            check, places, patch=patch, size=settings.batch, index=index, compact=instances
+            check,
+            places,
+            patch=patch,
+            size=settings.batch,
+            index=index,
+            compact=instances,
+            ignore=config.data.ignore,
         )
 
     def batches(numbers: Iterable[int]) -> Iterator[Batch]:
@@ -105,7 +112,7 @@ def _turns(config: Config, sample: Sample) -> Augment:
 
 def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
     """The loss of the configured channels, its arrays sized for these labels."""
-    sizes = data.label_statistics(samples)
+    sizes = data.label_statistics(samples, ignore=config.data.ignore)
     # A zoomed object is larger, and a patch cannot show more objects than it has voxels.
     reach = tuple(
         min(math.ceil(voxels * config.augment.zoom), size)
@@ -117,6 +124,7 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         spacing=samples[0].image.spacing,
         reach=reach,
         objects=max(1, min(sizes.objects, math.prod(config.patch))),
+        options=config.loss,
     )
 
 
