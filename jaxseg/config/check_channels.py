@@ -12,6 +12,7 @@ NEIGHBORHOODS = {2: (0, 4, 8), 3: (0, 6, 18, 26)}
 
 
 def representation_mistakes(config: Config) -> Iterator[ConfigError]:
+    """Channels that are missing, do not go together, or have illegal options."""
     names = [channel.name for channel in config.channels]
     if not names:
         yield ConfigError(
@@ -90,6 +91,7 @@ def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
 
 
 def affinity_mistakes(config: Config) -> Iterator[ConfigError]:
+    """Offsets that do not fit the dimensions, or of which none or two are the same."""
     for channel in config.channels:
         if not isinstance(channel.options, Affinity):
             continue
