@@ -31,7 +31,9 @@ from jaxseg.config import (
 )
 from jaxseg.config.check import check
 from jaxseg.config.load import from_plain, parse, to_plain
+from jaxseg.errors import Problems
 from jaxseg.workflows import open_data
+from jaxseg.workflows import run as run_workflow
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.prediction import planes_path
@@ -221,6 +223,27 @@ def test_what_does_not_suit_the_images_is_named(project: Project) -> None:
     assert not check(config), "the number of channels is not known yet"
     _, problems = open_data(config)
     assert "intensity_mean" in str(problems[0])
+
+
+def test_every_mistake_is_told_once_and_with_the_others(tmp_path: Path) -> None:
+    project = Project(tmp_path, 2)
+    project.write("masks", "one", np.ones((5, 5), np.uint8))
+    options = PostProcess(
+        masks=str(tmp_path / "masks"),
+        properties=("solidty", "perimeter_crofton", "moments_hu"),
+        remove=((Condition("npixel", "lt", 3.0), Condition("intensity_min-2", "lt", 3.0)),),
+    )
+    config = replace(
+        project.config, data=replace(project.config.data, spacing=(1.0, 2.0)), postprocess=options
+    )
+    with pytest.raises(Problems) as caught:
+        run_workflow(config)
+    texts = [str(problem) for problem in caught.value.problems]
+    named = ("solidty", "'npixel'", "differ in size", "'two'", "perimeter_crofton needs voxels",
+             "moments_hu needs voxels", "intensity_min-2")  # fmt: skip
+    for name in named:
+        assert len([text for text in texts if name in text]) == 1, name
+    assert len(texts) == len(named)
 
 
 def test_filters_act_on_planes(project: Project) -> None:

@@ -19,6 +19,7 @@ from jaxseg import postprocessing as post
 from jaxseg.channels import columns, has_both
 from jaxseg.config import Config, Watershed, decoder_for
 from jaxseg.config.check_postprocessing import MASKS, property_mistakes
+from jaxseg.config.properties import extra_names
 from jaxseg.data import Sample
 from jaxseg.decoding import object_classes, plan
 from jaxseg.decoding.growth import growth_mask
@@ -197,20 +198,22 @@ def postprocessing_problems(config: Config, samples: Sequence[Sample]) -> list[J
 
     Parameters
     ----------
-    config : checked
+    config : of the run; what is wrong whatever the images are is not told again
     samples : to be decoded
     """
-    options = config.postprocess
+    options, ndim = config.postprocess, config.ndim
+    extra = [name for name in options.properties if name in extra_names(ndim)]
+    names = {
+        f"postprocess.remove.{number}.{index}.name": one.name
+        for number, group in enumerate(options.remove)
+        for index, one in enumerate(group)
+        if not any(property_mistakes(one.name, "", ndim, extra=extra))
+    }
     problems = region_problems(config, samples)
     for sample in samples:
-        problems += extra_problems(options.properties, spacing=sample.image.spacing)
-        for number, group in enumerate(options.remove):
-            for index, one in enumerate(group):
-                problems += property_mistakes(
-                    one.name,
-                    f"postprocess.remove.{number}.{index}.name",
-                    config.ndim,
-                    extra=list(options.properties),
-                    channels=sample.image.channels,
-                )
+        problems += extra_problems(extra, spacing=sample.image.spacing)
+        for field, name in names.items():
+            problems += property_mistakes(
+                name, field, ndim, extra=extra, channels=sample.image.channels
+            )
     return list({str(problem): problem for problem in problems}.values())
