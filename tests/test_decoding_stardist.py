@@ -18,7 +18,7 @@ from jaxseg import instances
 from jaxseg.channels import columns, encode
 from jaxseg.config import Channel, Config, StarDist, ch
 from jaxseg.config.check import check
-from jaxseg.decoding import decode, shapes, stardist, stardist_problems
+from jaxseg.decoding import decode, package_problems, shapes, stardist, stardist_problems
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import aggregate, matching
 from jaxseg.targets import ray_directions
@@ -225,11 +225,12 @@ def test_channels_that_cannot_be_decoded_are_refused() -> None:
     with pytest.raises(ConfigError, match="33 columns for Db R"):
         stardist(np.zeros((4, 4, 40), np.float32), SETS["Db R"])
     assert not stardist_problems(SETS["Db R"])
+    assert not package_problems()
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stardist.nms", None)
-    assert r"pip install 'jaxseg[stardist]'" in str(stardist_problems(SETS["Db R"])[0])
+    assert r"pip install 'jaxseg[stardist]'" in str(package_problems()[0])
 
 
 def test_wrong_options_are_told_before() -> None:

@@ -12,7 +12,13 @@ import numpy as np
 from jaxseg.config import Channel
 from jaxseg.decoding.classes import classes
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
+from jaxseg.decoding.stardist import (
+    Shapes,
+    package_problems,
+    shapes,
+    stardist,
+    stardist_problems,
+)
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
@@ -23,6 +29,7 @@ __all__ = [
     "Steps",
     "classes",
     "decode",
+    "package_problems",
     "plan",
     "plan_problems",
     "shapes",

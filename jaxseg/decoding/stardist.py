@@ -133,7 +133,7 @@ def stardist_problems(channels: Sequence[Channel]) -> list[JaxsegError]:
 
     Returns
     -------
-    list of errors, empty if they can be decoded
+    list of errors, empty if they can be decoded where the package is, see :func:`package_problems`
     """
     useless = [c.name for c in channels if c.name != "R" and not _is_probability(c)]
     if useless:
@@ -153,6 +153,11 @@ def stardist_problems(channels: Sequence[Channel]) -> list[JaxsegError]:
                 fix="channels=(ch('Db'), ch('R'))",
             )
         ]
+    return []
+
+
+def package_problems() -> list[JaxsegError]:
+    """The error that decoding would raise for want of the package stardist, if any."""
     try:
         instances.star_package("nms")
     except ConfigError as error:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.decoding import plan_problems, stardist_problems
+from jaxseg.decoding import package_problems, plan_problems, stardist_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
@@ -54,5 +54,6 @@ def run(config: Config) -> None:
 def _decoder_problems(config: Config) -> list[JaxsegError]:
     """What would stop the decoder of these channels, however far in the future it is called."""
     if any(channel.name == "R" for channel in config.channels):
-        return stardist_problems(config.channels)
+        missing = package_problems() if "decode" in config.phases else []
+        return [*stardist_problems(config.channels), *missing]
     return plan_problems(config.channels, ndim=config.ndim, options=config.watershed)
