@@ -6,8 +6,8 @@ Each round runs ours and the reference in turn on the same labels; the ratio is 
 rounds of reference over ours.
 
 rays     labels to distances; reference: StarDist's C++. It measures to a sample on the ray, ours to
-         the face of the voxel: ``agree`` is the mean difference in voxels, which would be 0 for the
-         same rule
+         the face of the voxel: ``agree`` is the mean difference in voxels, larger in 3D, where
+         StarDist does not take off the half voxel by which it oversteps
 nms      candidates to those that are kept, ours the compiled one of StarDist; reference: every pair
          rasterised (as BiaPy); ``agree`` is the part of the candidates with the same fate
 decode   planes to labels; reference: StarDist's own functions one after the other on the same

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import tifffile
@@ -16,7 +18,7 @@ from jaxseg import instances
 from jaxseg.channels import columns, encode
 from jaxseg.config import Channel, Config, StarDist, ch
 from jaxseg.config.check import check
-from jaxseg.decoding import decode, shapes, stardist, stardist_problems
+from jaxseg.decoding import decode, package_problems, shapes, stardist, stardist_problems
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import aggregate, matching
 from jaxseg.targets import ray_directions
@@ -32,6 +34,14 @@ SETS: dict[str, Channels] = {
     "D R": (ch("D"), ch("R")),
 }
 ANISOTROPIC = {2: (2.0, 0.5), 3: (2.0, 1.0, 1.0)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation() -> Iterator[None]:
+    """Optimising the small programs of these tests takes longer than they do."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache
@@ -56,20 +66,22 @@ def recovered(truth: np.ndarray, labels: np.ndarray) -> float:
     return matching(truth, labels, thresholds=(1e-9,))[0].mean_true_score
 
 
-@pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_touching_objects_come_back(ndim: int, name: str) -> None:
+@pytest.mark.parametrize(
+    ("ndim", "name", "size"),
+    [*((2, name, None) for name in SETS), (2, "Db R", 2.0), (3, "Db R", None), (3, "R F um", 2.0)],
+)
+def test_touching_objects_come_back(ndim: int, name: str, size: float | None) -> None:
     truth, channels = balls(ndim), SETS[name]
-    for spacing in (None, (2.0,) * ndim):
-        labels = decode(encode(truth, channels, spacing=spacing), channels, spacing=spacing)
-        assert recovered(truth, labels) >= (0.97 if ndim == 2 else 0.92), f"spacing {spacing}"
-        assert labels.max() == truth.max()
+    spacing = None if size is None else (size,) * ndim
+    labels = decode(encode(truth, channels, spacing=spacing), channels, spacing=spacing)
+    assert recovered(truth, labels) >= (0.97 if ndim == 2 else 0.92)
+    assert labels.max() == truth.max()
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_voxels_may_be_longer_along_one_axis(ndim: int) -> None:
     spacing, channels = ANISOTROPIC[ndim], SETS["Db R"]
-    for seed in range(3):
+    for seed in range(2):
         truth = ellipsoids(spacing, seed)
         labels = decode(encode(truth, channels, spacing=spacing), channels, spacing=spacing)
         assert recovered(truth, labels) >= 0.93
@@ -175,10 +187,6 @@ def test_the_better_one_is_in_front() -> None:
     known = {"directions": ray_directions(2), "spacing": (1.0, 1.0), "shape": (20, 26)}
     labels = instances.rendered(points, distances, **known)
     assert (labels[10, 13], np.count_nonzero(labels == 1) > np.count_nonzero(labels == 2)) == (1, 1)
-    known = {"directions": ray_directions(2, 6), "spacing": (1.0, 1.0), "shape": (9, 9)}
-    same = np.tile([[5, 5]], (70_000, 1))
-    many = instances.rendered(same, np.full((70_000, 6), 2.0), **known)
-    assert set(np.unique(many)) == {0, 1}
 
 
 def test_options_are_obeyed() -> None:
@@ -217,11 +225,12 @@ def test_channels_that_cannot_be_decoded_are_refused() -> None:
     with pytest.raises(ConfigError, match="33 columns for Db R"):
         stardist(np.zeros((4, 4, 40), np.float32), SETS["Db R"])
     assert not stardist_problems(SETS["Db R"])
+    assert not package_problems()
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stardist.nms", None)
-    assert r"pip install 'jaxseg[stardist]'" in str(stardist_problems(SETS["Db R"])[0])
+    assert r"pip install 'jaxseg[stardist]'" in str(package_problems()[0])
 
 
 def test_wrong_options_are_told_before() -> None:
@@ -240,7 +249,7 @@ def test_wrong_options_are_told_before() -> None:
 @pytest.mark.parametrize("name", ["Db R", "R F um"])
 def test_real_nuclei_come_back(name: str, data_dir: Path) -> None:
     channels = SETS[name]
-    files = sorted((data_dir / "dsb2018_nuclei" / "test" / "label").glob("*.tif"))[:4]
+    files = sorted((data_dir / "dsb2018_nuclei" / "test" / "label").glob("*.tif"))[:3]
     truths = [tifffile.imread(file) for file in files]
     results = [matching(t, decode(encode(t, channels), channels)) for t in truths]
     found = aggregate(results, by_image=False)[0].matching

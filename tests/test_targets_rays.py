@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +17,14 @@ from jaxseg.targets import radial_distances, ray_directions, ray_unit
 
 SHAPES = {2: (7, 9), 3: (4, 5, 6)}
 NRAYS = {2: 12, 3: 9}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation() -> Iterator[None]:
+    """Optimising the small programs of these tests takes longer than they do."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def brute_force(labels: np.ndarray, nrays: int, spacing: tuple[float, ...]) -> np.ndarray:

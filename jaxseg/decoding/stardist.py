@@ -136,7 +136,7 @@ def stardist_problems(
 
     Returns
     -------
-    list of errors, empty if they can be decoded
+    list of errors, empty if they can be decoded where the package is, see :func:`package_problems`
     """
     useless = [c.name for c in channels if c.name != "R" and not _is_probability(c)]
     if useless:
@@ -156,6 +156,11 @@ def stardist_problems(
                 fix="channels=(ch('Db'), ch('R'))",
             )
         ]
+    return []
+
+
+def package_problems() -> list[JaxsegError]:
+    """The error that decoding would raise for want of the package stardist, if any."""
     try:
         instances.star_package("nms")
     except ConfigError as error:

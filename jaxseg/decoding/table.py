@@ -23,7 +23,7 @@ from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.mutex import mutex_steps
 from jaxseg.decoding.plan import plan_problems
-from jaxseg.decoding.stardist import stardist, stardist_problems
+from jaxseg.decoding.stardist import package_problems, stardist, stardist_problems
 from jaxseg.decoding.watershed import Steps, watershed_steps
 from jaxseg.errors import ConfigError, JaxsegError
 
@@ -55,6 +55,8 @@ class DecoderSpec:
     run: Callable[..., Decoded]
     # (channels, *, ndim, options) to what would stop it, before anything is computed
     problems: Callable[..., list[JaxsegError]] = field(default=nothing_wrong)
+    # () to the packages that it needs and that are not installed
+    missing: Callable[[], list[JaxsegError]] = list
 
 
 def _watershed(
@@ -105,7 +107,9 @@ def pictures(found: Steps) -> Mapping[str, np.ndarray]:
 
 DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
     {
-        "stardist": DecoderSpec(run=_confined(stardist), problems=stardist_problems),
+        "stardist": DecoderSpec(
+            run=_confined(stardist), problems=stardist_problems, missing=package_problems
+        ),
         "embedseg": DecoderSpec(run=_confined(embedseg)),
         "agglomeration": DecoderSpec(run=_in_steps(agglomeration_steps)),
         "mutex": DecoderSpec(run=_in_steps(mutex_steps)),

@@ -34,6 +34,8 @@ DIGITS = 12
 TOGETHER = 1e-6
 # Finest voxels that are the unit of normalised distances.
 UNIT_VOXELS = 10.0
+# Voxels on a ray per turn of the loop: one pass over memory serves several of them.
+UNROLL = 8
 # Voxels of objects that are followed together on the host.
 TOGETHER_ON_HOST = 2**16
 
@@ -140,14 +142,13 @@ class _Rays(NamedTuple):
 def _rays(spacing: tuple[float, ...], nrays: int, reach: tuple[int, ...]) -> _Rays:
     speeds = ray_directions(len(spacing), nrays) / np.array(spacing)
     paths = [_path(speed, min(spacing), reach) for speed in speeds]
-    # One step at least: where the reach is 0 there is none, but the arrays are not empty.
-    longest = max(2, *(len(places) for places, _ in paths))
-    offsets = np.zeros((len(paths), longest, len(spacing)), np.int32)
-    entry = np.zeros((len(paths), longest), np.float32)
+    # The last voxel of each path is out of reach: only its distance counts.
+    turns = max(1, -(-max(len(places) - 1 for places, _ in paths) // UNROLL))
+    offsets = np.zeros((len(paths), turns * UNROLL + 1, len(spacing)), np.int32)
+    entry = np.zeros(offsets.shape[:2], np.float32)
     for row, (places, distances) in enumerate(paths):
         offsets[row, : len(places)], entry[row, : len(places)] = places, distances
     within = (np.abs(offsets) <= reach).all(axis=-1) & (entry > 0)
-    # The last voxel of each path is out of reach: only its distance counts.
     return _Rays(np.where(within[..., None], offsets, 0)[:, :-1], within[:, :-1], entry)
 
 
@@ -224,13 +225,16 @@ def _followed(
         step, passed = state
         return (step < len(within)) & (passed == step).any()
 
-    def one_more(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def turned(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         step, passed = state
-        stays = (passed == step) & (met(step) == own) & within[step]
-        return step + 1, jnp.where(stays, (step + 1).astype(jnp.int16), passed)
+        for _ in range(UNROLL):
+            stays = (passed == step) & (met(step) == own) & within[step]
+            step += 1
+            passed = jnp.where(stays, step.astype(jnp.int16), passed)
+        return step, passed
 
     begin = jnp.where(own > 0, 0, -1).astype(jnp.int16)
-    passed = lax.while_loop(goes_on, one_more, (jnp.int32(0), begin))[1]
+    passed = lax.while_loop(goes_on, turned, (jnp.int32(0), begin))[1]
     return jnp.where(passed < 0, 0, entry[passed])
 
 

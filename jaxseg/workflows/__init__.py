@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.decoding import decoder_of, decoder_problems
+from jaxseg.decoding import DECODERS, decoder_of, decoder_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
@@ -45,6 +45,7 @@ def run(config: Config) -> None:
         name = decoder_of(config.channels, config.decoder)
         options = getattr(config, name)
         wrong += decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
+        wrong += DECODERS[name].missing() if "decode" in config.phases else []
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
