@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxseg.channels import encode
 from jaxseg.config import Channel, ch
-from jaxseg.decoding import DECODERS, decode, decoder_of, decoder_problems
+from jaxseg.decoding import DECODERS, decode, decoder_of
 from jaxseg.instances import difficulties
 from jaxseg.metrics import Matching, aggregate, matching, overlap
 from jaxseg.metrics.assignment import matched
@@ -121,12 +121,7 @@ def candidates(ndim: int) -> tuple[tuple[Channel, ...], ...]:
     Those whose decoder needs a package that is not installed are left out.
     """
     sets = (tuple(ch(name) for name in names) for names in CANDIDATES[ndim])
-    return tuple(
-        channels
-        for channels in sets
-        if not decoder_problems(channels, ndim=ndim)
-        and not DECODERS[decoder_of(channels)].missing()
-    )
+    return tuple(channels for channels in sets if not DECODERS[decoder_of(channels)].missing())
 
 
 def recommended(found: Sequence[Ceiling]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxseg.config import Config, Train, UNet, ch
+from jaxseg.config import Config, EmbedSeg, Train, UNet, ch
 from jaxseg.config.check import check, strides
 from jaxseg.config.load import digest, from_plain, load, parse, select, to_plain
 from jaxseg.errors import ConfigError, JaxsegError, Problems
@@ -86,6 +86,8 @@ def test_help_is_fast_and_needs_no_jax() -> None:
         ("import nothing_like_this", "nothing_like_this"),
         ("from jaxseg.config import ch\nch('Dbb')", "did you mean 'Db'"),
         ("from jaxseg.config import ch\nch('C', moode='inner')", "did you mean 'mode'"),
+        ("from jaxseg.config import ch\nch('E', grid_size=0)", "above 0"),
+        ("from jaxseg.config import ch\nch('E', center='median')", "medoid"),
         ("from jaxseg.config import Config\nconfig = Config(task='instance')", "instances"),
         ("from jaxseg.config import Config\nconfig = Config(epochs=3)", "epochs"),
         ("def f(:", "SyntaxError"),
@@ -123,6 +125,10 @@ def test_a_yaml_path_is_never_run_as_code(tmp_path: Path) -> None:
         ({"channels": (ch("F"), ch("F"))}, "channels"),
         ({"channels": (ch("F"), ch("H"))}, "channels"),
         ({"channels": (ch("F"), ch("S"))}, "channels"),
+        ({"channels": (ch("E"), ch("F"))}, "channels"),
+        ({"embedseg": EmbedSeg(seed_threshold=1.5)}, "embedseg.seed_threshold"),
+        ({"embedseg": EmbedSeg(min_object_size=0)}, "embedseg.min_object_size"),
+        ({"embedseg": EmbedSeg(min_mask_sum=-1)}, "embedseg.min_mask_sum"),
         ({"task": "semantic"}, "channels"),
         ({"channels": (ch("A", neighborhood=26),)}, "channels.A.neighborhood"),
         ({"channels": (ch("A", offsets=((0, 0),)),)}, "channels.A.offsets"),

@@ -171,17 +171,17 @@ def scene() -> np.ndarray:
 @pytest.mark.parametrize(
     ("options", "sizes"),
     [
-        (EmbedSeg(), [100, 16, 64]),
-        (EmbedSeg(seed_threshold=0.8), [100, 16]),
+        (EmbedSeg(), [100, 16]),
+        (EmbedSeg(seed_threshold=0.5), [100, 16, 64]),
         (EmbedSeg(foreground_threshold=0.8), [100, 16]),
         (EmbedSeg(foreground_threshold=0.92), [100]),
-        (EmbedSeg(min_object_size=16), [100, 16, 64]),
-        (EmbedSeg(min_object_size=17), [100, 64]),
-        (EmbedSeg(min_mask_sum=179), [100, 16, 64]),
-        (EmbedSeg(min_mask_sum=180), []),
-        (EmbedSeg(min_unclustered_sum=63), [100, 16, 64]),
-        (EmbedSeg(min_unclustered_sum=64), [100, 16]),
-        (EmbedSeg(min_unclustered_sum=80), [100]),
+        (EmbedSeg(seed_threshold=0.5, min_object_size=16), [100, 16, 64]),
+        (EmbedSeg(seed_threshold=0.5, min_object_size=17), [100, 64]),
+        (EmbedSeg(seed_threshold=0.5, min_mask_sum=179), [100, 16, 64]),
+        (EmbedSeg(seed_threshold=0.5, min_mask_sum=180), []),
+        (EmbedSeg(seed_threshold=0.5, min_unclustered_sum=63), [100, 16, 64]),
+        (EmbedSeg(seed_threshold=0.5, min_unclustered_sum=64), [100, 16]),
+        (EmbedSeg(seed_threshold=0.5, min_unclustered_sum=80), [100]),
     ],
 )
 def test_options_are_obeyed(options: EmbedSeg, sizes: list[int]) -> None:
@@ -191,11 +191,11 @@ def test_options_are_obeyed(options: EmbedSeg, sizes: list[int]) -> None:
 
 def test_voxels_are_taken_from_those_that_are_left() -> None:
     planes = np.zeros((1, 30, 5))
-    planes[..., 1] = -np.arange(30) / 128
-    planes[:, :, 3] = math.log(math.log(2) / (2.5 / 128) ** 2) / 10
-    planes[:, 20:, 1] += 2 / 128
+    planes[..., 1] = -np.arange(30) / 64
+    planes[:, :, 3] = math.log(math.log(2) / (2.5 / 64) ** 2) / 10
+    planes[:, 20:, 1] += 2 / 64
     planes[..., -1] = [[0.9] * 20 + [0.8] * 10]
-    planes[:, 25:, 1] += 2 / 128
+    planes[:, 25:, 1] += 2 / 64
     labels = embedseg(planes, CHANNEL, options=EmbedSeg(min_free=0.0, min_object_size=1))
     assert labels.tolist() == [[1] * 25 + [2] * 5], "kernels overlap; the surer object keeps"
     labels = embedseg(planes, CHANNEL, options=EmbedSeg(min_free=0.5, min_object_size=1))

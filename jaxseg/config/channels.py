@@ -123,7 +123,7 @@ class Embedding:
     center: Literal["centroid", "medoid"] = "centroid"
     # the longest offset along an axis, in voxels of the finest spacing; at least the radius of the
     # largest objects
-    grid_size: float = 128.0
+    grid_size: float = 64.0
     # weight of the voxels of objects in the term of the seediness; those of the background have 1
     foreground_weight: float = 10.0
     # weight of the Lovász hinge of every object

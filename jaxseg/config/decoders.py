@@ -59,16 +59,17 @@ class EmbedSeg:
 
     # voxels of higher seediness belong to objects
     foreground_threshold: float = 0.5
-    # voxels of at least this seediness start an object
-    seed_threshold: float = 0.5
+    # voxels of at least this seediness start an object; lower, e.g. 0.5, for a network that was
+    # trained briefly: it is less sure, but rims in the background become objects, too
+    seed_threshold: float = 0.8
     # no objects where no more voxels than this are foreground
     min_mask_sum: int = 0
     # stop when no more foreground voxels than this are left
     min_unclustered_sum: int = 0
     # drop objects of fewer voxels
     min_object_size: int = 10
-    # drop an object unless more than this part of the foreground within its kernel was left; 0.5
-    # as in the original method, 0 = keep
+    # drop an object unless more than this part of the foreground in its kernel was still left, or
+    # the rims of objects become objects; 0 = keep
     min_free: float = 0.5
 
 

@@ -45,7 +45,7 @@ def embedseg(
     InputError : values that are not finite where there are objects
 
     >>> from jaxseg.config import ch
-    >>> planes = np.array([[[0, 0, 1, 1, 0.9], [0, -1 / 128, 1, 1, 0.8], [0, 0, 1, 1, 0.1]]])
+    >>> planes = np.array([[[0, 0, 1, 1, 0.9], [0, -1 / 64, 1, 1, 0.8], [0, 0, 1, 1, 0.1]]])
     >>> embedseg(planes, (ch("E"),), options=EmbedSeg(min_object_size=1)).tolist()
     [[1, 1, 0]]
     """
