@@ -56,6 +56,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "watershed",
         "agglomeration",
         "mutex",
+        "flow",
         "semantic",
     ),
     "evaluate": ("task", "data.test.labels", "data.label_axes", "semantic", "evaluate"),

@@ -1,7 +1,7 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
-from jaxseg.config.decoders import Agglomeration, Mutex
+from jaxseg.config.decoders import Agglomeration, FlowTracking, Mutex
 from jaxseg.config.schema import (
     Augment,
     Config,
@@ -25,6 +25,7 @@ __all__ = [
     "Config",
     "Data",
     "Evaluate",
+    "FlowTracking",
     "Mutex",
     "Normalize",
     "Predict",

@@ -81,6 +81,14 @@ class Affinity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Options of Gv, Gh and Gz, the way to the object's centre along one axis."""
+
+    # longest way through an object from its centre, in voxels; voxels much further have no flow
+    reach: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
 class Semantic:
     """Options of S, the class of every voxel."""
 
@@ -93,7 +101,7 @@ class Semantic:
 
 
 ChannelOptions = (
-    Foreground | Contour | BoundaryDistance | SignedDistance | Offset | Affinity | Semantic
+    Foreground | Contour | BoundaryDistance | SignedDistance | Offset | Affinity | Flow | Semantic
 )
 
 OPTIONS: Mapping[str, type] = MappingProxyType(
@@ -106,6 +114,9 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
         "V": Offset,
         "Z": Offset,
         "A": Affinity,
+        "Gv": Flow,
+        "Gh": Flow,
+        "Gz": Flow,
         "S": Semantic,
     }
 )
@@ -126,7 +137,7 @@ def ch(name: str, *, weight: float = 1.0, **options: object) -> Channel:
 
     Parameters
     ----------
-    name : a row of the channel table: F, C, Db, D, H, V, Z, A or S
+    name : a row of the channel table: F, C, Db, D, H, V, Z, A, Gv, Gh, Gz or S
     weight : of this channel in the loss
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
@@ -189,6 +200,7 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
             ("alpha", _positive, "above 0"),
             ("beta", _positive, "above 0"),
         ),
+        Flow: (("reach", lambda value: value >= 1, "at least 1"),),
         Semantic: (
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),
             ("dice", lambda value: 0 <= value < math.inf, "at least 0"),

@@ -7,7 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 
-from jaxseg.config.channels import Affinity, channel_mistakes, nearest
+from jaxseg.config.channels import Affinity, Flow, channel_mistakes, nearest
 from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
@@ -97,8 +97,32 @@ def _representation(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
         )
+    yield from _flows(config, set(names))
     for index, channel in enumerate(config.channels):
         yield from channel_mistakes(channel, f"channels.{index}")
+
+
+def _flows(config: Config, names: set[str]) -> Iterator[ConfigError]:
+    flows = {"Gv", "Gh"} | ({"Gz"} if config.ndim == 3 else set())
+    given = names & {"Gv", "Gh", "Gz"}
+    if given and given != flows:
+        yield ConfigError(
+            "the components of a flow belong together",
+            file="channels",
+            expected=" ".join(sorted(flows)),
+            found=" ".join(sorted(given)),
+        )
+    if given and not names & {"F", "B", "D", "Db", "A"}:
+        yield ConfigError(
+            "flows do not tell objects from background", file="channels", fix="add ch('F')"
+        )
+    reaches = {c.options.reach for c in config.channels if isinstance(c.options, Flow)}
+    if len(reaches) > 1:
+        yield ConfigError(
+            "components of one flow with different options",
+            file="channels",
+            found=f"reach {sorted(reaches)}",
+        )
 
 
 def _affinities(config: Config) -> Iterator[ConfigError]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 Threshold = float | Literal["auto"]
-Decoder = Literal["auto", "watershed", "agglomeration", "mutex"]
+Decoder = Literal["auto", "watershed", "agglomeration", "mutex", "flow"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +56,29 @@ class Mutex:
     fill_holes: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlowTracking:
+    """Flows to objects: every voxel follows the flow, those that end together are an object."""
+
+    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
+    threshold: tuple[Threshold, ...] = ()
+    # steps of one voxel that a voxel follows the flow; fewer than objects are long tears them
+    steps: int = 200
+    # an end that fewer voxels reach is no object
+    min_sink: int = 10
+    # drop objects of fewer voxels
+    min_size: int = 1
+    # fill holes of every object
+    fill_holes: bool = True
+
+
 # The channels that a decoder cannot do without.
 NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "watershed": frozenset(),
         "agglomeration": frozenset({"A"}),
         "mutex": frozenset({"A"}),
+        "flow": frozenset({"Gv", "Gh"}),
     }
 )
 
@@ -102,6 +119,12 @@ DECODER_LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]
                 ("near_bias", _unit, "between 0 and 1"),
                 ("far_bias", _unit, "between 0 and 1"),
                 ("stride", _counts, "at least 1"),
+                SIZE,
+            ),
+            FlowTracking: (
+                THRESHOLD,
+                ("steps", _counts, "at least 1"),
+                ("min_sink", _counts, "at least 1"),
                 SIZE,
             ),
         }

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
-from jaxseg.config.decoders import Agglomeration, Decoder, Mutex, Threshold
+from jaxseg.config.decoders import Agglomeration, Decoder, FlowTracking, Mutex, Threshold
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
 
@@ -257,6 +257,8 @@ class Config:
     agglomeration: Agglomeration = field(default_factory=Agglomeration)
     # the same from affinities, by mutex watershed
     mutex: Mutex = field(default_factory=Mutex)
+    # the same from flows
+    flow: FlowTracking = field(default_factory=FlowTracking)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # comparison with the test labels

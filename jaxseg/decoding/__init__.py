@@ -13,6 +13,7 @@ import numpy as np
 from jaxseg.config import Channel
 from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
 from jaxseg.decoding.classes import classes
+from jaxseg.decoding.flow import flow, flow_steps
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.table import DECODERS, DecoderSpec, decoder_of, decoder_problems
@@ -30,6 +31,8 @@ __all__ = [
     "decode",
     "decoder_of",
     "decoder_problems",
+    "flow",
+    "flow_steps",
     "mutex",
     "mutex_steps",
     "plan",

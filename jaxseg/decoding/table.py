@@ -14,6 +14,7 @@ from jaxseg.config.decoder_check import option_mistakes
 from jaxseg.config.decoders import NEEDS
 from jaxseg.decoding.agglomeration import agglomeration_steps
 from jaxseg.decoding.classes import classes
+from jaxseg.decoding.flow import flow_steps
 from jaxseg.decoding.mutex import mutex_steps
 from jaxseg.decoding.plan import plan_problems
 from jaxseg.decoding.watershed import Steps, watershed_steps
@@ -47,6 +48,7 @@ def class_steps(
 DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
     {
         "classes": DecoderSpec(suits=lambda names: "S" in names, steps=class_steps),
+        "flow": DecoderSpec(suits=lambda names: names >= NEEDS["flow"], steps=flow_steps),
         "agglomeration": DecoderSpec(suits=lambda names: names == {"A"}, steps=agglomeration_steps),
         "mutex": DecoderSpec(suits=lambda names: False, steps=mutex_steps),
         "watershed": DecoderSpec(suits=lambda names: True, steps=watershed_steps),

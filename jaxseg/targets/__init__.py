@@ -8,6 +8,7 @@ is defined for no object, one object, and an object that covers everything.
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
 from jaxseg.targets.boundaries import boundary
 from jaxseg.targets.distances import boundary_distance, signed_distance
+from jaxseg.targets.flows import flow
 from jaxseg.targets.ids import compact
 from jaxseg.targets.masks import foreground
 from jaxseg.targets.nearest import other_label_distance
@@ -23,6 +24,7 @@ __all__ = [
     "centre_offset",
     "class_planes",
     "compact",
+    "flow",
     "foreground",
     "half_neighborhood",
     "other_label_distance",
