@@ -185,6 +185,11 @@ class Watershed:
     growth_thresholds: tuple[Threshold, ...] = ()
     # channel flooded from the seeds
     surface: tuple[str, ...] = ()
+    # dilate and erode the seeds within the growth mask, in this order, e.g. erode 1 dilate 1; radii
+    # in finest voxels, balls in µm or, with by_slices, discs
+    seed_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
+    # the same for the growth mask: dilate 2 erode 2 closes holes, erode 2 dilate 2 cuts thin parts
+    growth_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
     # drop seeds of fewer voxels, but never the largest seed of a separate part of the mask
     min_seed: int = 10
     # drop objects of fewer voxels

@@ -14,6 +14,7 @@ from jaxseg.instances.agglomeration import agglomerate
 from jaxseg.instances.depth import split_by_depth
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import flood, flood_slices
+from jaxseg.instances.morphology import morph
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
@@ -34,6 +35,7 @@ __all__ = [
     "label_seeds",
     "loosest_edge",
     "mean_edge",
+    "morph",
     "nearest_offsets",
     "offset_boundary",
     "offset_centre",
