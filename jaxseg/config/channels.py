@@ -78,6 +78,9 @@ class Affinity:
     neighborhood: Literal[0, 4, 6, 8, 18, 26] = 0
     # offsets in voxels, (z)yx, after those of the neighborhood
     offsets: tuple[tuple[int, ...], ...] = ()
+    # voxels so near to another object, in the yx plane, become background first: wide boundaries
+    # between objects that fill the image are easier to learn; 0 = none
+    widen: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +203,7 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
             ("alpha", _positive, "above 0"),
             ("beta", _positive, "above 0"),
         ),
+        Affinity: (("widen", lambda value: value >= 0, "at least 0"),),
         Flow: (("reach", lambda value: value >= 1, "at least 1"),),
         Semantic: (
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),

@@ -5,7 +5,13 @@ any integer type given as NumPy arrays are made so first. No function modifies i
 is defined for no object, one object, and an object that covers everything.
 """
 
-from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
+from jaxseg.targets.affinities import (
+    Offsets,
+    affinities,
+    half_neighborhood,
+    partner_inside,
+    set_apart,
+)
 from jaxseg.targets.boundaries import boundary
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.flows import flow
@@ -29,6 +35,7 @@ __all__ = [
     "half_neighborhood",
     "other_label_distance",
     "partner_inside",
+    "set_apart",
     "shifted",
     "signed_distance",
 ]
