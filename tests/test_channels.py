@@ -35,7 +35,7 @@ OBJECTS = 36
 # Beside the default options and every other value of each switch.
 MORE = {
     "S": [{"classes": 4}, {"classes": 4, "ignore": 1, "dice": 0.0}],
-    "A": [{"offsets": ((0, 3), (3, 0), (2, -5))}],
+    "A": [{"offsets": ((0, 3), (3, 0), (2, -5))}, {"widen": 1}],
     "R": [{"nrays": 12}],
 }
 

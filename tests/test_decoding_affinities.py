@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from synthetic_objects import cells, same_partition, touching_balls
 
-from jaxseg import instances
+from jaxseg import instances, targets
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Config, Mutex, Watershed, ch
 from jaxseg.config.check import check
@@ -152,6 +152,31 @@ def test_fragments_end_at_boundaries_and_cover_the_mask() -> None:
     lone = np.zeros((8, 8), bool)
     lone[1, 1] = lone[5, 3:6] = True
     assert instances.split_by_depth(np.zeros_like(lone), lone, np.zeros((8, 8))).max() == 2
+
+
+# ----------------------------------------------------------------------- wider boundaries
+
+
+@given(st.integers(0, 1000), st.integers(0, 2), st.sampled_from([2, 3]))
+def test_objects_are_set_apart_by_squares(seed: int, width: int, ndim: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = cells(rng, {2: (9, 8), 3: (3, 7, 6)}[ndim], count=5)
+    labels.flags.writeable = False
+    size = (1,) * (ndim - 2) + (2 * width + 1,) * 2
+    high = ndimage.maximum_filter(labels, size, mode="constant")
+    low = ndimage.minimum_filter(np.where(labels > 0, labels, 99), size, mode="constant", cval=99)
+    found = np.asarray(targets.set_apart(labels, width=width))
+    assert np.array_equal(found, np.where((low < high) & (low < 99), 0, labels))
+
+
+def test_wider_boundaries_of_affinities_leave_the_labels_alone() -> None:
+    truth, channels = truth_of(3, "balls"), (ch("A", widen=1),)
+    kept = truth.copy()
+    planes = np.asarray(encode(truth, channels))
+    assert np.array_equal(truth, kept)
+    assert (planes <= planes_of(3, "balls")).all()
+    assert planes.sum() < planes_of(3, "balls").sum()
+    assert matching(truth, decode(planes, channels))[0].f1 == 1
 
 
 # ------------------------------------------------------------------------------ round trip

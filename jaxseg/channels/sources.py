@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxseg import targets
 from jaxseg.channels.spec import Target
@@ -83,6 +84,8 @@ def affinities(labels: Any, *, options: Affinity, **_: Any) -> tuple[jax.Array, 
     """A: unknown where the partner is outside."""
     offsets = affinity_offsets(options, labels.ndim)
     inside = targets.partner_inside(labels.shape, offsets=offsets)
+    if options.widen:
+        labels = targets.set_apart(jnp.asarray(labels), width=options.widen)
     return targets.affinities(labels, offsets=offsets), inside
 
 

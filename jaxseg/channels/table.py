@@ -26,6 +26,7 @@ from jaxseg.channels.links import (
     class_loss,
     class_overlap,
     compared,
+    flow_loss,
     foreground_if_asked,
     identity,
     radial_error,
@@ -73,6 +74,18 @@ def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
         where=foreground_if_asked,
         binary=False,
         symmetry=lambda ndim, options: Component(axis, "centre"),
+    )
+
+
+def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
+    """The row of one component of the flow to the centre of the object."""
+    return ChannelSpec(
+        ndims=ndims,
+        target=single(targets.flow, context=("spacing", "objects"), options=("reach",), axis=axis),
+        link=identity,
+        loss=flow_loss,
+        binary=False,
+        symmetry=lambda ndim, options: Component(axis, "flow"),
     )
 
 
@@ -226,6 +239,9 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             symmetry=lambda ndim, options: Embedded(),
             column_names=embedding_names,
         ),
+        "Gv": flow(-2),
+        "Gh": flow(-1),
+        "Gz": flow(-3, ndims=(3,)),
         "S": ChannelSpec(
             target=class_planes,
             width=class_width,

@@ -1,7 +1,15 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
-from jaxseg.config.decoders import Agglomeration, EmbedSeg, Mutex, StarDist, Watershed, decoder_for
+from jaxseg.config.decoders import (
+    Agglomeration,
+    EmbedSeg,
+    FlowTracking,
+    Mutex,
+    StarDist,
+    Watershed,
+    decoder_for,
+)
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -35,6 +43,7 @@ __all__ = [
     "Data",
     "EmbedSeg",
     "Evaluate",
+    "FlowTracking",
     "Loss",
     "Median",
     "Mutex",

@@ -112,6 +112,17 @@ class Affinity:
     neighborhood: Literal[0, 4, 6, 8, 18, 26] = 0
     # offsets in voxels, (z)yx, after those of the neighborhood
     offsets: tuple[tuple[int, ...], ...] = ()
+    # voxels so near to another object, in the yx plane, become background first: wide boundaries
+    # between objects that fill the image are easier to learn; 0 = none
+    widen: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Options of Gv, Gh and Gz, the way to the object's centre along one axis."""
+
+    # longest way through an object from its centre, in voxels; voxels much further have no flow
+    reach: int = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +181,7 @@ ChannelOptions = (
     | SignedDistance
     | Offset
     | Affinity
+    | Flow
     | Radial
     | Embedding
     | Semantic
@@ -189,6 +201,9 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
         "Z": Offset,
         "A": Affinity,
         "E": Embedding,
+        "Gv": Flow,
+        "Gh": Flow,
+        "Gz": Flow,
         "S": Semantic,
         "R": Radial,
     }
@@ -338,6 +353,8 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
             ("variance_weight", _not_negative, "at least 0"),
             ("seed_weight", _positive, "above 0"),
         ),
+        Affinity: (("widen", lambda value: value >= 0, "at least 0"),),
+        Flow: (("reach", lambda value: value >= 1, "at least 1"),),
         Semantic: (
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),
             ("dice", lambda value: 0 <= value < math.inf, "at least 0"),

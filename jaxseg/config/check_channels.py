@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxseg.config.channels import Affinity, Channel, Semantic, channel_mistakes
+from jaxseg.config.channels import Affinity, Channel, Flow, Semantic, channel_mistakes
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -42,6 +42,7 @@ def representation_mistakes(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
         )
+    yield from _flows(config, set(names))
     for index, channel in enumerate(config.channels):
         yield from channel_mistakes(channel, f"channels.{index}")
         yield from _radii(channel, f"channels.{index}.options", config.ndim)
@@ -88,6 +89,29 @@ def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
             yield ConfigError(
                 "one name per class", file="semantic.names", expected=expected, found=names
             )
+
+
+def _flows(config: Config, names: set[str]) -> Iterator[ConfigError]:
+    flows = {"Gv", "Gh"} | ({"Gz"} if config.ndim == 3 else set())
+    given = names & {"Gv", "Gh", "Gz"}
+    if given and given != flows:
+        yield ConfigError(
+            "the components of a flow belong together",
+            file="channels",
+            expected=" ".join(sorted(flows)),
+            found=" ".join(sorted(given)),
+        )
+    if given and not names & {"F", "B", "D", "Db", "A"}:
+        yield ConfigError(
+            "flows do not tell objects from background", file="channels", fix="add ch('F')"
+        )
+    reaches = {c.options.reach for c in config.channels if isinstance(c.options, Flow)}
+    if len(reaches) > 1:
+        yield ConfigError(
+            "components of one flow with different options",
+            file="channels",
+            found=f"reach {sorted(reaches)}",
+        )
 
 
 def affinity_mistakes(config: Config) -> Iterator[ConfigError]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-Decoder = Literal["auto", "stardist", "embedseg", "agglomeration", "mutex", "watershed"]
+Decoder = Literal["auto", "stardist", "embedseg", "flow", "agglomeration", "mutex", "watershed"]
 Threshold = float | Literal["auto"]
 
 
@@ -26,6 +26,11 @@ class Watershed:
     growth_thresholds: tuple[Threshold, ...] = ()
     # channel flooded from the seeds
     surface: tuple[str, ...] = ()
+    # dilate and erode the seeds within the growth mask, in this order, e.g. erode 1 dilate 1; radii
+    # in finest voxels, balls in µm or, with by_slices, discs
+    seed_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
+    # the same for the growth mask: dilate 2 erode 2 closes holes, erode 2 dilate 2 cuts thin parts
+    growth_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
     # drop seeds of fewer voxels, but never the largest seed of a separate part of the mask
     min_seed: int = 10
     # drop objects of fewer voxels
@@ -117,6 +122,22 @@ class Mutex:
     fill_holes: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlowTracking:
+    """Flows to objects: every voxel follows the flow, those that end together are an object."""
+
+    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
+    threshold: tuple[Threshold, ...] = ()
+    # steps of one voxel that a voxel follows the flow; fewer than objects are long tears them
+    steps: int = 200
+    # an end that fewer voxels reach is no object
+    min_sink: int = 10
+    # drop objects of fewer voxels
+    min_size: int = 1
+    # fill holes of every object
+    fill_holes: bool = True
+
+
 # The channels that a decoder cannot do without. Its options are the field of the configuration of
 # the same name.
 NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -125,6 +146,7 @@ NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
         "embedseg": frozenset({"E"}),
         "agglomeration": frozenset({"A"}),
         "mutex": frozenset({"A"}),
+        "flow": frozenset({"Gv", "Gh"}),
         "watershed": frozenset(),
     }
 )
@@ -134,6 +156,7 @@ SUITS: Mapping[str, Callable[[frozenset[str]], bool]] = MappingProxyType(
     {
         "stardist": lambda names: "R" in names,
         "embedseg": lambda names: "E" in names,
+        "flow": lambda names: names >= NEEDS["flow"],
         "agglomeration": lambda names: names == {"A"},
         "watershed": lambda names: True,
     }
@@ -185,6 +208,12 @@ DECODER_LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]
                 ("near_bias", _unit, "between 0 and 1"),
                 ("far_bias", _unit, "between 0 and 1"),
                 ("stride", _counts, "at least 1"),
+                SIZE,
+            ),
+            FlowTracking: (
+                THRESHOLD,
+                ("steps", _counts, "at least 1"),
+                ("min_sink", _counts, "at least 1"),
                 SIZE,
             ),
         }

@@ -12,7 +12,15 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
-from jaxseg.config.decoders import Agglomeration, Decoder, EmbedSeg, Mutex, StarDist, Watershed
+from jaxseg.config.decoders import (
+    Agglomeration,
+    Decoder,
+    EmbedSeg,
+    FlowTracking,
+    Mutex,
+    StarDist,
+    Watershed,
+)
 from jaxseg.config.postprocessing import PostProcess
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
@@ -257,6 +265,8 @@ class Config:
     agglomeration: Agglomeration = field(default_factory=Agglomeration)
     # options of that decoder, of affinities
     mutex: Mutex = field(default_factory=Mutex)
+    # options of that decoder, of flows
+    flow: FlowTracking = field(default_factory=FlowTracking)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # filters on planes, and what is done to objects after decoding

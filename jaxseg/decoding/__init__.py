@@ -14,6 +14,7 @@ from jaxseg.config import Channel
 from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
 from jaxseg.decoding.classes import classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
+from jaxseg.decoding.flow import flow, flow_steps
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
@@ -42,6 +43,8 @@ __all__ = [
     "decoder_of",
     "decoder_problems",
     "embedseg",
+    "flow",
+    "flow_steps",
     "mutex",
     "mutex_steps",
     "object_classes",

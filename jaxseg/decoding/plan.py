@@ -152,11 +152,13 @@ def plan_problems(
 
 def _legal() -> list[str]:
     """Names of the channels that a watershed can use."""
+    kinds = {name: row.symmetry(3, OPTIONS[name]()) for name, row in CHANNELS.items()}
     vectors = {
-        name: isinstance(row.symmetry(3, OPTIONS[name]()), Component)
-        for name, row in CHANNELS.items()
+        name
+        for name, kind in kinds.items()
+        if isinstance(kind, Component) and kind.family == "centre"
     }
-    return [name for name, row in CHANNELS.items() if row.seed or vectors[name]]
+    return [name for name, row in CHANNELS.items() if row.seed or name in vectors]
 
 
 def _bounding(ndim: int) -> list[str]:

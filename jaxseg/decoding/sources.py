@@ -52,8 +52,8 @@ class Source:
 
     @property
     def is_vector(self) -> bool:
-        """Whether it is offsets along axes."""
-        return isinstance(self.kind, Component)
+        """Whether it is offsets from a centre along axes."""
+        return isinstance(self.kind, Component) and self.kind.family == "centre"
 
     @property
     def options(self) -> Any:

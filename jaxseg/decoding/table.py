@@ -20,6 +20,7 @@ from jaxseg.config.decoder_check import option_mistakes
 from jaxseg.config.decoders import NEEDS
 from jaxseg.decoding.agglomeration import agglomeration_steps
 from jaxseg.decoding.embedseg import embedseg
+from jaxseg.decoding.flow import flow_steps
 from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.mutex import mutex_steps
 from jaxseg.decoding.plan import plan_problems
@@ -111,6 +112,7 @@ DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
             run=_confined(stardist), problems=stardist_problems, missing=package_problems
         ),
         "embedseg": DecoderSpec(run=_confined(embedseg)),
+        "flow": DecoderSpec(run=_in_steps(flow_steps)),
         "agglomeration": DecoderSpec(run=_in_steps(agglomeration_steps)),
         "mutex": DecoderSpec(run=_in_steps(mutex_steps)),
         "watershed": DecoderSpec(run=_watershed, problems=plan_problems),

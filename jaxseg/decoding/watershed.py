@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -53,7 +54,8 @@ def watershed(
     channels : in the order of the columns
     spacing : size of a voxel, (z)yx, µm; None = 1; for channels in µm the same as in training
     options : seeds, surface, growth mask and their thresholds where the rules are not wanted;
-        smallest sizes; filling of holes; slices on their own
+        dilating and eroding of seeds and mask; smallest sizes; filling of holes; slices on their
+        own
 
     Returns
     -------
@@ -94,9 +96,12 @@ def watershed_steps(
     ndim, options = planes.ndim - 1, options or Watershed()
     check_columns(planes, channels)
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
+    morph = functools.partial(instances.morph, spacing=spacing, by_slices=options.by_slices)
     mask = growth_mask(planes, chosen.growth)
+    mask = morph(mask, options.growth_morphology)
     mask = mask if within is None else mask & within
     inside = seed_mask(planes, chosen.seeds, mask)
+    inside = mask & morph(inside, options.seed_morphology)
     seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)
     surface = surface_of(planes, chosen.surface, mask)
     flood = instances.flood_slices if options.by_slices else instances.flood

@@ -17,6 +17,7 @@ from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
 from jaxseg.instances.flood import depth, flood, flood_slices
 from jaxseg.instances.fragments import split_by_depth
+from jaxseg.instances.morphology import morph
 from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
@@ -44,6 +45,7 @@ __all__ = [
     "label_seeds",
     "loosest_edge",
     "mean_edge",
+    "morph",
     "nearest_offsets",
     "numbered",
     "offset_boundary",

@@ -5,11 +5,18 @@ any integer type given as NumPy arrays are made so first. No function modifies i
 is defined for no object, one object, and an object that covers everything.
 """
 
-from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
+from jaxseg.targets.affinities import (
+    Offsets,
+    affinities,
+    half_neighborhood,
+    partner_inside,
+    set_apart,
+)
 from jaxseg.targets.borders import border_weights
 from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
+from jaxseg.targets.flows import flow
 from jaxseg.targets.ids import compact
 from jaxseg.targets.masks import background, foreground
 from jaxseg.targets.nearest import other_label_distance
@@ -29,6 +36,7 @@ __all__ = [
     "centre_offset",
     "class_planes",
     "compact",
+    "flow",
     "foreground",
     "half_neighborhood",
     "object_centres",
@@ -38,6 +46,7 @@ __all__ = [
     "radial_distances",
     "ray_directions",
     "ray_unit",
+    "set_apart",
     "shifted",
     "signed_distance",
     "touching",
