@@ -12,7 +12,8 @@ import numpy as np
 from jaxseg.config import Channel
 from jaxseg.decoding.classes import classes
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
+from jaxseg.decoding.settle import settle, settle_problems
+from jaxseg.decoding.watershed import Steps, watershed, watershed_by_plan, watershed_steps
 
 __all__ = [
     "DECODERS",
@@ -23,7 +24,10 @@ __all__ = [
     "decode",
     "plan",
     "plan_problems",
+    "settle",
+    "settle_problems",
     "watershed",
+    "watershed_by_plan",
     "watershed_steps",
 ]
 

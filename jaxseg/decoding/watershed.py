@@ -11,7 +11,7 @@ from jaxseg import instances
 from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.growth import growth_mask, seed_mask
-from jaxseg.decoding.plan import plan
+from jaxseg.decoding.plan import Plan, plan
 from jaxseg.decoding.sources import Source, view
 from jaxseg.errors import ConfigError
 
@@ -98,6 +98,22 @@ def watershed_steps(
             found=f"{planes.shape[-1]} columns",
         )
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
+    return watershed_by_plan(planes, chosen, options)
+
+
+def watershed_by_plan(planes: np.ndarray, chosen: Plan, options: Watershed) -> Steps:
+    """The watershed once it is known which planes and thresholds are used.
+
+    Parameters
+    ----------
+    planes : (*S, K) float, values of the channels that the plan was made for
+    chosen : of :func:`jaxseg.decoding.plan`
+    options : smallest sizes, filling of holes, slices on their own
+
+    Returns
+    -------
+    Steps
+    """
     mask = growth_mask(planes, chosen.growth)
     inside = seed_mask(planes, chosen.seeds, mask)
     seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)

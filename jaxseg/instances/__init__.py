@@ -9,10 +9,12 @@ from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
+from jaxseg.instances.streamed import NoiseTest, streamed_otsu
 from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
     "Mode",
+    "NoiseTest",
     "beyond",
     "compact",
     "drop_small",
@@ -28,6 +30,7 @@ __all__ = [
     "offset_centre",
     "offset_size",
     "otsu",
+    "streamed_otsu",
     "tightest_edge",
     "untouched",
 ]
