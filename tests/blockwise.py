@@ -10,7 +10,7 @@ import numpy as np
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Channel, Watershed
-from jaxseg.decoding import plan, settle, watershed_by_plan
+from jaxseg.decoding import plan, settle, settled, watershed_by_plan
 from jaxseg.instances import compact
 
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -30,7 +30,8 @@ def decoder(
             core = block.core.relative_to(block.read.start)
             yield planes[block.read.slices], core.slices
 
-    found = settle(plan(channels, ndim=len(grid.shape), options=options), parts)
+    chosen = plan(channels, ndim=len(grid.shape), options=options)
+    found = settled(chosen, settle(chosen, parts))
     if found is None:
         return lambda box: np.zeros(box.shape[:-1], np.uint16)
     return lambda box: watershed_by_plan(box, found, options).labels

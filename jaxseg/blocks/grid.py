@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jaxseg.config.check import parse_shard
 from jaxseg.errors import ConfigError
 from jaxseg.geometry import Box
 
@@ -184,20 +184,8 @@ def shard_of(numbers: range, shard: str) -> range:
     """
     if not shard:
         return numbers
-    place, parts = parse_shard(shard)
-    size = len(numbers)
+    found, size = parse_shard(shard), len(numbers)
+    if found is None:
+        raise ConfigError("not a part of the work", expected="i/n, 0 <= i < n", found=repr(shard))
+    place, parts = found
     return numbers[place * size // parts : (place + 1) * size // parts]
-
-
-def parse_shard(shard: str) -> tuple[int, int]:
-    """Job and number of jobs out of ``"i/n"``."""
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
-    place, parts = (int(match[1]), int(match[2])) if match else (0, 0)
-    if place >= parts:
-        raise ConfigError(
-            "not a part of the work",
-            file="blocks.shard",
-            expected="i/n with i from 0 to n - 1",
-            found=repr(shard),
-        )
-    return place, parts

@@ -3,6 +3,7 @@
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
 from jaxseg.config.schema import (
     Augment,
+    Blocks,
     Config,
     Data,
     Evaluate,
@@ -18,6 +19,7 @@ from jaxseg.config.schema import (
 __all__ = [
     "OPTIONS",
     "Augment",
+    "Blocks",
     "Channel",
     "ChannelOptions",
     "Config",

@@ -12,12 +12,13 @@ import numpy as np
 from jaxseg.config import Channel
 from jaxseg.decoding.classes import classes
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decoding.settle import settle, settle_problems
+from jaxseg.decoding.settle import Levels, settle, settle_problems, settled
 from jaxseg.decoding.watershed import Steps, watershed, watershed_by_plan, watershed_steps
 
 __all__ = [
     "DECODERS",
     "Criterion",
+    "Levels",
     "Plan",
     "Steps",
     "classes",
@@ -26,6 +27,7 @@ __all__ = [
     "plan_problems",
     "settle",
     "settle_problems",
+    "settled",
     "watershed",
     "watershed_by_plan",
     "watershed_steps",

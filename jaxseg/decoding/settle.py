@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +24,21 @@ Part = tuple[np.ndarray, tuple[slice, ...]]
 Parts = Callable[[], Iterable[Part]]
 
 
-def settle(chosen: Plan, parts: Parts) -> Plan | None:
-    """The plan with every automatic threshold replaced by its number.
+class Levels(NamedTuple):
+    """The thresholds of a plan for one volume, in the order of its criteria.
+
+    Parameters
+    ----------
+    growth : None where the volume shows no objects
+    seeds : None for a source that does not tell seeds from the rest
+    """
+
+    growth: tuple[float, ...] | None
+    seeds: tuple[float | None, ...]
+
+
+def settle(chosen: Plan, parts: Parts) -> Levels:
+    """Find every threshold that depends on the volume, and whether it shows objects at all.
 
     Parameters
     ----------
@@ -35,31 +49,59 @@ def settle(chosen: Plan, parts: Parts) -> Plan | None:
 
     Returns
     -------
-    Plan that asks nothing of the volume any more; None where the planes show no objects
+    Levels
     """
     growth: list[Criterion] = []
+    grown: dict[Criterion, float] = {}
     for criterion in fixed_first(chosen.growth):
-        threshold = criterion.threshold
-        if threshold == "auto":
-            values = _growth_candidates(criterion, tuple(growth), parts)
-            found = instances.streamed_otsu(values, unit=criterion.source.unit)
-            if found is None:
-                return None
-            threshold = found
-        if judged(criterion) and _noise(criterion, float(threshold), parts):
-            return None
+        threshold = _level(criterion, _growth_candidates(criterion, tuple(growth), parts))
+        if threshold is None or (judged(criterion) and _noise(criterion, threshold, parts)):
+            return Levels(None, ())
+        grown[criterion] = threshold
         growth.append(replace(criterion, threshold=threshold, settled=True))
     seeds: list[Criterion] = []
+    found: dict[Criterion, float | None] = {}
     for criterion in fixed_first(chosen.seeds):
-        threshold = criterion.threshold
-        if threshold == "auto":
-            values = _seed_candidates(criterion, tuple(growth), tuple(seeds), parts)
-            found = instances.streamed_otsu(values, unit=criterion.source.unit)
-            if found is None:
-                continue
-            threshold = found
-        seeds.append(replace(criterion, threshold=threshold, settled=True))
+        values = _seed_candidates(criterion, tuple(growth), tuple(seeds), parts)
+        threshold = found[criterion] = _level(criterion, values)
+        if threshold is not None:
+            seeds.append(replace(criterion, threshold=threshold, settled=True))
+    return Levels(
+        tuple(grown[criterion] for criterion in chosen.growth),
+        tuple(found[criterion] for criterion in chosen.seeds),
+    )
+
+
+def settled(chosen: Plan, levels: Levels) -> Plan | None:
+    """The plan with the thresholds that were found.
+
+    Parameters
+    ----------
+    chosen, levels : what :func:`settle` was given and gave
+
+    Returns
+    -------
+    Plan that asks nothing of the volume any more; None where there are no objects
+    """
+    if levels.growth is None:
+        return None
+    growth = [
+        replace(criterion, threshold=level, settled=True)
+        for criterion, level in zip(chosen.growth, levels.growth, strict=True)
+    ]
+    seeds = [
+        replace(criterion, threshold=level, settled=True)
+        for criterion, level in zip(chosen.seeds, levels.seeds, strict=True)
+        if level is not None
+    ]
     return replace(chosen, growth=tuple(growth), seeds=tuple(seeds))
+
+
+def _level(criterion: Criterion, candidates: Callable[[], Iterator[np.ndarray]]) -> float | None:
+    """The number, or for auto the one that separates the candidates, if any does."""
+    if criterion.threshold == "auto":
+        return instances.streamed_otsu(candidates, unit=criterion.source.unit)
+    return float(criterion.threshold)
 
 
 def settle_problems(chosen: Plan) -> list[JaxsegError]:
