@@ -238,7 +238,7 @@ class Blocks:
     z_start: int = -1
     # one past the last voxel along the first axis that this job does; -1 = to the end
     z_end: int = -1
-    # part of that range that this job does: i/n is job i of n, counted from 0; empty = all
+    # part of that range for this job, i/n for job i of n, counted from 0; empty for all of it
     shard: str = ""
     # blocks that are decoded or merged at a time
     workers: int = 2
