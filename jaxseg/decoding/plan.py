@@ -44,12 +44,14 @@ class Criterion:
     by_rule : not given as a number by the user, so that noise may be told from objects
     deeper : a second threshold, for seeds; where voxels connected by the first hold any that pass
         the second, only those are seeds, else all of them
+    settled : the planes are known to show more than noise, so that is not asked again
     """
 
     source: Source
     threshold: Threshold
     by_rule: bool
     deeper: Threshold | None = None
+    settled: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jaxseg import instances
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.growth import growth_mask, seed_mask
 from jaxseg.decoding.mask import check_columns
-from jaxseg.decoding.plan import plan
+from jaxseg.decoding.plan import Plan, plan
 from jaxseg.decoding.sources import Source, view
 
 
@@ -96,6 +96,31 @@ def watershed_steps(
     ndim, options = planes.ndim - 1, options or Watershed()
     check_columns(planes, channels)
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
+    return watershed_by_plan(planes, chosen, options, spacing=spacing, within=within)
+
+
+def watershed_by_plan(
+    planes: np.ndarray,
+    chosen: Plan,
+    options: Watershed,
+    *,
+    spacing: Sequence[float] | None = None,
+    within: np.ndarray | None = None,
+) -> Steps:
+    """The watershed once it is known which planes and thresholds are used.
+
+    Parameters
+    ----------
+    planes : (*S, K) float, values of the channels that the plan was made for
+    chosen : of :func:`jaxseg.decoding.plan`
+    options : morphology, smallest sizes, filling of holes, slices on their own
+    spacing : size of a voxel, (z)yx, µm; None = 1; for the morphology
+    within : (*S) bool, where objects may start and grow; None = everywhere
+
+    Returns
+    -------
+    Steps
+    """
     morph = functools.partial(instances.morph, spacing=spacing, by_slices=options.by_slices)
     mask = growth_mask(planes, chosen.growth)
     mask = morph(mask, options.growth_morphology)

@@ -23,10 +23,12 @@ from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
 from jaxseg.instances.star_shapes import rendered, star_package, suppressed
+from jaxseg.instances.streamed import NoiseTest, streamed_otsu
 from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
     "Mode",
+    "NoiseTest",
     "Numbered",
     "agglomerate",
     "beyond",
@@ -55,6 +57,7 @@ __all__ = [
     "rendered",
     "split_by_depth",
     "star_package",
+    "streamed_otsu",
     "suppressed",
     "tightest_edge",
     "untouched",

@@ -17,6 +17,9 @@ from skimage.segmentation import watershed
 
 from jaxseg.instances.contacts import face_connected, face_pairs, label_range
 
+# Far below the smallest float32 but 0, even half a billion times.
+TINY = 1e-60
+
 
 def flood(
     surface: np.ndarray, seeds: np.ndarray, mask: np.ndarray, *, workers: int = 0
@@ -24,7 +27,9 @@ def flood(
     """Grow seeds over a mask, low places of the surface first.
 
     The same as ``skimage.segmentation.watershed(surface, seeds, mask=mask)``, except that voxels
-    of exactly equal value and distance from two seeds may go to the other one.
+    of exactly equal value and distance from two seeds may go to the other one: on a surface of up
+    to 32 bit it is the one that reaches them from the first voxel in the order of the array, so
+    that what happens in a part of an image does not depend on the rest.
 
     Parameters
     ----------
@@ -115,5 +120,21 @@ def _flood_group(
     for here, there in face_pairs(inside.ndim):
         rim[here] |= inside[there]
     rim &= labels > 0
-    flooded = watershed(surface[slab], np.where(rim, labels, 0), mask=inside | rim)
+    values = _in_order(surface[slab], rim)
+    flooded = watershed(values, np.where(rim, labels, 0), mask=inside | rim)
     grown[slab][inside] = flooded[inside]
+
+
+def _in_order(surface: np.ndarray, rim: np.ndarray) -> np.ndarray:
+    """The surface with seed voxels of equal value told apart, in the order of the array.
+
+    scikit-image takes them in the order of its heap, which depends on all other seeds. It works in
+    float64: between two values of float32 there is room for half a billion others.
+    """
+    if surface.dtype.itemsize > 4:
+        return surface
+    values = surface.astype(np.float64)
+    seeds = values[rim]
+    step = np.maximum(np.spacing(np.abs(seeds)), TINY)
+    values[rim] = seeds - np.arange(seeds.size, 0, -1) * step
+    return values
