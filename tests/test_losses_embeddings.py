@@ -20,7 +20,14 @@ from synthetic_objects import touching_balls
 from jaxseg.channels import encode, loss_parts, metric_parts
 from jaxseg.config import ch
 from jaxseg.errors import ConfigError
-from jaxseg.losses import Embedding, Objects, embedding_losses, embedding_overlap, lovasz_hinge
+from jaxseg.losses import (
+    Embedding,
+    Objects,
+    embedding_losses,
+    embedding_overlap,
+    lovasz,
+    lovasz_hinge,
+)
 from jaxseg.losses import embeddings as module
 
 CHANNEL = (ch("E"),)
@@ -72,6 +79,25 @@ def test_hinge_of_some_voxels_is_that_of_no_others(rng: np.random.Generator) -> 
     counts = rng.random(40) < 0.7
     found = lovasz_hinge(logits, inside, jnp.asarray(counts))
     np.testing.assert_allclose(found, lovasz_hinge(logits[counts], inside[counts]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("near", [100, 700, 5000])
+def test_voxels_without_an_error_are_left_out_of_the_sorting(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, near: int
+) -> None:
+    inside = rng.random((2, 5000)) < 0.05
+    sure = np.where(inside, 1.0, -1.0) * (np.arange(5000) >= near)
+    logits = np.where(sure == 0, rng.uniform(-1, 1, sure.shape), sure).astype(np.float32)
+
+    def value(logits: Any) -> jax.Array:
+        return lovasz_hinge(logits, jnp.asarray(inside)).sum()
+
+    found, slope = jax.jit(jax.value_and_grad(value))(logits)
+    with monkeypatch.context() as patch:
+        patch.setattr(lovasz, "LEAST", 10**9)
+        expected, all_slopes = jax.jit(jax.value_and_grad(lambda x: value(x)))(logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(slope, all_slopes, atol=1e-6)
 
 
 # ------------------------------------------------------------------------- the three terms
