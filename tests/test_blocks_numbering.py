@@ -17,15 +17,32 @@ from jaxseg.instances.contacts import face_connected
 
 
 def test_sharing_must_be_more_than_the_threshold_and_is_symmetric(rng: np.random.Generator) -> None:
-    one, other = np.array([1, 1, 2, 2, 2, 0]), np.array([7, 8, 9, 9, 0, 9])
+    one, other = np.array([[1, 1, 2, 2, 2, 0]]), np.array([[7, 8, 9, 9, 0, 9]])
     assert same_objects(one, other, threshold=0.4).tolist() == [[1, 7], [1, 8], [2, 9]]
-    assert same_objects(one, other).tolist() == []
-    one, other = rng.integers(0, 4, (2, 60))
+    assert same_objects(one, other).tolist() == [[2, 9]]
+    one, other = rng.integers(0, 4, (2, 6, 10))
     pairs = same_objects(one, other, threshold=0.2).tolist()
-    assert sorted(pairs) == sorted(
-        [b, a] for b, a in (pair[::-1] for pair in same_objects(other, one, threshold=0.2).tolist())
-    )
-    assert same_objects(np.zeros(4, int), other[:4]).shape == (0, 2)
+    back = same_objects(other, one, threshold=0.2).tolist()
+    assert pairs == sorted([b, a] for a, b in back)
+    assert same_objects(np.zeros((2, 2), int), np.ones((2, 2), int)).shape == (0, 2)
+
+
+def test_branches_that_meet_outside_are_compared_one_by_one() -> None:
+    """One block sees two branches as one object, the other one as two of different size."""
+    one, other = np.zeros((2, 4, 9), int)
+    one[:, :5], one[:, 7:] = 1, 1
+    other[:, :5], other[:, 7:] = 1, 2
+    assert same_objects(one, other).tolist() == [[1, 1], [1, 2]]
+
+
+def test_a_tip_that_does_not_cross_the_boundary_joins_nothing() -> None:
+    one, other = np.zeros((2, 4, 8), int)
+    one[:, 7], other[:, 7] = 3, 4
+    sides = [np.s_[:, :4], np.s_[:, 4:]]
+    assert same_objects(one, other).tolist() == [[3, 4]]
+    assert same_objects(one, other, sides=sides).tolist() == []
+    one[:, 3:], other[:, 3:] = 3, 4
+    assert same_objects(one, other, sides=sides).tolist() == [[3, 4]]
 
 
 @given(st.integers(0, 10**6), st.integers(2, 3))

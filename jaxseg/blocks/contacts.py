@@ -1,42 +1,82 @@
 """Which pieces of neighbouring blocks are one object: a comparison on the same voxels.
 
 Two blocks have labelled the voxels about their common face, edge or corner, each with context of
-its own. Pieces that share more than half of their union there are the same object. The share is
-symmetric, and above one half a piece has at most one partner in the other block.
+its own. Compared are the connected parts of the pieces there: two branches of one object are one
+piece where a block sees them meet, and two where they meet outside of it. Parts that reach into the
+cores of both blocks and share more than half of their union are the same object. The share is
+symmetric, and above one half a part has at most one partner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import cc3d
 import numpy as np
 
 from jaxseg.blocks.grid import Block, BlockGrid
 from jaxseg.geometry import Box
-from jaxseg.metrics import overlap
+from jaxseg.instances.contacts import FACES
 
 Slabs = Mapping[str, np.ndarray]
 
 
-def same_objects(labels: np.ndarray, others: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
+def same_objects(
+    labels: np.ndarray,
+    others: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    sides: Sequence[tuple[slice, ...]] = (),
+) -> np.ndarray:
     """Pairs of ids that mean the same object in two labellings of the same voxels.
 
     Parameters
     ----------
-    labels, others : (*S) non-negative integers
-    threshold : two ids are one object if their intersection over union is larger
+    labels, others : (*S) non-negative integers, two or three axes
+    threshold : connected parts of two ids are one object if their intersection over union is larger
+    sides : places of which each must hold a voxel that both parts share
 
     Returns
     -------
-    (n, 2) int64, ids of ``labels`` and of ``others``
+    (n, 2) int64, ids of ``labels`` and of ``others``, every pair once
 
-    >>> same_objects(np.array([1, 1, 1, 0, 2]), np.array([5, 5, 5, 5, 6])).tolist()
+    >>> same_objects(np.array([[1, 1, 1, 0, 2]]), np.array([[5, 5, 5, 5, 6]])).tolist()
     [[1, 5], [2, 6]]
     """
-    found = overlap(labels, others)
-    same = found.iou > threshold
-    ids = found.true_ids[found.rows[same]], found.labels_ids[found.cols[same]]
-    return np.stack(ids, axis=1).astype(np.int64)
+    parts, names = _parts(labels)
+    other_parts, other_names = _parts(others)
+    width = len(other_names)
+    codes, places = _compact(parts.astype(np.int64) * width + other_parts, len(names) * width)
+    rows, cols = np.divmod(codes, width)
+    shared = np.bincount(places.ravel(), minlength=len(codes))
+    union = np.bincount(rows, shared)[rows] + np.bincount(cols, shared)[cols] - shared
+    same = (rows > 0) & (cols > 0) & (shared > threshold * union)
+    for side in sides:
+        there = np.zeros(len(codes), bool)
+        there[places[side]] = True
+        same &= there
+    pairs = np.stack([names[rows[same]], other_names[cols[same]]], axis=1)
+    return np.unique(pairs, axis=0).astype(np.int64)
+
+
+def _compact(codes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different codes, ascending, and for every voxel the place of its own among them."""
+    if count > 4 * codes.size:
+        found, places = np.unique(codes, return_inverse=True)
+        return found, places.reshape(codes.shape)
+    there = np.zeros(count, bool)
+    there[codes] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
+
+
+def _parts(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Connected parts of every id, numbered from 1, and the id of every number."""
+    parts, count = cc3d.connected_components(
+        np.ascontiguousarray(labels), connectivity=FACES[labels.ndim], return_N=True
+    )
+    names = np.zeros(count + 1, labels.dtype)
+    names[parts] = labels
+    return parts, names
 
 
 def slab_name(axis: int, side: int) -> str:
@@ -90,11 +130,12 @@ def contacts(
             a for a, (i, j) in enumerate(zip(block.index, other.index, strict=True)) if i != j
         )
         side = other.index[axis] - block.index[axis]
-        shared = block.wide.intersection(other.wide)
+        shared, cores = block.wide.intersection(other.wide), (block.core, other.core)
         pairs = same_objects(
             _part(own, grid, block, axis, side, shared),
             _part(theirs, grid, other, axis, -side, shared),
             threshold=threshold,
+            sides=[core.intersection(shared).relative_to(shared.start).slices for core in cores],
         )
         if len(pairs):
             yield other.number, pairs
