@@ -52,6 +52,20 @@ class Contour:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marker:
+    """Options of P, a mark in the middle of every object."""
+
+    # the voxel nearest to the centroid, or the skeleton
+    type: Literal["centroid", "skeleton"] = "centroid"
+    # radius in voxels, one or one per axis, by which the mark grows inside its object
+    dilation: Radius = 1
+    # radius in voxels, one or one per axis, by which it then shrinks
+    erosion: Radius = 0
+    # all of the skeleton, or its longest line without branches
+    skeleton_mode: Literal["full", "main"] = "full"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Touching:
     """Options of T, where objects touch."""
 
@@ -75,6 +89,33 @@ class BoundaryDistance:
     norm: bool = True
     # count only foreground voxels in the loss
     mask_values: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentreDistance:
+    """Options of Dc, the distance of every voxel to the middle of its own object."""
+
+    # from the centroid, or from the skeleton
+    type: Literal["centroid", "skeleton"] = "centroid"
+    # scale each object to [0, 1], 0 in its middle, 1 in the background; else µm, and only
+    # foreground voxels count
+    norm: bool = True
+    # count only foreground voxels in the loss
+    mask_values: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourCloseness:
+    """Options of Dn, high where an object comes close to another one."""
+
+    # edge in voxels of the box by which narrow gaps are closed; odd, 0 = none
+    closing_size: int = 3
+    # scale each object to [0, 1], 0 where it is farthest from any other; else µm
+    norm: bool = True
+    # count only foreground voxels in the loss
+    mask_values: bool = True
+    # exponent: the higher, the faster it declines
+    decline_power: float = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +171,12 @@ ChannelOptions = (
     Foreground
     | Background
     | Contour
+    | Marker
     | Touching
     | ContourOrForeground
     | BoundaryDistance
+    | CentreDistance
+    | NeighbourCloseness
     | SignedDistance
     | Offset
     | Affinity
@@ -143,10 +187,13 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
     {
         "F": Foreground,
         "B": Background,
+        "P": Marker,
         "C": Contour,
         "T": Touching,
         "M": ContourOrForeground,
         "Db": BoundaryDistance,
+        "Dc": CentreDistance,
+        "Dn": NeighbourCloseness,
         "D": SignedDistance,
         "H": Offset,
         "V": Offset,
@@ -218,6 +265,14 @@ def channel_mistakes(channel: Channel, field: str) -> Iterator[ConfigError]:
             yield ConfigError(
                 "value out of range", file=f"{field}.{name}", expected=expected, found=value
             )
+    for name, fits, expected in () if wrong else TOGETHER.get(type(channel.options), ()):
+        if not fits(channel.options):
+            yield ConfigError(
+                "this does nothing here",
+                file=f"{field}.{name}",
+                expected=expected,
+                found=getattr(channel.options, name),
+            )
     if not wrong and not 0 < channel.weight < math.inf:
         yield ConfigError(
             "value out of range", file=f"{field}.weight", expected="above 0", found=channel.weight
@@ -239,6 +294,11 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
     {
         Foreground: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
         Background: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
+        Marker: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
+        NeighbourCloseness: (
+            ("closing_size", lambda value: value == 0 or (value > 0 and value % 2), "odd, or 0"),
+            ("decline_power", _positive, "above 0"),
+        ),
         Touching: (("thickness", lambda value: value >= 1, "at least 1"),),
         SignedDistance: (
             ("alpha", _positive, "above 0"),
@@ -248,6 +308,20 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),
             ("dice", lambda value: 0 <= value < math.inf, "at least 0"),
             ("ignore", lambda value: value >= -1, "a label value, or -1 for none"),
+        ),
+    }
+)
+
+
+# Options that act only beside others: field, whether it fits, and how to say it.
+TOGETHER: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
+    {
+        Marker: (
+            (
+                "skeleton_mode",
+                lambda options: options.type == "skeleton" or options.skeleton_mode == "full",
+                'type="skeleton" beside it',
+            ),
         ),
     }
 )

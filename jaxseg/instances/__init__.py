@@ -5,7 +5,8 @@ Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a repre
 
 from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
 from jaxseg.instances.enclosed import Mode, enclosed
-from jaxseg.instances.flood import depth, flood, flood_slices
+from jaxseg.instances.flood import flood, flood_slices
+from jaxseg.instances.necks import necks
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
@@ -15,7 +16,6 @@ __all__ = [
     "Mode",
     "beyond",
     "compact",
-    "depth",
     "drop_small",
     "enclosed",
     "fill_holes",
@@ -25,6 +25,7 @@ __all__ = [
     "label_seeds",
     "loosest_edge",
     "nearest_offsets",
+    "necks",
     "offset_boundary",
     "offset_centre",
     "offset_size",

@@ -7,10 +7,14 @@ is defined for no object, one object, and an object that covers everything.
 
 from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
 from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
+from jaxseg.targets.centre_distances import centre_distance
 from jaxseg.targets.distances import boundary_distance, signed_distance
+from jaxseg.targets.footprint import ellipsoid, radii
 from jaxseg.targets.ids import compact
+from jaxseg.targets.markers import markers
 from jaxseg.targets.masks import background, foreground
 from jaxseg.targets.nearest import other_label_distance
+from jaxseg.targets.neighbours import neighbour_closeness, other_object_distance
 from jaxseg.targets.offsets import centre_offset
 from jaxseg.targets.semantic import class_planes
 from jaxseg.targets.shifts import shifted
@@ -22,13 +26,19 @@ __all__ = [
     "boundary",
     "boundary_distance",
     "boundary_or_foreground",
+    "centre_distance",
     "centre_offset",
     "class_planes",
     "compact",
+    "ellipsoid",
     "foreground",
     "half_neighborhood",
+    "markers",
+    "neighbour_closeness",
     "other_label_distance",
+    "other_object_distance",
     "partner_inside",
+    "radii",
     "shifted",
     "signed_distance",
     "touching",
