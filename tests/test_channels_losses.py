@@ -13,7 +13,7 @@ from jaxseg import losses
 from jaxseg.channels import CHANNELS, columns, encode, encode_masked, loss_of, loss_parts
 from jaxseg.channels.spec import Joint
 from jaxseg.config import OPTIONS, Channel, Loss, ch
-from jaxseg.config.channels import legal_losses
+from jaxseg.config.channel_limits import legal_losses
 from jaxseg.config.types import build, plain
 from jaxseg.errors import ConfigError
 

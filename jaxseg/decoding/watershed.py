@@ -127,8 +127,9 @@ def watershed_by_plan(
     mask = mask if within is None else mask & within
     inside = seed_mask(planes, chosen.seeds, mask)
     inside = mask & morph(inside, options.seed_morphology)
-    seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)
-    surface = surface_of(planes, chosen.surface, mask)
+    smallest = chosen.min_seed(options.min_seed)
+    seeds = instances.label_seeds(inside, min_seed=smallest, within=mask)
+    surface = surface_of(planes, chosen.surface, mask, seeds)
     flood = instances.flood_slices if options.by_slices else instances.flood
     labels = flood(surface, seeds, mask)
     if options.fill_holes:
@@ -137,12 +138,10 @@ def watershed_by_plan(
     return Steps(instances.drop_small(labels, options.min_size), seeds, surface, mask)
 
 
-def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:
-    """The plane to flood, low inside objects.
-
-    A mask has no valley where two objects touch, only a neck: what is flooded is the depth in the
-    growth mask.
-    """
+def surface_of(
+    planes: np.ndarray, source: Source, mask: np.ndarray, seeds: np.ndarray
+) -> np.ndarray:
+    """The plane to flood, low inside objects; for a mask, which knows no valleys, its necks."""
     if source.is_mask:
-        return -instances.depth(mask, spacing=source.spacing)
+        return instances.necks(mask, seeds, spacing=source.spacing)
     return source.surface_sign * view(source).seed(planes, source, mask)

@@ -15,9 +15,10 @@ from jaxseg.instances.clustering import cluster
 from jaxseg.instances.contacts import face_connected
 from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
-from jaxseg.instances.flood import depth, flood, flood_slices
+from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.fragments import split_by_depth
 from jaxseg.instances.morphology import morph
+from jaxseg.instances.necks import necks
 from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
@@ -34,7 +35,6 @@ __all__ = [
     "beyond",
     "cluster",
     "compact",
-    "depth",
     "difficulties",
     "drop_small",
     "edge_ends",
@@ -49,6 +49,7 @@ __all__ = [
     "mean_edge",
     "morph",
     "nearest_offsets",
+    "necks",
     "numbered",
     "offset_boundary",
     "offset_centre",
