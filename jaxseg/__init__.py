@@ -18,12 +18,17 @@ _HOME = {
     "Train": "config",
     "Augment": "config",
     "Watershed": "config",
+    "PostProcess": "config",
+    "StarDist": "config",
+    "EmbedSeg": "config",
     "encode": "channels",
     "activate": "channels",
     "columns": "channels",
     "loss_of": "channels",
     "decode": "decoding",
     "watershed": "decoding",
+    "stardist": "decoding",
+    "embedseg": "decoding",
     "matching": "metrics",
     "measure": "measurements",
     "predict": "prediction",
@@ -39,8 +44,8 @@ _HOME = {
     "random_augment": "augment",
 }
 _MODULES = ("augment", "config", "data", "errors", "geometry", "instances", "io", "losses",
-            "metrics", "models", "normalize", "report", "symmetry", "targets", "tta",
-            "volume", "workflows")  # fmt: skip
+            "metrics", "models", "normalize", "postprocessing", "report", "symmetry", "targets",
+            "tta", "volume", "workflows")  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]
 

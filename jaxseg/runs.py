@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg.config import Config
+from jaxseg.config.decoders import NEEDS
 from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.io import write_json
@@ -50,20 +51,26 @@ READS: Mapping[str, tuple[str, ...]] = {
         "seed",
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
-    "decode": ("task", "ndim", "channels", "watershed", "semantic"),
+    "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
     "evaluate": (
         "task",
         "data.test.labels",
         "data.label_axes",
         "data.ignore",
         "semantic",
+        "postprocess",
         "evaluate",
     ),
 }
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image",),
-    "decode": ("per_image_instances", "per_image_binarized", "watershed"),
+    "decode": (
+        "per_image_instances",
+        "per_image_binarized",
+        "per_image_post_processing",
+        *NEEDS,
+    ),
     "evaluate": (
         "instance_associations",
         "overlays",
@@ -84,7 +91,7 @@ class Run:
 
     @property
     def config_file(self) -> Path:
-        """The resolved configuration of the latest start."""
+        """The resolved configuration of the phase that was entered last."""
         return self.root / "config_files" / f"{self.label}.json"
 
     @property
@@ -163,6 +170,8 @@ def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
         if changed:
             discard(run, ORDER[ORDER.index(phase) :])
     write_json(path, {"values": values, "digest": digest(values), "versions": versions()})
+    # Only now: a start that was refused leaves no trace.
+    write_json(run.config_file, to_plain(config))
     return digest(values)
 
 
@@ -221,11 +230,6 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
         "bytes": sum(stat.st_size for stat in stats),
         "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
     }
-
-
-def save_config(run: Run, config: Config) -> None:
-    """Write the resolved configuration beside the results."""
-    write_json(run.config_file, to_plain(config))
 
 
 def versions() -> dict[str, str]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 Group = Literal["none", "flips", "full"]
+Number = TypeVar("Number", int, float)
 
 
 class Orientation(NamedTuple):
@@ -90,8 +91,8 @@ def turn(array: Any, orientation: Orientation, *, first: int = 0) -> Any:
     return moved[(slice(None),) * first + tuple(mirrored)]
 
 
-def turn_vector(vector: Sequence[int], orientation: Orientation) -> tuple[int, ...]:
-    """A displacement, in voxels, as it lies in the turned image.
+def turn_vector(vector: Sequence[Number], orientation: Orientation) -> tuple[Number, ...]:
+    """A displacement or a direction as it lies in the turned image.
 
     >>> turn_vector((0, 3), Orientation((1, 0), (True, False)))
     (-3, 0)
@@ -193,6 +194,47 @@ class Corner:
     def origins(self, key: Any, orientation: Orientation) -> tuple[Origin, ...]:
         """The column itself, one voxel further along mirrored axes."""
         return (Origin(key, shift=tuple(-int(flip) for flip in orientation.flips)),)
+
+
+@dataclass(frozen=True)
+class Rays:
+    """One column per direction.
+
+    Parameters
+    ----------
+    directions : of every column, (z)yx; those that mirror each other are equal to the last digit
+    """
+
+    directions: tuple[tuple[float, ...], ...]
+
+    def keys(self, name: str, width: int) -> tuple[Hashable, ...]:
+        """The directions."""
+        return tuple((name, direction) for direction in self.directions)
+
+    def origins(self, key: Any, orientation: Orientation) -> tuple[Origin, ...]:
+        """The direction turned back, which has a column in some orientations only."""
+        name, direction = key
+        return (Origin((name, turn_vector(direction, inverse(orientation)))),)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Per axis an offset, per axis a bandwidth, and one scalar."""
+
+    def keys(self, name: str, width: int) -> tuple[Hashable, ...]:
+        """What it is, and the axis counted from the last."""
+        axes = range(-(width // 2), 0)
+        parts = [(part, axis) for part in ("offset", "sigma") for axis in axes]
+        return tuple((name, *part) for part in [*parts, ("seediness", 0)])
+
+    def origins(self, key: Any, orientation: Orientation) -> tuple[Origin, ...]:
+        """As a component; a bandwidth has no sign."""
+        name, part, axis = key
+        if part == "seediness":
+            return (Origin(key),)
+        source = orientation.axes[axis] - len(orientation.axes)
+        mirrored = part == "offset" and orientation.flips[axis]
+        return (Origin((name, part, source), -1 if mirrored else 1),)
 
 
 class Move(NamedTuple):

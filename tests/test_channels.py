@@ -23,6 +23,7 @@ from jaxseg.channels import (
     loss_parts,
     metric_parts,
 )
+from jaxseg.channels.spec import Joint
 from jaxseg.config import OPTIONS, Channel, ch
 from jaxseg.config.channels import Semantic
 from jaxseg.errors import ConfigError
@@ -34,7 +35,8 @@ OBJECTS = 36
 # Beside the default options and every other value of each switch.
 MORE = {
     "S": [{"classes": 4}, {"classes": 4, "ignore": 1, "dice": 0.0}],
-    "A": [{"offsets": ((0, 3), (3, 0), (2, -5))}],
+    "A": [{"offsets": ((0, 3), (3, 0), (2, -5))}, {"widen": 1}],
+    "R": [{"nrays": 12}],
 }
 
 
@@ -91,6 +93,11 @@ def ignores_ids(channels: Channels) -> bool:
     return not any(isinstance(channel.options, Semantic) for channel in channels)
 
 
+def is_joint(name: str) -> bool:
+    """Whether the columns of a case are compared with whole objects."""
+    return isinstance(CHANNELS[name.split(" ")[0]].loss, Joint)
+
+
 @functools.cache
 def images(ndim: int) -> np.ndarray:
     """No object, one, one everywhere, touching ones of all sizes, and many single voxels."""
@@ -132,8 +139,12 @@ def judge(ndim: int) -> Callable[..., dict[str, tuple[dict, dict]]]:
     """Loss and metrics of every case from its logits, planes and masks, as one program."""
 
     def every(given: dict[str, Any]) -> dict[str, tuple[dict, dict]]:
+        known: dict[str, Any] = {"labels": jnp.asarray(images(ndim)), "objects": OBJECTS}
         return {
-            name: (loss_parts(*given[name], channels), metric_parts(*given[name], channels))
+            name: (
+                loss_parts(*given[name], channels, **known),
+                metric_parts(*given[name], channels, **known),
+            )
             for name, channels in cases(ndim).items()
         }
 
@@ -146,11 +157,15 @@ def logits_of(planes: np.ndarray, channels: Channels) -> np.ndarray:
     candidates = [planes, np.log(near / (1 - near)), np.log(near)]
     candidates += [np.arctanh(np.clip(planes, -1 + 1e-6, 1 - 1e-6))]
     # Classes to be ignored have no true value.
-    known = ... if ignores_ids(channels) or planes.shape[-1] == 1 else planes.any(axis=-1)
+    known = slice(None) if ignores_ids(channels) or planes.shape[-1] == 1 else planes.any(axis=-1)
     linked = jax.device_get(jax.jit(activate, static_argnums=1)(np.stack(candidates), channels))
-    errors = [np.abs(values - planes)[known].max() for values in linked]
-    assert min(errors) < 1e-4
-    return candidates[int(np.argmin(errors))].astype(np.float32)
+    errors = np.abs(linked - planes)[:, known].reshape(len(candidates), -1, planes.shape[-1])
+    best = errors.max(axis=1).argmin(axis=0)
+    # The columns of a softmax go together.
+    best = best if ignores_ids(channels) else np.full_like(best, errors.max(axis=(1, 2)).argmin())
+    assert np.take_along_axis(errors.max(axis=1), best[None], axis=0).max() < 1e-4
+    chosen = [candidates[place][..., column] for column, place in enumerate(best)]
+    return np.stack(chosen, axis=-1).astype(np.float32)
 
 
 def moved(array: np.ndarray, shift: tuple[int, ...]) -> np.ndarray:
@@ -213,9 +228,11 @@ def test_planes_turn_with_the_image(ndim: int, name: str) -> None:
             expected = moved(sign * symmetry.turn(planes, way, first=1)[..., source], shift)
             there = moved(symmetry.turn(mask, way, first=1)[..., source], shift)
             counted = there & known[..., column]
+            # Of several voxels nearest to the centroid, another one is the first.
+            counted &= not (name == "E center=medoid" and column < ndim)
             np.testing.assert_allclose(turned[..., column][counted], expected[counted], atol=1e-5)
-    # Only offsets that a user lists may have no turned counterpart.
-    assert expressed == 2 ** (ndim + 1) or "offsets" in name
+    # Only offsets that a user lists, and rays on a spiral, may have no turned counterpart.
+    assert expressed == 2 ** (ndim + 1) or "offsets" in name or (ndim, name[0]) == (3, "R")
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -236,7 +253,8 @@ def test_the_loss_is_smallest_where_the_link_gives_the_target(ndim: int) -> None
         rise = jnp.stack([total(start + step) - total(start) for step in (near, far)])
         return jax.grad(lambda logits: total(logits).sum())(start), rise
 
-    found = jax.jit(lambda: {name: slope_and_rise(name) for name in cases(ndim)})()
+    voxelwise = [name for name in cases(ndim) if not is_joint(name)]
+    found = jax.jit(lambda: {name: slope_and_rise(name) for name in voxelwise})()
     for name, (slope, rise) in found.items():
         np.testing.assert_allclose(slope, 0, atol=1e-5, err_msg=name)
         assert (rise > 0).all(), name
@@ -251,10 +269,14 @@ def test_perfect_logits_have_no_loss_and_full_marks(ndim: int) -> None:
     for name, (loss, metrics) in jax.device_get(judge(ndim)(given)).items():
         for numerator, denominator in loss.values():
             assert numerator.shape == denominator.shape == (len(images(ndim)),), name
-            assert (numerator <= 1e-3 * np.maximum(denominator, 1)).all(), name
+            # The hinge of a kernel is never 0 around its object.
+            small = numerator <= 1e-3 * np.maximum(denominator, 1)
+            assert is_joint(name) or small.all(), name
         for metric, (numerator, denominator) in metrics.items():
             best = 0 * denominator if metric.endswith("error") else denominator
             limit = 1e-3 * denominator.max() + 1e-6
+            # Objects in several pieces may have their centres at the same place.
+            limit += 2 * is_joint(name)
             np.testing.assert_allclose(numerator, best, atol=limit, err_msg=name)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from jaxseg.config import Config, Train, UNet, ch
+from jaxseg.config import Config, EmbedSeg, Train, UNet, ch
 from jaxseg.config.check import check, strides
 from jaxseg.config.load import digest, from_plain, load, parse, select, to_plain
-from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.errors import ConfigError, JaxsegError, Problems
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
@@ -44,11 +44,26 @@ def test_command_line_overrides_file() -> None:
     assert config.train.lr == base.train.lr
 
 
-def test_unknown_option_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(["--train.epoch", "3"], Config())
-    assert caught.value.code == 2
-    assert "--train.epochs" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("--train.epoch", "--train.epochs"),
+        ("--epochs", "--train.epochs"),
+        ("--output", "--out"),
+        ("--predict.TTA=full", "--predict.tta"),
+    ],
+)
+def test_unknown_option_names_the_nearest(option: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        parse([option, "3"], Config())
+
+
+def test_all_unknown_options_are_named_at_once() -> None:
+    with pytest.raises(Problems) as caught:
+        parse(["--outt", "a", "--run", "b", "--bacth", "3"], Config())
+    assert [error.what.split()[2] for error in caught.value.problems] == ["--outt;", "--bacth;"]
+    with pytest.raises(ConfigError, match="unexpected 'stray'"):
+        parse(["stray"], Config())
 
 
 def test_help_is_fast_and_needs_no_jax() -> None:
@@ -71,6 +86,8 @@ def test_help_is_fast_and_needs_no_jax() -> None:
         ("import nothing_like_this", "nothing_like_this"),
         ("from jaxseg.config import ch\nch('Dbb')", "did you mean 'Db'"),
         ("from jaxseg.config import ch\nch('C', moode='inner')", "did you mean 'mode'"),
+        ("from jaxseg.config import ch\nch('E', grid_size=0)", "above 0"),
+        ("from jaxseg.config import ch\nch('E', center='median')", "medoid"),
         ("from jaxseg.config import Config\nconfig = Config(task='instance')", "instances"),
         ("from jaxseg.config import Config\nconfig = Config(epochs=3)", "epochs"),
         ("def f(:", "SyntaxError"),
@@ -108,6 +125,10 @@ def test_a_yaml_path_is_never_run_as_code(tmp_path: Path) -> None:
         ({"channels": (ch("F"), ch("F"))}, "channels"),
         ({"channels": (ch("F"), ch("H"))}, "channels"),
         ({"channels": (ch("F"), ch("S"))}, "channels"),
+        ({"channels": (ch("E"), ch("F"))}, "channels"),
+        ({"embedseg": EmbedSeg(seed_threshold=1.5)}, "embedseg.seed_threshold"),
+        ({"embedseg": EmbedSeg(min_object_size=0)}, "embedseg.min_object_size"),
+        ({"embedseg": EmbedSeg(min_mask_sum=-1)}, "embedseg.min_mask_sum"),
         ({"task": "semantic"}, "channels"),
         ({"channels": (ch("A", neighborhood=26),)}, "channels.A.neighborhood"),
         ({"channels": (ch("A", offsets=((0, 0),)),)}, "channels.A.offsets"),
@@ -161,3 +182,19 @@ def test_every_option_has_a_help_text_of_its_own() -> None:
         comments |= {lines[i]: lines[i - 1].strip() for i in fields if " = " in lines[i]}
     missing = [field for field, above in comments.items() if not above.startswith("#")]
     assert not missing
+
+
+def test_numbers_for_all_axes_or_one_each_come_back_from_json() -> None:
+    channels = (ch("F", erosion=(1, 2), dilation=3), ch("C"), ch("M"))
+    config = Config(ndim=2, channels=channels)
+    assert from_plain(json.loads(json.dumps(to_plain(config)))).channels == channels
+
+
+def test_the_legacy_channel_needs_its_parts_and_radii_fit_the_axes() -> None:
+    assert not [e for e in check(Config(channels=(ch("F"), ch("C"), ch("M")))) if "M " in str(e)]
+    for channels, message in (
+        ((ch("F"), ch("M")), "M is of use only beside F and C"),
+        ((ch("F"), ch("C", mode="inner"), ch("M")), "the same mode"),
+        ((ch("F", erosion=(1, 1, 1)),), "channels.0.options.erosion"),
+    ):
+        assert any(message in str(problem) for problem in check(Config(channels=channels, ndim=2)))

@@ -14,11 +14,11 @@ FLOORS = {
     2: {"volume"},
     3: {"io", "normalize", "augment", "targets", "losses", "models"},
     4: {"instances", "measurements", "metrics", "channels"},
-    5: {"data", "tta", "checkpoint", "decoding"},
-    6: {"train", "prediction"},
+    5: {"data", "tta", "checkpoint", "decoding", "postprocessing"},
+    6: {"train", "prediction", "ceiling"},
     7: {"report", "runs"},
     8: {"workflows"},
-    9: {"main", "demo"},
+    9: {"main", "demo", "check"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

@@ -32,6 +32,9 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "table.csv": lambda path: io.write_csv(path, pd.DataFrame({"a": [1, 2]})),
     "picture.png": lambda path: io.write_png(path, np.zeros((4, 5, 3), np.uint8)),
     "labels.tif": lambda path: io.write_labels_tiff(path, LABELS, spacing=(1.0, 1.0)),
+    "rgb.tif": lambda path: io.write_rgb_tiff(
+        path, np.zeros((*LABELS.shape, 3), np.uint8), spacing=(1.0, 1.0)
+    ),
     "image.tif": lambda path: io.write_image_tiff(path, LABELS.astype("f4"), spacing=(1.0, 1.0)),
     "labels.zarr": lambda path: io.write_labels_zarr(path, LABELS, spacing=(1.0, 1.0)),
     "planes.zarr": write_planes,

@@ -393,3 +393,12 @@ def test_the_real_images(data_dir: Path) -> None:
                 io.open_labels(label, ndim=ndim)
         else:
             assert io.open_labels(label, ndim=ndim).shape == image.spatial_shape
+
+
+@pytest.mark.parametrize("shape", [(9, 11), (4, 9, 11)])
+def test_pictures_in_colours_come_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    io.write_rgb_tiff(tmp_path / "a.tif", picture, spacing=(2.0, 0.5, 0.5)[-len(shape) :])
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].photometric == tifffile.PHOTOMETRIC.RGB
+        assert np.array_equal(file.asarray(), picture)

@@ -82,7 +82,9 @@ def contents(root: Path) -> dict[str, tuple[int, bytes]]:
     [
         (2, "instances", "(ch('F'), ch('C'), ch('Db'))"),
         (3, "instances", "(ch('A'), ch('Db', norm=False))"),
+        (2, "instances", "(ch('E'),)"),
         (2, "semantic", "(ch('S', classes=2),)"),
+        (2, "instances", "(ch('R', nrays=8), ch('Db'))"),
     ],
 )
 def test_a_whole_run_makes_the_documented_tree(
@@ -103,6 +105,18 @@ def test_a_whole_run_makes_the_documented_tree(
     assert {"im4", "im5"} <= set(table["file"])
     assert not list((tmp_path / "out").rglob("*partial*"))
     assert "im4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [("(ch('R'),)", "where objects are"), ("(ch('C'), ch('R'))", "no use beside R")],
+)
+def test_what_cannot_be_decoded_is_refused_before_training(
+    project, tmp_path: Path, capsys: pytest.CaptureFixture[str], channels: str, words: str
+) -> None:
+    assert main(project(channels=channels)) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_running_again_changes_no_result(project, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from skimage.measure import marching_cubes, mesh_surface_area, perimeter, regionprops_table
 from synthetic_objects import cells
 
+from jaxseg.config.properties import EXTRA, ISOTROPIC, extra_names, table_columns
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.measurements import measure, perimeters, surface_areas
 
@@ -27,6 +28,7 @@ def test_equal_to_skimage(ndim: int, rng: np.random.Generator) -> None:
         "intensity_mean",
         "intensity_min",
         "intensity_max",
+        "intensity_std",
     )
     expected = regionprops_table(labels, image, properties=names)
     expected["npixels"] = expected.pop("area")
@@ -47,6 +49,7 @@ def test_physical_units(ndim: int, rng: np.random.Generator) -> None:
         for axis, length in enumerate(spacing)
     ]
     assert np.allclose(table.diameter, np.max(sides, axis=0))
+    assert np.array_equal(table.diameter_voxels, voxels.diameter)
 
 
 def test_a_disc_in_anisotropic_pixels() -> None:
@@ -136,6 +139,72 @@ def test_ids_of_any_type_and_size() -> None:
     assert table.npixels.tolist() == [6, 4]
     assert measure(labels > 0).npixels.tolist() == [10]
     assert measure(np.arange(1, 5, dtype=np.uint8).reshape(2, 2)).label.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("channels", [0, 1, 2])
+def test_columns_are_those_that_are_announced(ndim: int, channels: int) -> None:
+    extra = [n for n in extra_names(ndim) if n not in ISOTROPIC]
+    extra = [
+        n for n in extra if channels or (not n.startswith("intensity") and "weighted" not in n)
+    ]
+    labels = np.zeros(SHAPES[ndim], np.uint8)
+    image = np.zeros((*SHAPES[ndim], channels)) if channels else None
+    for objects in (0, 1):
+        labels[(slice(1, 4),) * ndim] = objects
+        table = measure(labels, spacing=SPACINGS[ndim], intensity=image, extra=extra)
+        announced = table_columns(ndim, channels=channels, extra=extra)
+        assert table.columns.tolist() == announced
+        assert len(table) == objects
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_further_measurements_are_those_of_skimage(ndim: int, rng: np.random.Generator) -> None:
+    labels, image = cells(rng, SHAPES[ndim], count=12), rng.random((*SHAPES[ndim], 2))
+    names = [name for name in extra_names(ndim) if name not in ISOTROPIC]
+    expected = regionprops_table(labels, image, properties=names, spacing=SPACINGS[ndim])
+    table = measure(
+        labels.astype(np.uint64) << np.uint64(40),
+        spacing=SPACINGS[ndim],
+        intensity=image,
+        extra=names,
+    )
+    for name, values in expected.items():
+        known = np.isfinite(values)
+        assert np.allclose(table[name][known], values[known]), name
+    if ndim == 2:
+        crofton = measure(labels, spacing=(0.5, 0.5), extra=["perimeter_crofton", "moments_hu"])
+        expected = regionprops_table(labels, properties=["perimeter_crofton", "moments_hu"])
+        assert np.allclose(crofton["perimeter_crofton"], expected["perimeter_crofton"] / 2)
+        assert np.allclose(crofton["moments_hu-6"], expected["moments_hu-6"])
+
+
+def test_every_further_measurement_of_skimage_is_known() -> None:
+    from skimage.measure._regionprops import COL_DTYPES
+
+    tabular = {name for name, kind in COL_DTYPES.items() if kind is not object}
+    measured = {name.split("-")[0] for name in table_columns(2)} | {"num_pixels"}
+    assert set(EXTRA) == tabular - measured
+
+
+def test_flat_objects_have_no_hull() -> None:
+    labels = np.zeros((6, 6, 6), int)
+    labels[1, 1:4, 1:4], labels[3:6, 3:6, 3:6], labels[4, 0, 0] = 1, 2, 3
+    table = measure(labels, extra=["area_convex", "solidity"])
+    assert np.isnan(table.area_convex).tolist() == [True, False, True]
+    assert np.isnan(table.solidity).tolist() == [True, False, True]
+
+
+def test_illegal_further_measurements_are_refused() -> None:
+    square, cube = np.ones((4, 4), int), np.ones((4, 4, 4), int)
+    with pytest.raises(ConfigError, match="did you mean 'solidity'"):
+        measure(square, extra=["solidty"])
+    with pytest.raises(ConfigError, match="3D"):
+        measure(cube, extra=["eccentricity"])
+    with pytest.raises(ConfigError, match="equal sides"):
+        measure(square, spacing=(1, 2), extra=["perimeter_crofton"])
+    with pytest.raises(ConfigError, match="image"):
+        measure(square, extra=["intensity_median"])
 
 
 def test_arguments_stay_as_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import jaxseg
+from jaxseg.check import Check
 from jaxseg.config import Config
 from jaxseg.config.load import parse
 
@@ -47,7 +49,10 @@ def test_make_targets_and_files_exist() -> None:
 
 def test_options_in_the_readme_are_legal() -> None:
     for block in (text for kind, text in BLOCKS if kind == "bash"):
-        for option in re.findall(r"(--[\w.-]+)", block):
-            if option not in ("--config", "--help", "--debug"):
-                value = {"--phases": ["train"]}.get(option, ["x"])
-                parse([option, *value], Config())
+        options = set(re.findall(r"(--[\w.-]+)", block))
+        if "jaxseg.check" in block:
+            assert options <= {f"--{field.name}" for field in dataclasses.fields(Check)}
+            continue
+        for option in options - {"--config", "--help", "--debug"}:
+            value = {"--phases": ["train"]}.get(option, ["x"])
+            parse([option, *value], Config())

@@ -11,7 +11,15 @@ import pytest
 from rich.console import Console
 
 from jaxseg.metrics import matching
-from jaxseg.report import class_overlay, matching_table, overlay, show_classes, show_matching
+from jaxseg.report import (
+    beside,
+    class_overlay,
+    coloured,
+    matching_table,
+    overlay,
+    show_classes,
+    show_matching,
+)
 from jaxseg.report.classes import PALETTE
 from jaxseg.report.overlay import FOUND, MISSED, SPURIOUS, TRUE, UNJUDGED
 from jaxseg.report.panels import as_rgb, slice_indices
@@ -141,3 +149,24 @@ def test_the_table_of_classes_is_printed() -> None:
     rows = [{"file": "a", "mean iou": 0.25, "iou mito": math.nan}]
     show_classes(pd.DataFrame(rows), Console(file=stream, width=80))
     assert all(part in stream.getvalue() for part in ("iou mito", "0.250", "nan"))
+
+
+def test_colours_of_objects() -> None:
+    truth, labels = np.zeros((3, 12), np.uint64), np.zeros((3, 12), np.int64)
+    truth[:, 0:3], truth[:, 5:8] = 2**63, 7
+    labels[:, 0:3], labels[:, 7:11] = 2**40, 3
+    picture = coloured(truth, labels, threshold=0.5)
+    colours = ["".join("RGB"[c] for c in range(3) if pixel[c]) for pixel in picture[0]]
+    assert colours == ["G"] * 3 + [""] * 2 + ["R"] * 3 + ["B"] * 3 + [""]
+    assert not coloured(truth * np.uint64(0), labels * 0).any()
+
+
+def test_before_and_after_side_by_side() -> None:
+    full, empty = np.ones((4, 4), int), np.zeros((4, 4), int)
+    one = matching_table({"a": matching(full, full), "b": matching(full, empty)})
+    two = matching_table({"a": matching(full, full), "b": matching(full, full)})
+    both = beside(one, two)
+    assert both["file"].tolist() == one["file"].tolist()
+    assert both["0.5 TH f1"].tolist() == [1, 0, 0.5, 2 / 3]
+    assert both["0.5 TH (post) f1"].tolist() == [1, 1, 1, 1]
+    assert len(both.columns) == 2 * len(one.columns) - 1

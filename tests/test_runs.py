@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_same_values_continue_other_values_are_refused(config: Config) -> None:
     with pytest.raises(ConfigError, match=r"train\.lr") as caught:
         runs.claim(run, "train", other)
     assert len(str(caught.value).splitlines()) <= 3
+    assert json.loads(run.config_file.read_text())["train"]["lr"] == config.train.lr
 
 
 def test_fields_of_later_phases_do_not_disturb_a_training(config: Config) -> None:

@@ -13,6 +13,7 @@ from jaxseg.symmetry import (
     Corner,
     Edges,
     Orientation,
+    Rays,
     Scalar,
     inverse,
     moves,
@@ -93,3 +94,38 @@ def test_an_opposite_pair_is_found_at_its_partner() -> None:
     mirror = Orientation((0, 1), (False, True))
     (move,) = moves([("A", Edges(((0, 2),)), 1)], mirror) or ()
     assert (move.source, move.sign, move.shift) == (0, 1, (0, 2))
+
+
+def compass(number: int) -> Rays:
+    angles = 2 * np.pi * np.arange(number) / number
+    vectors = np.stack([np.sin(angles), np.cos(angles)], axis=-1).round(12) + 0.0
+    return Rays(tuple(map(tuple, vectors.tolist())))
+
+
+@pytest.mark.parametrize("number", [4, 8, 12, 32, 100])
+def test_rays_change_places(number: int) -> None:
+    kinds = [("F", Scalar(), 1), ("R", compass(number), number)]
+    # How the number of a ray changes; y points down, and a turn takes +x to +y.
+    expected = {
+        Orientation((0, 1), (False, False)): lambda ray: ray,
+        Orientation((0, 1), (True, False)): lambda ray: -ray,
+        Orientation((0, 1), (False, True)): lambda ray: number // 2 - ray,
+        Orientation((0, 1), (True, True)): lambda ray: ray + number // 2,
+        Orientation((1, 0), (False, False)): lambda ray: number // 4 - ray,
+        Orientation((1, 0), (False, True)): lambda ray: ray - number // 4,
+    }
+    for way in orientations(2):
+        found = moves(kinds, way)
+        assert found is not None
+        assert sorted(move.source for move in found) == list(range(number + 1))
+        if way in expected:
+            sources = [move.source - 1 for move in found[1:]]
+            assert sources == [expected[way](ray) % number for ray in range(number)]
+
+
+def test_rays_that_a_turn_takes_to_none() -> None:
+    def expressed(number: int) -> int:
+        kinds = [("R", compass(number), number)]
+        return sum(moves(kinds, way) is not None for way in orientations(2))
+
+    assert [expressed(number) for number in (7, 6, 8)] == [2, 4, 8]

@@ -15,7 +15,12 @@ import jax.numpy as jnp
 from jaxseg import losses
 from jaxseg.config.channels import BoundaryDistance, Semantic, SignedDistance
 
+# Stringer et al. (2021) scale flows so against the cross entropy of the foreground.
+FLOW_SCALE = 5.0
+
 Values = Callable[[jax.Array, Any], jax.Array]
+# Of the rays of a voxel at the boundary, so that they are learnt, too.
+LEAST_WEIGHT = 0.1
 
 
 def sigmoid(logits: jax.Array, options: Any) -> jax.Array:
@@ -36,6 +41,11 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array, options: Any) -> 
 def compared(error: Callable[[jax.Array, jax.Array], jax.Array], link: Values) -> Callable:
     """The loss that compares linked values with true ones."""
     return lambda logits, target, options: error(link(logits, options), target)
+
+
+def flow_loss(logits: jax.Array, target: jax.Array, options: Any) -> jax.Array:
+    """Half the squared error of flows five times as long, so that it weighs as much as F's loss."""
+    return losses.squared_error(FLOW_SCALE * logits, FLOW_SCALE * target) / 2
 
 
 def foreground_if_asked(options: Any) -> Any:
@@ -73,3 +83,14 @@ def class_overlap(
         return None
     loss, columns = losses.soft_dice(values, target, mask)
     return options.dice * loss, columns
+
+
+def radial_error(logits: jax.Array, target: jax.Array, options: Any) -> jax.Array:
+    """Absolute error, of more weight the more central the voxel, as only such describe objects.
+
+    The weight is the shortest true ray over the longest; the object probability by which Schmidt et
+    al. (2018) weight falls off in the same way, from the centre to the boundary.
+    """
+    shortest, longest = target.min(axis=-1, keepdims=True), target.max(axis=-1, keepdims=True)
+    central = jnp.where(longest > 0, shortest / jnp.where(longest > 0, longest, 1), 1)
+    return jnp.clip(central, LEAST_WEIGHT, 1) * losses.absolute_error(logits, target)

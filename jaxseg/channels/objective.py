@@ -17,13 +17,12 @@ import jax.numpy as jnp
 from jaxseg import losses
 from jaxseg.channels.layout import columns, has_both, ndim_of
 from jaxseg.channels.planes import encode_masked
-from jaxseg.channels.spec import ChannelSpec
+from jaxseg.channels.spec import ChannelSpec, Joint, Parts
 from jaxseg.channels.table import CHANNELS
 from jaxseg.channels.weights import chosen_loss, voxel_weights
 from jaxseg.config import Channel, Loss
+from jaxseg.errors import ConfigError
 from jaxseg.targets import border_weights
-
-Parts = dict[str, tuple[jax.Array, jax.Array]]
 
 
 def loss_parts(
@@ -32,6 +31,9 @@ def loss_parts(
     mask: jax.Array,
     channels: Sequence[Channel],
     *,
+    labels: jax.Array | None = None,
+    spacing: Sequence[float] | None = None,
+    objects: int | None = None,
     border: jax.Array | None = None,
     balance: bool = False,
 ) -> Parts:
@@ -43,7 +45,10 @@ def loss_parts(
     planes : (N, *S, K) true values
     mask : (N, *S, K) bool, the values that count
     channels : in the order of the columns
-    border : (N, *S) how much every voxel counts, in all channels; None = 1
+    labels : (N, *S) int32, for channels that are compared with whole objects
+    spacing : size of a voxel, (z)yx, µm; None = 1; for these channels
+    objects : a number that no label exceeds; for these channels
+    border : (N, *S) how much every voxel counts, in channels compared voxel by voxel; None = 1
     balance : in binary channels, whether the rarer answer counts as much as the other one
 
     Returns
@@ -51,14 +56,20 @@ def loss_parts(
     {name: (numerator (N,), denominator (N,))}. The numerator, a weighted sum over voxels, carries
     the weight of the channel, the denominator is the sum of the weights of the voxels that count,
     so the loss is the sum over names of ``sum(numerator) / sum(denominator)``. S has a second
-    entry, ``S dice``: the denominator counts the classes that the sample has
+    entry, ``S dice``: the denominator counts the classes that the sample has. E has three,
+    ``E instance``, ``E variance`` and ``E seed``
 
     Raises
     ------
-    ConfigError : K columns are not what these channels have
+    ConfigError : K columns are not what these channels have, or labels are missing
     """
     parts: Parts = {}
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
+        if isinstance(spec.loss, Joint):
+            values = spec.link(own_logits, channel.options)
+            terms = _whole(spec.loss.loss, channel, values, counts, labels, spacing, objects)
+            parts |= {name: (channel.weight * top, bottom) for name, (top, bottom) in terms.items()}
+            continue
         loss = chosen_loss(channel, spec)(own_logits, target, channel.options)
         # A loss of all columns together has one value per voxel.
         per_voxel = counts.all(axis=-1, keepdims=True) if loss.shape[-1] == 1 else counts
@@ -74,30 +85,40 @@ def loss_parts(
 
 
 def metric_parts(
-    logits: jax.Array, planes: jax.Array, mask: jax.Array, channels: Sequence[Channel]
+    logits: jax.Array,
+    planes: jax.Array,
+    mask: jax.Array,
+    channels: Sequence[Channel],
+    *,
+    labels: jax.Array | None = None,
+    spacing: Sequence[float] | None = None,
+    objects: int | None = None,
 ) -> Parts:
     """How well every channel is predicted, in numbers a person can read.
 
     Parameters
     ----------
-    logits, planes, mask, channels : as in :func:`loss_parts`
+    logits, planes, mask, channels, labels, spacing, objects : as in :func:`loss_parts`
 
     Returns
     -------
     {name: (numerator (N,), denominator (N,))}, to be added up before they are divided; a
     denominator of 0 says that there was nothing to compare. ``F IoU``: intersection and union of
     what is above 0.5, over all columns of the channel; ``S_3 IoU``: of the voxels of class 3;
-    ``Db error``: mean absolute error in units of the channel
+    ``Db error``: mean absolute error in units of the channel; ``E IoU``: of every object with
+    what its own kernel gives
 
     Raises
     ------
-    ConfigError : K columns are not what these channels have
+    ConfigError : K columns are not what these channels have, or labels are missing
     """
     parts: Parts = {}
     names = columns(channels, ndim_of(logits, channels))
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
         values = spec.link(own_logits, channel.options)
-        if not spec.binary:
+        if isinstance(spec.loss, Joint):
+            parts |= _whole(spec.loss.metric, channel, values, counts, labels, spacing, objects)
+        elif not spec.binary:
             parts[f"{channel.name} error"] = _sums(jnp.abs(values - target), counts)
         elif spec.exclusive and values.shape[-1] > 1:
             hard = jax.nn.one_hot(values.argmax(axis=-1), values.shape[-1], dtype=bool)
@@ -166,8 +187,10 @@ def loss_of(
             statistics = variables.get("batch_stats", {})
         levels = tuple(logits) if isinstance(logits, (list, tuple)) else (logits,)
         finest = jax.lax.stop_gradient(levels[0])
-        measured = metric_parts(finest, found.planes, found.mask, channels)
-        return _parts_of_levels(levels, found, channels, options), measured, statistics
+        known: dict[str, Any] = {"labels": found.ids, "spacing": spacing, "objects": objects}
+        measured = metric_parts(finest, found.planes, found.mask, channels, **known)
+        whole = Whole(spacing, objects)
+        return _parts_of_levels(levels, found, channels, options, whole), measured, statistics
 
     return loss
 
@@ -181,6 +204,15 @@ class Truth(NamedTuple):
     """(*S, K) bool, the values that count."""
     border: jax.Array | None
     """(*S) how much every voxel counts."""
+    ids: jax.Array
+    """(*S) int32 objects, 0 where the label is not known."""
+
+
+class Whole(NamedTuple):
+    """What channels that are compared with whole objects need to know beside the labels."""
+
+    spacing: Sequence[float] | None
+    objects: int | None
 
 
 def true_values(
@@ -205,15 +237,19 @@ def true_values(
         objects=objects,
     )
     if not options.border_weight:
-        return Truth(jnp.asarray(planes), jnp.asarray(mask), None)
+        return Truth(jnp.asarray(planes), jnp.asarray(mask), None, ids)
     border = border_weights(
         ids, spacing=spacing, weight=options.border_weight, sigma=options.border_sigma
     )
-    return Truth(jnp.asarray(planes), jnp.asarray(mask), border)
+    return Truth(jnp.asarray(planes), jnp.asarray(mask), border, ids)
 
 
 def _parts_of_levels(
-    levels: Sequence[jax.Array], truth: Truth, channels: Sequence[Channel], options: Loss
+    levels: Sequence[jax.Array],
+    truth: Truth,
+    channels: Sequence[Channel],
+    options: Loss,
+    whole: Whole,
 ) -> Parts:
     """The loss of every output of a network, with the weight of its level."""
     parts: Parts = {}
@@ -228,6 +264,9 @@ def _parts_of_levels(
             there.planes,
             there.mask,
             channels,
+            labels=there.ids,
+            spacing=_coarser(whole.spacing, steps),
+            objects=whole.objects,
             border=there.border,
             balance=options.balance,
         )
@@ -235,6 +274,12 @@ def _parts_of_levels(
             suffix = f" level {level}" if level else ""
             parts[name + suffix] = (weight * numerator, denominator)
     return parts
+
+
+def _coarser(spacing: Sequence[float] | None, steps: Sequence[int]) -> tuple[float, ...]:
+    """Size of the voxels that are left of every so many, µm."""
+    sizes = spacing if spacing is not None else (1.0,) * len(steps)
+    return tuple(size * step for size, step in zip(sizes, steps, strict=True))
 
 
 def _each(
@@ -247,6 +292,29 @@ def _each(
         (channel, CHANNELS[channel.name], logits[..., own], planes[..., own], mask[..., own])
         for channel, own in zip(channels, places.values(), strict=True)
     ]
+
+
+def _whole(
+    function: Callable[..., Parts],
+    channel: Channel,
+    values: jax.Array,
+    counts: jax.Array,
+    labels: jax.Array | None,
+    spacing: Sequence[float] | None,
+    objects: int | None,
+) -> Parts:
+    """Loss or metric of a channel that is compared with whole objects."""
+    if labels is None:
+        raise ConfigError(f"channel {channel.name} is compared with labels", fix="give labels=")
+    found = function(
+        values,
+        labels,
+        counts.all(axis=-1),
+        options=channel.options,
+        spacing=spacing,
+        objects=objects,
+    )
+    return {f"{channel.name} {part}": ratio for part, ratio in found.items()}
 
 
 def _sums(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxseg import targets
 from jaxseg.channels.spec import Target
-from jaxseg.config.channels import Affinity, Semantic
+from jaxseg.config.channels import Affinity, Radial, Semantic
 from jaxseg.errors import ConfigError
 
 # What every target function that measures something needs to know beside the labels.
@@ -83,6 +84,8 @@ def affinities(labels: Any, *, options: Affinity, **_: Any) -> tuple[jax.Array, 
     """A: unknown where the partner is outside."""
     offsets = affinity_offsets(options, labels.ndim)
     inside = targets.partner_inside(labels.shape, offsets=offsets)
+    if options.widen:
+        labels = targets.set_apart(jnp.asarray(labels), width=options.widen)
     return targets.affinities(labels, offsets=offsets), inside
 
 
@@ -92,3 +95,10 @@ def class_planes(
     """S: of the class image if there is one beside the labels, else the labels are the classes."""
     values = labels if classes is None else classes
     return targets.class_planes(values, number=options.classes, ignore=options.ignore)
+
+
+def radial(labels: Any, *, spacing: Any, options: Radial, **_: Any) -> tuple[Any, None]:
+    """R: to the end, as the depth of objects, which ``reach`` is about, does not bound a ray."""
+    return targets.radial_distances(
+        labels, spacing=spacing, nrays=options.nrays, norm=options.norm
+    ), None

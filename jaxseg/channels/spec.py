@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 
 from jaxseg.symmetry import Kind, Scalar
+
+Parts = dict[str, tuple[jax.Array, jax.Array]]
 
 
 class Target(Protocol):
@@ -18,6 +20,18 @@ class Target(Protocol):
         self, labels: Any, *, spacing: Any, options: Any, reach: Any, objects: Any, classes: Any
     ) -> tuple[jax.Array, jax.Array | None]:
         """(*S) int labels to (*S, k) float32 and which of them are known, (*S, k) bool or None."""
+
+
+class Joint(NamedTuple):
+    """Loss and metric of a channel whose columns are compared with objects, not with planes.
+
+    Both are functions of (values (N, *S, k), labels (N, *S), counts (N, *S), *, options, spacing,
+    objects), and give numerators and denominators (N,) by name. The loss carries the weights of
+    the options.
+    """
+
+    loss: Callable[..., Parts]
+    metric: Callable[..., Parts]
 
 
 def one(*_: Any) -> int:
@@ -64,8 +78,8 @@ class ChannelSpec:
     # (logits (..., k), options) to values; the same in training, validation and prediction
     link: Callable[[jax.Array, Any], jax.Array]
     # (logits (..., k), target (..., k), options) to the loss of every voxel, (..., k) or (..., 1);
-    # smallest where link(logits) equals the target
-    loss: Callable[[jax.Array, jax.Array, Any], jax.Array]
+    # smallest where link(logits) equals the target; or what compares columns with whole objects
+    loss: Callable[[jax.Array, jax.Array, Any], jax.Array] | Joint
     # (values, target, mask, options) to a loss of whole samples beside it, as numerator and
     # denominator (N,), or None where the options want none
     overlap: Callable[..., tuple[jax.Array, jax.Array] | None] | None = None
@@ -83,6 +97,8 @@ class ChannelSpec:
     growth: int = 0
     # options to the threshold for that mask; None = automatic
     growth_threshold: Callable[[Any], float | None] = automatic
+    # whether objects are what lies between its voxels: a mask where no channel has a rank for it
+    encloses: bool = False
     # rank as the surface that is flooded from the seeds, higher is preferred, 0 = never
     surface: int = 0
     # +1: flood the values as they are, low inside objects; -1: flood the negated values

@@ -11,6 +11,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from jaxseg import losses, targets
+from jaxseg.channels.embeddings import (
+    embedding_link,
+    embedding_loss,
+    embedding_metric,
+    embedding_names,
+    embedding_target,
+    embedding_width,
+)
 from jaxseg.channels.links import (
     binary_cross_entropy,
     boundary_distance_link,
@@ -18,15 +26,24 @@ from jaxseg.channels.links import (
     class_loss,
     class_overlap,
     compared,
+    flow_loss,
     foreground_if_asked,
     identity,
+    radial_error,
     sigmoid,
     signed_distance_link,
 )
-from jaxseg.channels.sources import MEASURES, affinities, affinity_offsets, class_planes, single
-from jaxseg.channels.spec import ChannelSpec, always
-from jaxseg.config.channels import Affinity, Contour, Semantic, SignedDistance
-from jaxseg.symmetry import Component, Corner, Edges, Kind, Scalar
+from jaxseg.channels.sources import (
+    MEASURES,
+    affinities,
+    affinity_offsets,
+    class_planes,
+    radial,
+    single,
+)
+from jaxseg.channels.spec import ChannelSpec, Joint, always
+from jaxseg.config.channels import Affinity, Contour, Radial, Semantic, SignedDistance
+from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Rays, Scalar
 
 
 def contour_kind(ndim: int, options: Contour) -> Kind:
@@ -60,6 +77,18 @@ def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
     )
 
 
+def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
+    """The row of one component of the flow to the centre of the object."""
+    return ChannelSpec(
+        ndims=ndims,
+        target=single(targets.flow, context=("spacing", "objects"), options=("reach",), axis=axis),
+        link=identity,
+        loss=flow_loss,
+        binary=False,
+        symmetry=lambda ndim, options: Component(axis, "flow"),
+    )
+
+
 def affinity_width(ndim: int, options: Affinity) -> int:
     """One column per offset."""
     return len(affinity_offsets(options, ndim))
@@ -82,19 +111,46 @@ def class_names(name: str, ndim: int, options: Semantic) -> tuple[str, ...]:
     return tuple(f"{name}_{column}" for column in range(width)) if width > 1 else (name,)
 
 
+def ray_width(ndim: int, options: Radial) -> int:
+    """One column per direction."""
+    return len(targets.ray_directions(ndim, options.nrays))
+
+
+def ray_names(name: str, ndim: int, options: Radial) -> tuple[str, ...]:
+    """The number of the direction as part of the name."""
+    return tuple(f"{name}_{ray}" for ray in range(ray_width(ndim, options)))
+
+
+def ray_kind(ndim: int, options: Radial) -> Kind:
+    """In 3D no turn takes all directions of the spiral to others of it."""
+    return Rays(tuple(map(tuple, targets.ray_directions(ndim, options.nrays).tolist())))
+
+
 CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
     {
         "F": ChannelSpec(
-            target=single(targets.foreground),
+            target=single(targets.foreground, options=("dilation", "erosion")),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
             seed=+1,
             seed_threshold=always(0.5),
+            growth=7,
+            growth_threshold=always(0.5),
+            surface=2,
+            surface_sign=-1,
+        ),
+        "B": ChannelSpec(
+            target=single(targets.background, options=("dilation", "erosion")),
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=-1,
+            seed_threshold=always(0.5),
             growth=6,
             growth_threshold=always(0.5),
             surface=1,
-            surface_sign=-1,
+            surface_sign=+1,
         ),
         "C": ChannelSpec(
             target=single(targets.boundary, options=("mode",)),
@@ -103,9 +159,28 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             binary=True,
             seed=-1,
             seed_threshold=always(0.5),
-            surface=2,
+            surface=5,
             surface_sign=+1,
             symmetry=contour_kind,
+            encloses=True,
+        ),
+        "T": ChannelSpec(
+            target=single(targets.touching, options=("thickness",)),
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=-1,
+            seed_threshold=always(0.5),
+            surface=4,
+            surface_sign=+1,
+        ),
+        "M": ChannelSpec(
+            target=single(targets.boundary_or_foreground, options=("mode",)),
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=+1,
+            seed_threshold=always(0.5),
         ),
         "Db": ChannelSpec(
             target=single(targets.boundary_distance, context=MEASURES, options=("norm",)),
@@ -116,7 +191,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             seed=+1,
             seed_threshold=lambda options: 0.3 if options.norm else None,
             growth=3,
-            surface=6,
+            surface=9,
             surface_sign=-1,
         ),
         "D": ChannelSpec(
@@ -132,7 +207,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             seed_threshold=signed_distance_seeds,
             growth=5,
             growth_threshold=always(0.0),
-            surface=5,
+            surface=8,
             surface_sign=-1,
         ),
         "H": offset(-1),
@@ -149,11 +224,24 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             seed_threshold=always(0.5),
             growth=2,
             growth_threshold=always(0.5),
-            surface=4,
+            surface=6,
             surface_sign=-1,
             symmetry=lambda ndim, options: Edges(affinity_offsets(options, ndim)),
             column_names=affinity_names,
         ),
+        "E": ChannelSpec(
+            target=embedding_target,
+            width=embedding_width,
+            target_width=embedding_width,
+            link=embedding_link,
+            loss=Joint(embedding_loss, embedding_metric),
+            binary=False,
+            symmetry=lambda ndim, options: Embedded(),
+            column_names=embedding_names,
+        ),
+        "Gv": flow(-2),
+        "Gh": flow(-1),
+        "Gz": flow(-3, ndims=(3,)),
         "S": ChannelSpec(
             target=class_planes,
             width=class_width,
@@ -164,6 +252,17 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             binary=True,
             exclusive=True,
             column_names=class_names,
+        ),
+        "R": ChannelSpec(
+            target=radial,
+            width=ray_width,
+            target_width=ray_width,
+            link=identity,
+            loss=radial_error,
+            where=foreground_if_asked,
+            binary=False,
+            symmetry=ray_kind,
+            column_names=ray_names,
         ),
     }
 )

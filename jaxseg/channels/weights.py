@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxseg import losses
 from jaxseg.channels.links import binary_cross_entropy, compared
-from jaxseg.channels.spec import ChannelSpec
+from jaxseg.channels.spec import ChannelSpec, Joint
 from jaxseg.config import Channel
 from jaxseg.config.channels import Semantic
 
@@ -30,7 +30,10 @@ def chosen_loss(channel: Channel, spec: ChannelSpec) -> Callable[..., jax.Array]
     """
     if channel.loss in ERRORS:
         return compared(ERRORS[channel.loss], spec.link)
-    return binary_cross_entropy if channel.loss == "bce" else spec.loss
+    if channel.loss == "bce":
+        return binary_cross_entropy
+    assert not isinstance(spec.loss, Joint)  # these are not compared voxel by voxel
+    return spec.loss
 
 
 def voxel_weights(

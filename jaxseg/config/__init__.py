@@ -1,6 +1,23 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
+from jaxseg.config.decoders import (
+    Agglomeration,
+    EmbedSeg,
+    FlowTracking,
+    Mutex,
+    StarDist,
+    Watershed,
+    decoder_for,
+)
+from jaxseg.config.postprocessing import (
+    Condition,
+    Median,
+    PostProcess,
+    Refine,
+    Repair,
+    Voronoi,
+)
 from jaxseg.config.schema import (
     Augment,
     Config,
@@ -13,24 +30,35 @@ from jaxseg.config.schema import (
     Source,
     Train,
     UNet,
-    Watershed,
 )
 
 __all__ = [
     "OPTIONS",
+    "Agglomeration",
     "Augment",
     "Channel",
     "ChannelOptions",
+    "Condition",
     "Config",
     "Data",
+    "EmbedSeg",
     "Evaluate",
+    "FlowTracking",
     "Loss",
+    "Median",
+    "Mutex",
     "Normalize",
+    "PostProcess",
     "Predict",
+    "Refine",
+    "Repair",
     "SemanticOutput",
     "Source",
+    "StarDist",
     "Train",
     "UNet",
+    "Voronoi",
     "Watershed",
     "ch",
+    "decoder_for",
 ]

@@ -18,10 +18,28 @@ import tyro
 
 from jaxseg.errors import ConfigError, raise_all
 
+# In voxels: one number for all axes, or one per axis, (z)yx.
+Radius = int | tuple[int, ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Foreground:
     """Options of F, the foreground mask."""
+
+    # radius in voxels, one or one per axis, by which every object grows
+    dilation: Radius = 0
+    # radius in voxels, one or one per axis, by which every object then shrinks
+    erosion: Radius = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """Options of B, the background mask."""
+
+    # radius in voxels, one or one per axis, by which every object shrinks
+    dilation: Radius = 0
+    # radius in voxels, one or one per axis, by which every object then grows
+    erosion: Radius = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +49,22 @@ class Contour:
     # which side of the boundary is marked: thick both, inner, outer, as in scikit-image's
     # find_boundaries; dense both sides, 8/26-connected; subpixel one voxel thin, between voxels
     mode: Literal["thick", "inner", "outer", "subpixel", "dense"] = "thick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touching:
+    """Options of T, where objects touch."""
+
+    # of the band in voxels, half of it in either object, rounded up
+    thickness: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContourOrForeground:
+    """Options of M, whatever F or C marks; only together with these two."""
+
+    # as for C
+    mode: Literal["thick", "inner", "outer", "dense"] = "thick"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +112,37 @@ class Affinity:
     neighborhood: Literal[0, 4, 6, 8, 18, 26] = 0
     # offsets in voxels, (z)yx, after those of the neighborhood
     offsets: tuple[tuple[int, ...], ...] = ()
+    # voxels so near to another object, in the yx plane, become background first: wide boundaries
+    # between objects that fill the image are easier to learn; 0 = none
+    widen: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Options of Gv, Gh and Gz, the way to the object's centre along one axis."""
+
+    # longest way through an object from its centre, in voxels; voxels much further have no flow
+    reach: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """Options of E: offset to the centre of the object, sigma (bandwidth) and seediness."""
+
+    # centre of an object: the mean place of its voxels, or the voxel nearest to that, which is
+    # always inside
+    center: Literal["centroid", "medoid"] = "centroid"
+    # the longest offset along an axis, in voxels of the finest spacing; at least the radius of the
+    # largest objects
+    grid_size: float = 64.0
+    # weight of the voxels of objects in the term of the seediness; those of the background have 1
+    foreground_weight: float = 10.0
+    # weight of the Lovász hinge of every object
+    instance_weight: float = 1.0
+    # weight of the variance of sigma within objects
+    variance_weight: float = 10.0
+    # weight of the term of the seediness
+    seed_weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,21 +159,53 @@ class Semantic:
     class_weights: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Radial:
+    """Options of R, the distances from a voxel to the end of its object along many directions."""
+
+    # number of directions; 0 = 32 in 2D, 96 in 3D
+    nrays: int = 0
+    # in units of ten of the finest voxels, about 0 to 1 in most objects; else µm
+    norm: bool = True
+    # count only foreground voxels in the loss
+    mask_values: bool = True
+
+
 ChannelOptions = (
-    Foreground | Contour | BoundaryDistance | SignedDistance | Offset | Affinity | Semantic
+    Foreground
+    | Background
+    | Contour
+    | Touching
+    | ContourOrForeground
+    | BoundaryDistance
+    | SignedDistance
+    | Offset
+    | Affinity
+    | Flow
+    | Radial
+    | Embedding
+    | Semantic
 )
 
 OPTIONS: Mapping[str, type] = MappingProxyType(
     {
         "F": Foreground,
+        "B": Background,
         "C": Contour,
+        "T": Touching,
+        "M": ContourOrForeground,
         "Db": BoundaryDistance,
         "D": SignedDistance,
         "H": Offset,
         "V": Offset,
         "Z": Offset,
         "A": Affinity,
+        "E": Embedding,
+        "Gv": Flow,
+        "Gh": Flow,
+        "Gz": Flow,
         "S": Semantic,
+        "R": Radial,
     }
 )
 
@@ -134,7 +231,7 @@ def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options:
 
     Parameters
     ----------
-    name : a row of the channel table: F, C, Db, D, H, V, Z, A or S
+    name : a row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S
     weight : of this channel in the loss
     loss : error of a voxel, see :data:`LOSSES`
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
@@ -229,18 +326,42 @@ def _positive(value: float) -> bool:
     return 0 < value < math.inf
 
 
+def _not_negative(value: float) -> bool:
+    return 0 <= value < math.inf
+
+
+def _radius(value: Radius) -> bool:
+    return all(item >= 0 for item in (value if isinstance(value, tuple) else (value,)))
+
+
+RADIUS = "at least 0"
+
 # Per kind of options: field, what is legal, and how to say it.
 LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
     {
+        Foreground: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
+        Background: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
+        Touching: (("thickness", lambda value: value >= 1, "at least 1"),),
         SignedDistance: (
             ("alpha", _positive, "above 0"),
             ("beta", _positive, "above 0"),
         ),
+        Embedding: (
+            ("grid_size", _positive, "above 0"),
+            ("foreground_weight", _not_negative, "at least 0"),
+            ("instance_weight", _positive, "above 0"),
+            ("variance_weight", _not_negative, "at least 0"),
+            ("seed_weight", _positive, "above 0"),
+        ),
+        Affinity: (("widen", lambda value: value >= 0, "at least 0"),),
+        Flow: (("reach", lambda value: value >= 1, "at least 1"),),
         Semantic: (
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),
             ("dice", lambda value: 0 <= value < math.inf, "at least 0"),
             ("ignore", lambda value: value >= -1, "a label value, or -1 for none"),
         ),
+        # Fewer do not enclose the voxel, in 2D or in 3D.
+        Radial: (("nrays", lambda value: value == 0 or value >= 6, "at least 6, or 0"),),
     }
 )
 
@@ -252,6 +373,9 @@ NUMBER: tuple[LossName, ...] = ("mse", "mae")
 LOSSES: Mapping[type, Callable[[Any], tuple[LossName, ...]]] = MappingProxyType(
     {
         Foreground: lambda options: PROBABILITY,
+        Background: lambda options: PROBABILITY,
+        Touching: lambda options: PROBABILITY,
+        ContourOrForeground: lambda options: PROBABILITY,
         Contour: lambda options: PROBABILITY,
         BoundaryDistance: lambda options: PROBABILITY if options.norm else NUMBER,
         SignedDistance: lambda options: NUMBER,

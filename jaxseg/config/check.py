@@ -7,11 +7,12 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 
-from jaxseg.config.channels import Affinity, Semantic, channel_mistakes, nearest
+from jaxseg.config.channels import nearest
+from jaxseg.config.check_channels import affinity_mistakes, representation_mistakes
+from jaxseg.config.check_postprocessing import postprocessing_mistakes
+from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.schema import Config, Source, UNet
 from jaxseg.errors import ConfigError
-
-NEIGHBORHOODS = {2: (0, 4, 8), 3: (0, 6, 18, 26)}
 
 
 def check(config: Config) -> list[ConfigError]:
@@ -67,78 +68,6 @@ def _lengths(config: Config) -> Iterator[ConfigError]:
         if any(item < 0 or (field in sizes and item == 0) for item in value):
             expected = "above 0" if field in sizes else "at least 0"
             yield ConfigError("illegal size", file=field, expected=expected, found=value)
-
-
-def _representation(config: Config) -> Iterator[ConfigError]:
-    names = [channel.name for channel in config.channels]
-    if not names:
-        yield ConfigError(
-            "no channel to learn",
-            file="channels",
-            fix="channels=(ch('F'), ch('C'), ch('Db')), or (ch('S', classes=2),) for classes",
-        )
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield ConfigError(f"channel {name} is listed twice", file="channels")
-    if config.task == "semantic" and names and names != ["S"]:
-        yield ConfigError(
-            "a semantic task learns exactly the channel S", file="channels", found=names
-        )
-    if config.task == "instances" and names == ["S"]:
-        yield ConfigError(
-            "S alone shows no objects",
-            file="channels",
-            fix="--task semantic, or channels of instances beside it",
-        )
-    elif config.task == "instances":
-        yield from _classes_of_objects(config)
-    if ("H" in names) != ("V" in names) or ("Z" in names and "H" not in names):
-        yield ConfigError("H and V belong together, and Z to them", file="channels", found=names)
-    if "Z" in names and config.ndim == 2:
-        yield ConfigError(
-            "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
-        )
-    for index, channel in enumerate(config.channels):
-        yield from channel_mistakes(channel, f"channels.{index}")
-
-
-def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
-    for channel in config.channels:
-        options, names = channel.options, config.semantic.names
-        if not isinstance(options, Semantic):
-            continue
-        if options.classes < 3:
-            yield ConfigError(
-                "two classes leave nothing to tell apart",
-                file="channels",
-                expected="classes=3 or more for S beside instances, background included",
-                found=options.classes,
-            )
-        if names and len(names) != options.classes:
-            expected = f"{options.classes}, background first"
-            yield ConfigError(
-                "one name per class", file="semantic.names", expected=expected, found=names
-            )
-
-
-def _affinities(config: Config) -> Iterator[ConfigError]:
-    for channel in config.channels:
-        if not isinstance(channel.options, Affinity):
-            continue
-        offsets, legal = channel.options.offsets, NEIGHBORHOODS[config.ndim]
-        if channel.options.neighborhood not in legal:
-            yield ConfigError(
-                "illegal neighborhood",
-                file="channels.A.neighborhood",
-                expected=legal,
-                found=channel.options.neighborhood,
-            )
-        if any(len(offset) != config.ndim or not any(offset) for offset in offsets):
-            yield ConfigError(
-                "illegal offset",
-                file="channels.A.offsets",
-                found=offsets,
-                expected=f"{config.ndim} numbers each, not all zero",
-            )
 
 
 def _model(config: Config) -> Iterator[ConfigError]:
@@ -215,6 +144,8 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "predict.batch",
             "watershed.min_seed",
             "watershed.min_size",
+            "stardist.min_size",
+            "embedseg.min_object_size",
         ),
     ),
     "at least 0": (
@@ -234,19 +165,34 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "augment.rotate",
             "data.cache_gib",
             "cpu_devices",
+            "embedseg.min_mask_sum",
+            "embedseg.min_unclustered_sum",
             "loss.border_weight",
         ),
     ),
     "above 0": (lambda value: value > 0, ("train.lr", "loss.border_sigma")),
     "from 0 to 1": (lambda value: 0 <= value <= 1, ("train.final_lr", "data.foreground")),
-    "at least 0 and below 1": (lambda value: 0 <= value < 1, ("train.ema",)),
+    "at least 0 and below 1": (
+        lambda value: 0 <= value < 1,
+        ("train.ema", "embedseg.foreground_threshold", "embedseg.min_free"),
+    ),
     "between 0 and 1": (
         lambda value: 0 < value < 1,
-        ("data.val_fraction", "semantic.threshold"),
+        (
+            "data.val_fraction",
+            "semantic.threshold",
+            "stardist.prob_threshold",
+            "embedseg.seed_threshold",
+        ),
     ),
     "above 0 and at most 1": (
         lambda value: 0 < value <= 1,
-        ("evaluate.overlay", "evaluate.thresholds"),
+        (
+            "evaluate.overlay",
+            "evaluate.thresholds",
+            "evaluate.coloured",
+            "stardist.nms_threshold",
+        ),
     ),
 }
 
@@ -348,12 +294,14 @@ def _source(source: Source, field: str) -> Iterator[ConfigError]:
 RULES = (
     _names,
     _lengths,
-    _representation,
-    _affinities,
+    representation_mistakes,
+    affinity_mistakes,
     _model,
     _numbers,
     _counted,
     _pairs,
     _watershed,
+    decoder_mistakes,
     _phases,
+    postprocessing_mistakes,
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import tyro
 
+from jaxseg.config.channels import nearest
 from jaxseg.config.schema import Config
 from jaxseg.config.types import build, flat, mistakes, plain
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
@@ -77,9 +78,12 @@ def _read_json(path: Path) -> Any:
 def parse(args: Sequence[str], base: Config) -> Config:
     """The configuration after the options of a command line.
 
-    An unknown option ends the program with exit code 2 and the nearest legal one.
+    Raises
+    ------
+    ConfigError : unknown options, all of them, each with the nearest legal one
+    SystemExit : for ``--help``, and with code 2 for values that cannot be read
     """
-    return tyro.cli(
+    config, unknown = tyro.cli(
         Config,
         default=base,
         args=list(args),
@@ -87,7 +91,37 @@ def parse(args: Sequence[str], base: Config) -> Config:
         description="Train, predict, make instances and evaluate. --config FILE gives the values "
         "that the options below change; --debug shows the traceback of an error.",
         config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
+        return_unknown_args=True,
     )
+    raise_all(_unknown(unknown, config))
+    return config
+
+
+def _unknown(words: Sequence[str], config: Config) -> list[ConfigError]:
+    """An error for every word of a command line that is neither an option nor a value of one."""
+    legal = ["--" + name.replace("_", "-") for name in flat(plain(config))]
+    wrong = [word.partition("=")[0] for word in words if word.startswith("--")]
+    errors = [
+        ConfigError(
+            f"unknown option {option}{nearest_option(option, legal)}",
+            fix="--help lists all options",
+        )
+        for option in dict.fromkeys(wrong)
+    ]
+    if words and not wrong:
+        errors.append(ConfigError(f"unexpected {' '.join(words)!r} on the command line"))
+    return errors
+
+
+def nearest_option(option: str, legal: Sequence[str]) -> str:
+    """Like ``nearest``, but a legal option that ends in the same word comes first.
+
+    >>> nearest_option("--epochs", ["--run", "--train.epochs"])
+    "; did you mean '--train.epochs'?"
+    """
+    last = option.replace("_", "-").rpartition(".")[2].lstrip("-")
+    same = [name for name in legal if name.lstrip("-").rpartition(".")[2] == last]
+    return f"; did you mean {same[0]!r}?" if same else nearest(option, legal)
 
 
 def to_plain(config: Config) -> dict[str, Any]:

@@ -12,6 +12,16 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.channels import Channel
+from jaxseg.config.decoders import (
+    Agglomeration,
+    Decoder,
+    EmbedSeg,
+    FlowTracking,
+    Mutex,
+    StarDist,
+    Watershed,
+)
+from jaxseg.config.postprocessing import PostProcess
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
 
@@ -123,7 +133,7 @@ class Train:
 
     # passes over the training images
     epochs: int = 100
-    # steps per epoch; 0 = as many as cover the training images once
+    # steps per epoch; 0 = as many as cover the training images once, at least 25
     steps: int = 0
     # patches per step, over all devices
     batch: int = 8
@@ -187,35 +197,6 @@ class Predict:
     dtype: Literal["float32", "float16"] = "float32"
 
 
-Threshold = float | Literal["auto"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watershed:
-    """Seeds, surface and growth mask for the marker-controlled watershed; empty = by rule."""
-
-    # channels whose thresholds together give the seeds
-    seeds: tuple[str, ...] = ()
-    # one threshold per seed channel, in the channel's own units, or auto
-    seed_thresholds: tuple[Threshold, ...] = ()
-    # channels whose thresholds together give the mask that objects grow in
-    growth: tuple[str, ...] = ()
-    # one threshold per growth channel, in the channel's own units, or auto
-    growth_thresholds: tuple[Threshold, ...] = ()
-    # channel flooded from the seeds
-    surface: tuple[str, ...] = ()
-    # drop seeds of fewer voxels, but never the largest seed of a separate part of the mask
-    min_seed: int = 10
-    # drop objects of fewer voxels
-    min_size: int = 1
-    # fill holes of every object
-    fill_holes: bool = True
-    # flood every z slice on its own
-    by_slices: bool = False
-    # write seed_map.tif, semantic.tif and foreground.tif for every image
-    check_files: bool = True
-
-
 @dataclass(frozen=True, kw_only=True)
 class SemanticOutput:
     """What becomes of the class planes."""
@@ -234,6 +215,8 @@ class Evaluate:
     thresholds: tuple[float, ...] = (0.3, 0.5, 0.75)
     # IoU of the objects drawn as found in the pictures and named in the association tables
     overlay: float = 0.5
+    # IoU, each a picture of the labels in colours: found green, spurious blue, missed red
+    coloured: tuple[float, ...] = ()
     # voxels cut from every side before the comparison; empty = none
     border_crop: tuple[int, ...] = ()
 
@@ -270,10 +253,24 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     # sliding-window prediction
     predict: Predict = field(default_factory=Predict)
-    # from predicted planes to instances
+    # how planes become instances; auto: as the channels call for
+    decoder: Decoder = "auto"
+    # options of that decoder
     watershed: Watershed = field(default_factory=Watershed)
+    # options of that decoder, of rays
+    stardist: StarDist = field(default_factory=StarDist)
+    # options of that decoder, of embeddings
+    embedseg: EmbedSeg = field(default_factory=EmbedSeg)
+    # options of that decoder, of affinities: fragments that are joined
+    agglomeration: Agglomeration = field(default_factory=Agglomeration)
+    # options of that decoder, of affinities
+    mutex: Mutex = field(default_factory=Mutex)
+    # options of that decoder, of flows
+    flow: FlowTracking = field(default_factory=FlowTracking)
     # from predicted planes to classes
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
+    # filters on planes, and what is done to objects after decoding
+    postprocess: PostProcess = field(default_factory=PostProcess)
     # comparison with the test labels
     evaluate: Evaluate = field(default_factory=Evaluate)
     # phases to run, in this order

@@ -65,6 +65,9 @@ def build(data: Any, hint: Any, field: str = "") -> Any:
             )
         inner = {key: build(item, hints[key], f"{field}.{key}") for key, item in data.items()}
         return hint(**inner)  # type: ignore[operator]
+    if get_origin(hint) in (Union, types.UnionType) and isinstance(data, list):
+        # Of all types that a field may have, only tuples are lists in JSON.
+        hint = next(kind for kind in get_args(hint) if get_origin(kind) is tuple)
     if get_origin(hint) is tuple:
         item_hints = get_args(hint)
         repeated = len(item_hints) == 2 and item_hints[1] is Ellipsis
@@ -96,6 +99,8 @@ def _fits(value: Any, hint: Any) -> bool:
     hint = _bare(hint)
     if get_origin(hint) is Literal:
         return any(value == option and type(value) is type(option) for option in get_args(hint))
+    if get_origin(hint) is tuple:
+        return not list(_tuple_mistakes(value, hint, ""))
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:

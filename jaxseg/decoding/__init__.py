@@ -5,36 +5,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from jaxseg.channels import has_both
 from jaxseg.config import Channel
+from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
 from jaxseg.decoding.classes import classes, object_classes
+from jaxseg.decoding.embedseg import embedseg
+from jaxseg.decoding.flow import flow, flow_steps
+from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
+from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
+from jaxseg.decoding.table import (
+    DECODERS,
+    Decoded,
+    DecoderSpec,
+    decoder_of,
+    decoder_problems,
+    run_decoder,
+)
 from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
 
 __all__ = [
     "DECODERS",
     "Criterion",
+    "Decoded",
+    "DecoderSpec",
     "Plan",
+    "Shapes",
     "Steps",
+    "agglomeration",
+    "agglomeration_steps",
     "classes",
     "decode",
+    "decoder_of",
+    "decoder_problems",
+    "embedseg",
+    "flow",
+    "flow_steps",
+    "mutex",
+    "mutex_steps",
     "object_classes",
     "plan",
     "plan_problems",
+    "run_decoder",
+    "shapes",
+    "stardist",
+    "stardist_problems",
     "watershed",
     "watershed_steps",
 ]
-
-# The first whose channels are all there decodes; a new decoder is a row and a function
-# (planes, channels, spacing) -> labels.
-DECODERS: tuple[tuple[frozenset[str], Callable[..., np.ndarray]], ...] = (
-    (frozenset({"S"}), lambda planes, channels, spacing: classes(planes, channels)),
-    (frozenset(), lambda planes, channels, spacing: watershed(planes, channels, spacing=spacing)),
-)
 
 
 def decode(
@@ -42,6 +64,8 @@ def decode(
     channels: Sequence[Channel],
     *,
     spacing: Sequence[float] | None = None,
+    decoder: str = "auto",
+    options: Any = None,
 ) -> np.ndarray:
     """Objects, or classes for S alone, with the decoder and settings that suit the channels.
 
@@ -50,6 +74,8 @@ def decode(
     planes : (*S, K) float, values of the channels, not logits
     channels : in the order of the columns
     spacing : size of a voxel, (z)yx, µm; None = 1; the same as for the true planes
+    decoder : a name in ``DECODERS``; auto: the one that the channels call for
+    options : of that decoder, see :mod:`jaxseg.config.decoders`; None = its defaults
 
     Returns
     -------
@@ -57,13 +83,12 @@ def decode(
 
     Raises
     ------
-    ConfigError : planes that are not those of the channels
+    ConfigError : planes that are not those of the channels, or channels that the decoder cannot use
 
     >>> from jaxseg.config import ch
     >>> decode(np.array([[0.9, 0.1, 0.8]])[..., None], (ch("F"),)).tolist()
     [[1, 0, 2]]
     """
-    # Classes beside instances do not decide how objects are found.
-    names = {channel.name for channel in channels if not has_both(channels) or channel.name != "S"}
-    run = next(run for needed, run in DECODERS if needed <= names)
-    return run(planes, channels, spacing)
+    if [channel.name for channel in channels] == ["S"]:
+        return classes(planes, channels)
+    return run_decoder(planes, channels, spacing=spacing, decoder=decoder, options=options).labels

@@ -38,7 +38,7 @@ def growth_mask(planes: np.ndarray, criteria: Sequence[Criterion]) -> np.ndarray
             return np.zeros_like(inside)
         if alone and source.is_vector:
             inside = _with_centres(plane > threshold, planes, source)
-        elif alone and source.seed < 0:
+        elif alone and source.encloses:
             inside = instances.enclosed(plane >= threshold, mode=_contour_mode(source))
         else:
             inside = inside & instances.beyond(plane, threshold, sign=_sign(source))
@@ -101,8 +101,10 @@ def _sign(source: Source) -> int:
 def _noise(planes: np.ndarray, source: Source, threshold: float) -> bool:
     """Whether every column that the source is read from is noise."""
     sign = _sign(source)
+    # A mask of the background that is 0 everywhere shows one object.
+    start = 1.0 if sign < 0 and source.is_mask else 0.0
     return all(
-        instances.is_noise(sign * plane, sign * threshold, unit=source.unit)
+        instances.is_noise(start + sign * plane, start + sign * threshold, unit=source.unit)
         for plane in _raw(planes, source)
     )
 

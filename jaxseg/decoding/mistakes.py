@@ -38,6 +38,14 @@ def mistakes(options: Watershed, usable: Mapping[str, Source], ndim: int) -> Ite
         )
     if options.by_slices and ndim == 2:
         yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
+    for field in ("seed_morphology", "growth_morphology"):
+        if any(radius < 1 for _, radius in getattr(options, field)):
+            yield ConfigError(
+                "too small a radius",
+                file=f"watershed.{field}",
+                expected="at least 1 voxel",
+                found=getattr(options, field),
+            )
     for field in ("min_seed", "min_size"):
         if getattr(options, field) < 1:
             found = getattr(options, field)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from jaxseg.channels import CHANNELS
 from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
-from jaxseg.config.schema import Threshold
+from jaxseg.config.decoders import Threshold
 from jaxseg.decoding.mistakes import mistakes
-from jaxseg.decoding.roles import Role, chosen, given
+from jaxseg.decoding.roles import Role, chosen, given, shows_extent
 from jaxseg.decoding.sources import NEAR_CENTRE, Source, sources
 from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
 from jaxseg.symmetry import Component
@@ -115,6 +115,12 @@ def plan(
             found=" ".join(unusable) or "none of instances",
         )
     raise_all(mistakes(options, usable, ndim))
+    if not options.growth and not shows_extent(usable):
+        raise ConfigError(
+            "no channel shows how far objects reach",
+            expected=f"one of {' '.join(_bounding(ndim))} among them",
+            found=" ".join(usable),
+        )
     return Plan(
         seeds=_criteria(options, "seeds", usable),
         growth=_criteria(options, "growth", usable),
@@ -146,11 +152,23 @@ def plan_problems(
 
 def _legal() -> list[str]:
     """Names of the channels that a watershed can use."""
+    kinds = {name: row.symmetry(3, OPTIONS[name]()) for name, row in CHANNELS.items()}
     vectors = {
-        name: isinstance(row.symmetry(3, OPTIONS[name]()), Component)
-        for name, row in CHANNELS.items()
+        name
+        for name, kind in kinds.items()
+        if isinstance(kind, Component) and kind.family == "centre"
     }
-    return [name for name, row in CHANNELS.items() if row.seed or vectors[name]]
+    return [name for name, row in CHANNELS.items() if row.seed or name in vectors]
+
+
+def _bounding(ndim: int) -> list[str]:
+    """Names of the channels that tell how far objects reach."""
+    found = []
+    for name in _legal():
+        if ndim in CHANNELS[name].ndims:
+            usable = {name: sources((Channel(name=name, options=OPTIONS[name]()),), ndim, None)[0]}
+            found += [name] if shows_extent(usable) else []
+    return found
 
 
 # ---------------------------------------------------------------------------------- rules

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from jaxseg.config import Watershed
-from jaxseg.config.schema import Threshold
+from jaxseg.config.decoders import Threshold
 from jaxseg.decoding.sources import Source
 
 Role = Literal["seeds", "growth", "surface"]
@@ -41,4 +41,13 @@ def _ruled(role: Role, usable: Mapping[str, Source]) -> tuple[str, ...]:
     if role == "surface":
         return max(usable.values(), key=lambda source: source.surface).names
     # Without a rank: contours can enclose, and only if there are none, offsets can point.
-    return max(usable.values(), key=lambda source: (source.growth, not source.is_vector)).names
+    return max(usable.values(), key=_as_mask).names
+
+
+def shows_extent(usable: Mapping[str, Source]) -> bool:
+    """Whether any of the channels tells how far objects reach."""
+    return any(any(_as_mask(source)) for source in usable.values())
+
+
+def _as_mask(source: Source) -> tuple[int, bool, bool]:
+    return source.growth, source.encloses, source.is_vector

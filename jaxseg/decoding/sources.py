@@ -52,8 +52,8 @@ class Source:
 
     @property
     def is_vector(self) -> bool:
-        """Whether it is offsets along axes."""
-        return isinstance(self.kind, Component)
+        """Whether it is offsets from a centre along axes."""
+        return isinstance(self.kind, Component) and self.kind.family == "centre"
 
     @property
     def options(self) -> Any:
@@ -80,6 +80,16 @@ class Source:
     def growth(self) -> int:
         """Rank as growth mask by a threshold, 0 = not by one."""
         return 0 if self.is_vector else CHANNELS[self.names[0]].growth
+
+    @property
+    def encloses(self) -> bool:
+        """Whether objects are what lies between its voxels."""
+        return not self.is_vector and CHANNELS[self.names[0]].encloses
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it marks whole objects, or all that is outside of them, by yes and no."""
+        return isinstance(self.kind, Scalar) and self.growth > 0 and CHANNELS[self.names[0]].binary
 
     @property
     def surface(self) -> int:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxseg import instances
-from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.growth import growth_mask, seed_mask
+from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.plan import plan
 from jaxseg.decoding.sources import Source, view
-from jaxseg.errors import ConfigError
 
 
 class Steps(NamedTuple):
@@ -54,7 +54,8 @@ def watershed(
     channels : in the order of the columns
     spacing : size of a voxel, (z)yx, µm; None = 1; for channels in µm the same as in training
     options : seeds, surface, growth mask and their thresholds where the rules are not wanted;
-        smallest sizes; filling of holes; slices on their own
+        dilating and eroding of seeds and mask; smallest sizes; filling of holes; slices on their
+        own
 
     Returns
     -------
@@ -68,7 +69,7 @@ def watershed(
     >>> from jaxseg.config import ch
     >>> contour = [0.0, 0.0, 0.9, 0.9, 0.0, 0.0]
     >>> planes = np.stack([np.ones((1, 6)), [contour]], axis=-1)
-    >>> watershed(planes, (ch("F"), ch("C"))).tolist()
+    >>> watershed(planes, (ch("F"), ch("C")), options=Watershed(min_seed=1)).tolist()
     [[1, 1, 1, 2, 2, 2]]
     """
     return watershed_steps(planes, channels, spacing=spacing, options=options).labels
@@ -80,35 +81,43 @@ def watershed_steps(
     *,
     spacing: Sequence[float] | None = None,
     options: Watershed | None = None,
+    within: np.ndarray | None = None,
 ) -> Steps:
     """The watershed with its steps, to see why objects are as they are.
 
-    Parameters and errors as for :func:`watershed`.
+    Parameters and errors as for :func:`watershed`, and
+
+    within : (*S) bool, where objects may start and grow; None = everywhere
 
     Returns
     -------
     Steps
     """
     ndim, options = planes.ndim - 1, options or Watershed()
-    total = columns(channels, ndim).total
-    if planes.shape[-1] != total:
-        raise ConfigError(
-            "the planes do not fit the channels",
-            expected=f"{total} columns for {' '.join(channel.name for channel in channels)}",
-            found=f"{planes.shape[-1]} columns",
-        )
+    check_columns(planes, channels)
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
+    morph = functools.partial(instances.morph, spacing=spacing, by_slices=options.by_slices)
     mask = growth_mask(planes, chosen.growth)
+    mask = morph(mask, options.growth_morphology)
+    mask = mask if within is None else mask & within
     inside = seed_mask(planes, chosen.seeds, mask)
+    inside = mask & morph(inside, options.seed_morphology)
     seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)
     surface = surface_of(planes, chosen.surface, mask)
     flood = instances.flood_slices if options.by_slices else instances.flood
     labels = flood(surface, seeds, mask)
     if options.fill_holes:
         labels = instances.fill_holes(labels)
+    labels = labels if within is None else np.where(within, labels, 0)
     return Steps(instances.drop_small(labels, options.min_size), seeds, surface, mask)
 
 
 def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:
-    """The plane to flood, low inside objects."""
+    """The plane to flood, low inside objects.
+
+    A mask has no valley where two objects touch, only a neck: what is flooded is the depth in the
+    growth mask.
+    """
+    if source.is_mask:
+        return -instances.depth(mask, spacing=source.spacing)
     return source.surface_sign * view(source).seed(planes, source, mask)

@@ -3,31 +3,59 @@
 Pure NumPy functions of any rank; ``jaxseg.decoding`` says which of them a representation needs.
 """
 
-from jaxseg.instances.affinity_map import loosest_edge, nearest_offsets, tightest_edge
+from jaxseg.instances.affinity_map import (
+    edge_ends,
+    loosest_edge,
+    mean_edge,
+    nearest_offsets,
+    tightest_edge,
+)
+from jaxseg.instances.agglomeration import agglomerate
+from jaxseg.instances.clustering import cluster
+from jaxseg.instances.contacts import face_connected
+from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
-from jaxseg.instances.flood import flood, flood_slices
+from jaxseg.instances.flood import depth, flood, flood_slices
+from jaxseg.instances.fragments import split_by_depth
+from jaxseg.instances.morphology import morph
+from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
+from jaxseg.instances.star_shapes import rendered, star_package, suppressed
 from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
     "Mode",
+    "Numbered",
+    "agglomerate",
     "beyond",
+    "cluster",
     "compact",
+    "depth",
+    "difficulties",
     "drop_small",
+    "edge_ends",
     "enclosed",
+    "face_connected",
     "fill_holes",
     "flood",
     "flood_slices",
     "is_noise",
     "label_seeds",
     "loosest_edge",
+    "mean_edge",
+    "morph",
     "nearest_offsets",
+    "numbered",
     "offset_boundary",
     "offset_centre",
     "offset_size",
     "otsu",
+    "rendered",
+    "split_by_depth",
+    "star_package",
+    "suppressed",
     "tightest_edge",
     "untouched",
 ]

@@ -51,20 +51,41 @@ def loosest_edge(columns: np.ndarray, offsets: Sequence[Offset]) -> np.ndarray:
     return _over_edges(columns, offsets, np.maximum, -np.inf)
 
 
+def mean_edge(columns: np.ndarray, offsets: Sequence[Offset]) -> np.ndarray:
+    """Mean affinity of all edges at a voxel, low at boundaries of objects and less noisy than one.
+
+    Parameters and result as in :func:`tightest_edge`.
+
+    >>> mean_edge(np.array([[0.0], [1.0], [0.5], [0.0]]), [(1,)]).tolist()
+    [1.0, 0.75, 0.25, 0.0]
+    """
+    total = np.zeros(columns.shape[:-1], np.float32)
+    number = np.zeros(columns.shape[:-1], np.float32)
+    for column, ends in enumerate(edge_ends(columns.shape[:-1], offsets)):
+        for end in ends:
+            total[end] += columns[..., column][ends[0]]
+            number[end] += 1
+    return total / np.maximum(number, 1)
+
+
 def _over_edges(
     columns: np.ndarray, offsets: Sequence[Offset], choose: np.ufunc, start: float
 ) -> np.ndarray:
     """Reduce over both ends of every edge."""
     found = np.full(columns.shape[:-1], start, np.float32)
-    for column, (here, there) in enumerate(_ends(columns.shape[:-1], offsets)):
+    for column, (here, there) in enumerate(edge_ends(columns.shape[:-1], offsets)):
         edge = columns[..., column][here]
         for end in (here, there):
             choose(found[end], edge, out=found[end])
     return np.where(np.isfinite(found), found, np.float32(0))
 
 
-def _ends(shape: Sequence[int], offsets: Sequence[Offset]) -> Iterator[tuple[Slices, Slices]]:
-    """For every offset, the voxels whose partner is inside the image, and those partners."""
+def edge_ends(shape: Sequence[int], offsets: Sequence[Offset]) -> Iterator[tuple[Slices, Slices]]:
+    """For every offset, the voxels whose partner is inside the image, and those partners.
+
+    >>> [[np.arange(3)[end].tolist() for end in ends] for ends in edge_ends((3,), [(1,), (-1,)])]
+    [[[1, 2], [0, 1]], [[0, 1], [1, 2]]]
+    """
     for offset in offsets:
         axes = [(n, max(min(o, n), -n)) for n, o in zip(shape, offset, strict=True)]
         here = tuple(slice(max(o, 0), n + min(o, 0)) for n, o in axes)

@@ -8,8 +8,10 @@ seed voxels along its rim. Parts do not influence one another, so they are flood
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import edt
 import numpy as np
 from skimage.segmentation import watershed
 
@@ -63,6 +65,24 @@ def flood_slices(surface: np.ndarray, seeds: np.ndarray, mask: np.ndarray) -> np
     """
     slices = [flood(*planes) for planes in zip(surface, seeds, mask, strict=True)]
     return np.stack(slices) if slices else np.zeros(mask.shape, np.int32)
+
+
+def depth(mask: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:
+    """Distance of every voxel of a mask to the nearest voxel outside; the image border is no end.
+
+    Parameters
+    ----------
+    mask : (*S) bool
+    spacing : size of a voxel along each axis
+
+    Returns
+    -------
+    (*S) float32, in the units of the spacing; 0 outside, and where nothing is outside, infinite
+
+    >>> depth(np.array([[True, True, False]]), spacing=(1.0, 0.5)).tolist()
+    [[1.0, 0.5, 0.0]]
+    """
+    return edt.edt(np.ascontiguousarray(mask), anisotropy=tuple(spacing), parallel=0)
 
 
 def _groups(parts: np.ndarray, contested: np.ndarray, number: int) -> list[tuple[int, int]]:

@@ -52,7 +52,8 @@ def fill_holes(labels: np.ndarray) -> np.ndarray:
     """Fill the holes of every object: background that touches one object and nothing else.
 
     Background that reaches the image border or touches two objects is no hole, and objects inside
-    a hole stay. Voxels of a hole are connected through faces.
+    a hole stay. Voxels of a hole are connected through faces. An axis of a single voxel has no
+    border, so that a volume of one slice is treated as that slice.
 
     Parameters
     ----------
@@ -78,5 +79,6 @@ def fill_holes(labels: np.ndarray) -> np.ndarray:
 
 def _at_border(parts: np.ndarray) -> np.ndarray:
     """Ids of parts with a voxel at the border of the image."""
-    faces = [np.take(parts, end, axis).ravel() for axis in range(parts.ndim) for end in (0, -1)]
-    return np.unique(np.concatenate(faces))
+    axes = [axis for axis in range(parts.ndim) if parts.shape[axis] > 1]
+    faces = [np.take(parts, end, axis).ravel() for axis in axes for end in (0, -1)]
+    return np.unique(np.concatenate(faces)) if faces else np.zeros(0, parts.dtype)

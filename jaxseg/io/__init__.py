@@ -6,7 +6,7 @@ from jaxseg.io.label_type import smallest_label_type
 from jaxseg.io.names import list_images, stem_of
 from jaxseg.io.ngff_write import create_planes, write_labels_zarr
 from jaxseg.io.pairs import Pair, pair_files
-from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff
+from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
 from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "write_labels_tiff",
     "write_labels_zarr",
     "write_png",
+    "write_rgb_tiff",
     "write_text",
 ]

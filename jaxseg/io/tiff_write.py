@@ -88,6 +88,35 @@ def write_image_tiff(
     _write(path, image, np.dtype(name), spacing=spacing, axes=axes)
 
 
+def write_rgb_tiff(path: Name, picture: np.ndarray, *, spacing: Sequence[float]) -> None:
+    """Write a picture in colours.
+
+    Parameters
+    ----------
+    path : file to write
+    picture : (*S, 3) uint8, red, green, blue
+    spacing : µm per voxel, (z)yx
+
+    Raises
+    ------
+    ResourceError : disk full, or the folder cannot be written
+    """
+    imagej = picture.nbytes < IMAGEJ_BYTES
+    options = _imagej(spacing) if imagej else _ome(spacing)
+    options["metadata"]["axes"] = "ZYXS"[-picture.ndim :]
+    with atomic_path(path) as partial:
+        tifffile.imwrite(
+            partial,
+            picture,
+            imagej=imagej,
+            ome=not imagej,
+            bigtiff=not imagej,
+            photometric="rgb",
+            compression="zlib",
+            **options,
+        )
+
+
 def _write(
     path: Name, array: Readable, dtype: np.dtype, *, spacing: Sequence[float], axes: str
 ) -> None:

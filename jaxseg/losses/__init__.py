@@ -1,7 +1,17 @@
 """Losses as pure functions of predicted and true values, voxel by voxel or sample by sample."""
 
 from jaxseg.losses.balance import balance_weights
+from jaxseg.losses.embeddings import (
+    SHARPNESS,
+    Embedding,
+    Objects,
+    embedding_losses,
+    embedding_overlap,
+    kernel,
+    narrowness,
+)
 from jaxseg.losses.levels import at_level, level_steps, level_weights
+from jaxseg.losses.lovasz import lovasz_hinge
 from jaxseg.losses.overlap import soft_dice
 from jaxseg.losses.voxelwise import (
     absolute_error,
@@ -11,13 +21,21 @@ from jaxseg.losses.voxelwise import (
 )
 
 __all__ = [
+    "SHARPNESS",
+    "Embedding",
+    "Objects",
     "absolute_error",
     "at_level",
     "balance_weights",
     "binary_cross_entropy",
     "cross_entropy",
+    "embedding_losses",
+    "embedding_overlap",
+    "kernel",
     "level_steps",
     "level_weights",
+    "lovasz_hinge",
+    "narrowness",
     "soft_dice",
     "squared_error",
 ]

@@ -10,7 +10,9 @@ import fastremap
 import numpy as np
 import pandas as pd
 
+from jaxseg.config.properties import INTENSITY
 from jaxseg.errors import ConfigError, InputError
+from jaxseg.measurements.extra import extra_columns
 from jaxseg.measurements.perimeter import perimeters
 from jaxseg.measurements.surface import surface_areas
 
@@ -26,6 +28,7 @@ def measure(
     spacing: Sequence[float] | None = None,
     intensity: np.ndarray | None = None,
     shape: bool = True,
+    extra: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Measure every object.
 
@@ -35,6 +38,8 @@ def measure(
     spacing : size of a voxel, (z)yx, µm; None = 1
     intensity : (*S) or (*S, C) image to measure inside the objects
     shape : measure outline or surface, too, and what follows from them
+    extra : names of further measurements, see :func:`jaxseg.measurements.extra_columns`; they are
+        made object by object and take far longer
 
     Returns
     -------
@@ -48,21 +53,23 @@ def measure(
         mean position of the voxels per axis, in voxels and in µm, from the first voxel's centre
     bbox-0..
         first voxel per axis, then one past the last per axis
-    diameter
-        longest side of that box, µm
+    diameter, diameter_voxels
+        longest side of that box, in µm and in voxels
     perimeter, circularity, elongation (2D)
         length of the outline, µm, see :func:`perimeters`; ``4 pi area / perimeter²``, 0 where the
         perimeter is 0; ``perimeter² / (4 pi area)``
     surface_area, sphericity (3D)
         µm², see :func:`surface_areas`; ``36 pi volume² / surface_area³``, 1 for a ball: the cube of
         the sphericity of Wadell (1935)
-    intensity_mean, intensity_min, intensity_max
-        with more than one channel followed by ``-`` and its number
+    intensity_mean, intensity_min, intensity_max, intensity_std
+        of the voxels of the object; with more than one channel followed by ``-`` and its number
+    the names of ``extra``
+        in powers of µm; vectors with ``-0``, ``-1``, ... after the name
 
     Raises
     ------
     InputError : labels that are not integers or are negative, an intensity image of another size
-    ConfigError : as many spacings as axes are needed
+    ConfigError : as many spacings as axes are needed; illegal names in ``extra``
 
     >>> table = measure(np.array([[0, 7, 7], [0, 7, 7]]), spacing=(2.0, 0.5))
     >>> table[["label", "npixels", "area", "centroid_um-1", "diameter"]].values.tolist()
@@ -84,6 +91,8 @@ def measure(
         columns |= _shapes(numbers, rows, columns[_size_name(sizes)], sizes)
     if intensity is not None:
         columns |= _intensities(numbers, rows, np.asarray(intensity))
+    if extra:
+        columns |= extra_columns(numbers, extra, spacing=sizes, intensity=intensity)
     return pd.DataFrame(columns)
 
 
@@ -140,9 +149,10 @@ def _boxes(boxes: Sequence[tuple[slice, ...]], sizes: Sequence[float]) -> Column
     """Bounding boxes and their longest sides."""
     ends = [[side.start for side in box] + [side.stop for side in box] for box in boxes]
     table = np.array(ends, np.int64).reshape(-1, 2 * len(sizes))
-    sides = (table[:, len(sizes) :] - table[:, : len(sizes)]) * np.asarray(sizes)
+    sides = table[:, len(sizes) :] - table[:, : len(sizes)]
     columns = {f"bbox-{place}": table[:, place] for place in range(2 * len(sizes))}
-    return columns | {"diameter": sides.max(axis=1, initial=0)}
+    longest = (sides * np.asarray(sizes)).max(axis=1, initial=0)
+    return columns | {"diameter": longest, "diameter_voxels": sides.max(axis=1, initial=0)}
 
 
 def _shapes(
@@ -159,20 +169,30 @@ def _shapes(
 
 
 def _intensities(numbers: np.ndarray, rows: np.ndarray, image: np.ndarray) -> Columns:
-    """Mean, least and largest value per object and channel."""
+    """Mean, least and largest value and standard deviation per object and channel."""
     channels = image.reshape(*numbers.shape, -1)
     inside = numbers > 0
     ids, count = numbers[inside].astype(np.int64), int(rows.max(initial=0)) + 1
-    voxels = np.bincount(ids, minlength=count)[rows]
-    columns = {}
-    for channel in range(channels.shape[-1]):
-        suffix = f"-{channel}" if channels.shape[-1] > 1 else ""
-        values = channels[..., channel][inside].astype(np.float64)
-        low, high = np.full(count, np.inf), np.full(count, -np.inf)
-        np.minimum.at(low, ids, values)
-        np.maximum.at(high, ids, values)
-        total = np.bincount(ids, weights=values, minlength=count)[rows]
-        columns[f"intensity_mean{suffix}"] = total / voxels
-        columns[f"intensity_min{suffix}"] = low[rows]
-        columns[f"intensity_max{suffix}"] = high[rows]
+    several = channels.shape[-1] > 1
+    columns: Columns = {}
+    measured = [
+        _moments(ids, channels[..., channel][inside].astype(np.float64), count)
+        for channel in range(channels.shape[-1])
+    ]
+    for place, name in enumerate(INTENSITY):
+        for channel, values in enumerate(measured):
+            columns[f"{name}-{channel}" if several else name] = values[place][rows]
     return columns
+
+
+def _moments(ids: np.ndarray, values: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
+    """Mean, least, largest, standard deviation of the values of every id."""
+    low, high = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(low, ids, values)
+    np.maximum.at(high, ids, values)
+    voxels = np.maximum(np.bincount(ids, minlength=count), 1)
+    mean = np.bincount(ids, weights=values, minlength=count) / voxels
+    # In two passes: the difference of large sums would lose the digits.
+    square = np.square(values - mean[ids])
+    spread = np.bincount(ids, weights=square, minlength=count) / voxels
+    return mean, low, high, np.sqrt(spread)

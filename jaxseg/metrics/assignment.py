@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
 from jaxseg.metrics.overlap import Overlap
+
+# Pairs that are assigned in one go, unless more of them hang together.
+GROUP = 500
 
 
 def matched(table: Overlap, threshold: float) -> np.ndarray:
@@ -43,15 +48,28 @@ def assigned(table: Overlap, threshold: float) -> np.ndarray:
     -------
     (pairs,) bool, at most one pair per object
     """
-    matches = table.iou >= threshold
+    iou = table.iou
+    matches = iou >= threshold
     smaller = min(len(table.true_ids), len(table.labels_ids))
-    worth = matches + table.iou / (2 * max(smaller, 1))
-    if not _are_alone(table, matches):
-        return _heaviest(table.rows, table.cols, worth)
-    # Every match is the only one of its objects, so that all are in the best assignment.
-    free = ~np.isin(table.rows, table.rows[matches]) & ~np.isin(table.cols, table.cols[matches])
-    matches[free] = _heaviest(table.rows[free], table.cols[free], worth[free])
-    return matches
+    worth = matches + iou / (2 * max(smaller, 1))
+    chosen = matches if _are_alone(table, matches) else matches & (iou > _certain(threshold))
+    left_rows, left_cols = np.ones(len(table.true_ids), bool), np.ones(len(table.labels_ids), bool)
+    left_rows[table.rows[chosen]] = False
+    left_cols[table.cols[chosen]] = False
+    free = left_rows[table.rows] & left_cols[table.cols]
+    chosen[free] = _heaviest(table.rows[free], table.cols[free], worth[free])
+    return chosen
+
+
+def _certain(threshold: float) -> float:
+    """An IoU above which a pair is in the best assignment, whatever else there is.
+
+    Objects of an image do not overlap. With ``a`` voxels shared by a pair and ``p`` and ``q``
+    others in its two objects, pairs with third objects have IoU of at most ``p / (a + p)`` and
+    ``q / (a + q)``. Above the first bound not both of these match; above the second their sum is
+    smaller than the IoU of the pair. So to part it never pays.
+    """
+    return max((1 - threshold) / (1 + threshold), (math.sqrt(17) - 3) / 2)
 
 
 def _are_alone(table: Overlap, matches: np.ndarray) -> bool:
@@ -62,8 +80,32 @@ def _are_alone(table: Overlap, matches: np.ndarray) -> bool:
 
 def _heaviest(rows: np.ndarray, cols: np.ndarray, worth: np.ndarray) -> np.ndarray:
     """Which pairs are in the matching with the largest total worth, all worths being positive."""
+    chosen = np.zeros(len(rows), bool)
     if not rows.size:
-        return np.zeros(0, bool)
+        return chosen
+    rows, cols = (np.unique(index, return_inverse=True)[1] for index in (rows, cols))
+    for group in _groups(rows, cols):
+        chosen[group] = _heaviest_of_group(rows[group], cols[group], worth[group])
+    return chosen
+
+
+def _groups(rows: np.ndarray, cols: np.ndarray) -> list[np.ndarray]:
+    """Pairs in groups that share no object, none much larger than it must be.
+
+    The time of an assignment grows faster than its size.
+    """
+    count = int(rows.max()) + 1
+    size = count + int(cols.max()) + 1
+    graph = coo_array((np.ones(len(rows), bool), (rows, count + cols)), shape=(size, size))
+    parts = connected_components(graph, directed=False)[1][rows]
+    order = np.argsort(parts, kind="stable")
+    sizes = np.bincount(parts)
+    group_of_part = np.cumsum(sizes) // GROUP
+    return np.split(order, np.flatnonzero(np.diff(group_of_part[parts[order]])) + 1)
+
+
+def _heaviest_of_group(rows: np.ndarray, cols: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    """The best matching of one group."""
     rows, cols = (np.unique(index, return_inverse=True)[1] for index in (rows, cols))
     n_rows, n_cols = int(rows.max()) + 1, int(cols.max()) + 1
     # A column of its own lets every row stay alone; weights must not be 0, so all are shifted.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_array
 
 from jaxseg.metrics.runs import paired_runs
 
-# Largest id for which a table with a row per id is made.
-DIRECT = 2**24
+# A table with a row per id is made if it has at most so many rows per run.
+DIRECT = 8
 
 
 class Overlap(NamedTuple):
@@ -63,9 +64,14 @@ def overlap(truth: np.ndarray, labels: np.ndarray) -> Overlap:
     true_ids, numbers, true_sizes = _numbered(runs.truth, runs.lengths)
     labels_ids, others, labels_sizes = _numbered(runs.labels, runs.lengths)
     both = (runs.truth > 0) & (runs.labels > 0)
-    width = max(len(labels_ids), 1)
-    codes, shared = _summed(numbers[both] * width + others[both], runs.lengths[both])
-    rows, cols = np.divmod(codes, width)
+    # One bucket per true object, then sorted within: linear in the number of runs.
+    pairs = coo_array(
+        (runs.lengths[both], (numbers[both], others[both])),
+        shape=(max(len(true_ids), 1), max(len(labels_ids), 1)),
+    ).tocsr()
+    pairs.sort_indices()
+    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+    cols, shared = pairs.indices.astype(np.int64), pairs.data
     return Overlap(true_ids, labels_ids, true_sizes, labels_sizes, rows, cols, shared)
 
 
@@ -74,11 +80,16 @@ def _numbered(values: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, ...]
 
     The place of the background, 0, is of no meaning.
     """
+    largest = int(values.max(initial=0))
+    if largest < max(DIRECT * len(values), 2**16):
+        # Counts stay exact in the float64 of the weights.
+        totals = np.bincount(values.astype(np.int64), weights=lengths, minlength=1)
+        totals[0] = 0
+        found = np.flatnonzero(totals)
+        places = np.zeros(len(totals), np.int64)
+        places[found] = np.arange(len(found))
+        return found.astype(values.dtype), places[values], totals[found].astype(np.int64)
     ids, sizes = _summed(values[values > 0], lengths[values > 0])
-    if len(ids) and ids[-1] < DIRECT:
-        places = np.zeros(int(ids[-1]) + 1, np.int64)
-        places[ids] = np.arange(len(ids))
-        return ids, places[values], sizes
     return ids, np.searchsorted(ids, values), sizes
 
 

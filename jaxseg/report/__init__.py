@@ -2,12 +2,15 @@
 
 from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
+from jaxseg.report.coloured import coloured
 from jaxseg.report.overlay import overlay
-from jaxseg.report.tables import matching_table, show_classes, show_matching
+from jaxseg.report.tables import beside, matching_table, show_classes, show_matching
 
 __all__ = [
+    "beside",
     "class_matching_table",
     "class_overlay",
+    "coloured",
     "matching_table",
     "overlay",
     "show_class_matching",

@@ -50,6 +50,29 @@ def matching_table(results: Mapping[str, Sequence[Matching]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def beside(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Scores before and after post-processing, side by side.
+
+    Parameters
+    ----------
+    before, after : tables of the same rows, ``file`` first
+
+    Returns
+    -------
+    the first table, then the columns of the second but ``file``: ``0.5 TH f1`` becomes ``0.5 TH
+    (post) f1``, any other name gets ``(post)`` in front
+
+    >>> one = pd.DataFrame({"file": ["a"], "0.5 TH f1": [0.5], "images": [1]})
+    >>> beside(one, one).columns.tolist()[3:]
+    ['0.5 TH (post) f1', '(post) images']
+    """
+    names = {
+        name: name.replace(" TH ", " TH (post) ") if " TH " in name else f"(post) {name}"
+        for name in map(str, after.columns)
+    }
+    return pd.concat([before, after.rename(columns=names).iloc[:, 1:]], axis=1)
+
+
 def _flat(found: Sequence[Matching]) -> dict[str, float]:
     """All statistics of an image in one row."""
     return {
@@ -65,7 +88,11 @@ def _used(found: Sequence[Aggregate]) -> int:
 
 
 def show_matching(
-    table: pd.DataFrame, thresholds: Sequence[float], console: Console | None = None
+    table: pd.DataFrame,
+    thresholds: Sequence[float],
+    console: Console | None = None,
+    *,
+    title: str = "",
 ) -> None:
     """Print the rows for all images, a line per threshold and way to put images together.
 
@@ -74,11 +101,13 @@ def show_matching(
     table : of :func:`matching_table`
     thresholds : those of the table
     console : where to print; without colours and drawn lines when it is no terminal
+    title : what the objects are, if not those that were decoded
     """
     console = console or Console()
     totals = {str(row["file"]): row for row in table.tail(2).to_dict("records")}
     number = len(table) - 2
-    printed = _table(f"objects of {number} image{'s' * (number != 1)}", console)
+    heading = f"objects of {number} image{'s' * (number != 1)}"
+    printed = text_table(f"{heading}, {title}" if title else heading, console)
     for name in ("IoU", "scores of"):
         printed.add_column(name, no_wrap=True)
     for name in (*SCORES.values(), *COUNTS.values()):
@@ -105,7 +134,7 @@ def show_classes(table: pd.DataFrame, console: Console | None = None) -> None:
     """
     console = console or Console()
     first, *scores = table.columns
-    printed = _table("classes", console)
+    printed = text_table("classes", console)
     printed.add_column(str(first), overflow="fold")
     for name in scores:
         printed.add_column(str(name), justify="right", no_wrap=True)
@@ -115,7 +144,7 @@ def show_classes(table: pd.DataFrame, console: Console | None = None) -> None:
     console.print(printed)
 
 
-def _table(title: str, console: Console) -> Table:
+def text_table(title: str, console: Console) -> Table:
     """An empty table; nothing but text where the output is no terminal."""
     if console.is_terminal:
         return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")

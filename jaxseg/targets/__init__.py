@@ -5,30 +5,50 @@ any integer type given as NumPy arrays are made so first. No function modifies i
 is defined for no object, one object, and an object that covers everything.
 """
 
-from jaxseg.targets.affinities import Offsets, affinities, half_neighborhood, partner_inside
+from jaxseg.targets.affinities import (
+    Offsets,
+    affinities,
+    half_neighborhood,
+    partner_inside,
+    set_apart,
+)
 from jaxseg.targets.borders import border_weights
-from jaxseg.targets.boundaries import boundary
+from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
 from jaxseg.targets.distances import boundary_distance, signed_distance
+from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
+from jaxseg.targets.flows import flow
 from jaxseg.targets.ids import compact
-from jaxseg.targets.masks import foreground
+from jaxseg.targets.masks import background, foreground
 from jaxseg.targets.nearest import other_label_distance
 from jaxseg.targets.offsets import centre_offset
+from jaxseg.targets.rays import radial_distances, ray_directions, ray_unit
 from jaxseg.targets.semantic import class_planes
 from jaxseg.targets.shifts import shifted
 
 __all__ = [
     "Offsets",
     "affinities",
+    "background",
     "border_weights",
     "boundary",
     "boundary_distance",
+    "boundary_or_foreground",
     "centre_offset",
     "class_planes",
     "compact",
+    "flow",
     "foreground",
     "half_neighborhood",
+    "object_centres",
     "other_label_distance",
     "partner_inside",
+    "place_steps",
+    "radial_distances",
+    "ray_directions",
+    "ray_unit",
+    "set_apart",
     "shifted",
     "signed_distance",
+    "touching",
+    "voxel_places",
 ]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxseg.errors import ConfigError
 from jaxseg.targets.ids import compact
-from jaxseg.targets.shifts import shifted
+from jaxseg.targets.shifts import along, shifted
 
 Offsets = tuple[tuple[int, ...], ...]
 
@@ -49,6 +49,33 @@ def half_neighborhood(ndim: int, neighborhood: int = 0) -> Offsets:
         )
     every = itertools.product((-1, 0, 1), repeat=ndim)
     return tuple(o for o in every if o > (0,) * ndim and sum(map(abs, o)) <= reach)
+
+
+@functools.partial(jax.jit, static_argnames="width")
+def set_apart(labels: jax.Array, *, width: int) -> jax.Array:
+    """Labels without the voxels that have another object close by, in the same yx plane.
+
+    Parameters
+    ----------
+    labels : (*S) int, 2D or 3D
+    width : a voxel is dropped where the square of this many voxels to each side of it holds two
+        objects; background between them does not matter
+
+    Returns
+    -------
+    (*S) int, a new array; 0 gives the labels as they are
+
+    >>> set_apart(jnp.array([[1, 1, 1, 2, 2, 0, 0]]), width=1).tolist()
+    [[1, 1, 0, 0, 2, 0, 0]]
+    """
+    none = jnp.iinfo(labels.dtype).max
+    highest, lowest = labels, jnp.where(labels > 0, labels, none)
+    for axis in (labels.ndim - 2, labels.ndim - 1):
+        steps = [along(axis, step, labels.ndim) for step in range(-width, width + 1) if step]
+        around = [(shifted(highest, o), shifted(lowest, o, fill=none)) for o in steps]
+        for high, low in around:
+            highest, lowest = jnp.maximum(highest, high), jnp.minimum(lowest, low)
+    return jnp.where(lowest < highest, 0, labels)
 
 
 @functools.partial(jax.jit, static_argnames="offsets")

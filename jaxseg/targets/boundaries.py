@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxseg.targets.ids import compact
+from jaxseg.targets.masks import foreground
 from jaxseg.targets.shifts import along, shifted
 
 Mode = Literal["thick", "inner", "outer", "subpixel", "dense"]
@@ -27,10 +28,7 @@ def _boundary(labels: jax.Array, mode: Mode) -> jax.Array:
     if mode == "inner":
         return marked & (labels > 0)
     if mode == "outer":
-        largest = jnp.iinfo(labels.dtype).max
-        positive = jnp.where(labels > 0, labels, largest)
-        touching = _lowest(positive, AROUND) != _highest(labels, AROUND)
-        return marked & ((labels == 0) | touching)
+        return marked & ((labels == 0) | near_another_object(labels))
     return marked
 
 
@@ -59,6 +57,68 @@ def boundary(labels: Any, *, mode: Mode = "thick") -> jax.Array:
     [0, 1, 0, 0, 1, 0, 0]
     """
     return _boundary(jnp.asarray(compact(labels)), mode).astype(jnp.float32)
+
+
+def boundary_or_foreground(labels: Any, *, mode: Mode = "thick") -> jax.Array:
+    """1 at the boundaries of objects and inside them.
+
+    Parameters
+    ----------
+    labels, mode : as for :func:`boundary`
+
+    Returns
+    -------
+    (*S) float32
+
+    >>> boundary_or_foreground(jnp.array([0, 0, 1, 1, 1, 1])).tolist()
+    [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    return jnp.maximum(boundary(labels, mode=mode), foreground(labels))
+
+
+def touching(labels: Any, *, thickness: int = 2) -> jax.Array:
+    """1 where objects touch one another, through faces, edges or corners.
+
+    Parameters
+    ----------
+    labels : (*S) int
+    thickness : of the band, in voxels, half of it in either object; of an odd number the bigger
+        half in both
+
+    Returns
+    -------
+    (*S) float32; 0 in the background
+
+    >>> touching(jnp.array([0, 1, 1, 1, 2, 2, 0, 3])).tolist()
+    [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    >>> touching(jnp.array([0, 1, 1, 1, 2, 2, 0, 3]), thickness=3).tolist()
+    [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    return _touching(jnp.asarray(compact(labels)), -(-thickness // 2))
+
+
+@functools.partial(jax.jit, static_argnames="layers")
+def _touching(labels: jax.Array, layers: int) -> jax.Array:
+    band = near_another_object(labels) & (labels > 0)
+    for _ in range(layers - 1):
+        band = (_highest(band.astype(jnp.int8), AROUND) > 0) & (labels > 0)
+    return band.astype(jnp.float32)
+
+
+def near_another_object(labels: jax.Array) -> jax.Array:
+    """Voxels with two objects among themselves and all their 8/26 neighbours.
+
+    Parameters
+    ----------
+    labels : (*S) int32
+
+    Returns
+    -------
+    (*S) bool
+    """
+    positive = jnp.where(labels > 0, labels, jnp.iinfo(labels.dtype).max)
+    highest = _highest(labels, AROUND)
+    return (highest > 0) & (_lowest(positive, AROUND) != highest)
 
 
 def _differs_from_a_face_neighbour(labels: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.decoding import plan_problems
+from jaxseg.decoding import DECODERS, decoder_of, decoder_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
@@ -42,10 +42,12 @@ def run(config: Config) -> None:
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
-        wrong += plan_problems(config.channels, ndim=config.ndim, options=config.watershed)
+        name = decoder_of(config.channels, config.decoder)
+        options = getattr(config, name)
+        wrong += decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
+        wrong += DECODERS[name].missing() if "decode" in config.phases else []
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
-    runs.save_config(folders, config)
     for phase in (phase for phase in PHASES if phase in config.phases):
         PHASES[phase](config, folders, samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,21 @@ from jaxseg import io, runs
 from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, object_classes, watershed_steps
+from jaxseg.decoding import classes, decoder_of, run_decoder
 from jaxseg.errors import ConfigError
-from jaxseg.measurements import measure
 from jaxseg.metrics import Votes, painted
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.postprocessing import (
+    confined,
+    filtered,
+    measured,
+    post_path,
+    write_post_processed,
+)
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.regions import region_of, region_path
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
 
@@ -53,7 +61,10 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     if not source.exists():
         raise ConfigError("this image was not predicted", file=source, fix="--phases predict")
     state = {"digest": digest, "input": runs.fingerprint(source)}
-    if runs.is_done(run, "decode", sample.name, state, [path]):
+    region = region_path(config, sample.name)
+    state |= {"region": runs.fingerprint(region)} if region else {}
+    after = post_path(config, run, sample)
+    if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
         return
     planes = io.open_image(source, ndim=config.ndim).array().astype(np.float32, copy=False)
     write = _write_classes if config.task == "semantic" else _write_instances
@@ -69,27 +80,48 @@ def _write_classes(
     found = classes(planes, config.channels, threshold=config.semantic.threshold)
     io.write_labels_zarr(path.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(path, found, spacing=spacing)
+    after = post_path(config, run, sample)
+    if after is None:
+        return
+    smooth = filtered(config, planes, spacing=spacing)
+    found = classes(smooth, config.channels, threshold=config.semantic.threshold)
+    found = confined(found, region_of(config, sample))
+    io.write_labels_zarr(after.with_suffix(".zarr"), found, spacing=spacing)
+    io.write_labels_tiff(after, found, spacing=spacing)
 
 
 def _write_instances(
     config: Config, run: Run, sample: Sample, planes: np.ndarray, path: Path
 ) -> None:
     """Write the objects, their measurements and the steps that led to them."""
-    spacing = sample.image.spacing
-    steps = watershed_steps(planes, config.channels, spacing=spacing, options=config.watershed)
-    if config.watershed.check_files:
-        folder = run.results / "watershed" / sample.name
-        io.write_labels_tiff(folder / "seed_map.tif", steps.seeds, spacing=spacing)
-        io.write_labels_tiff(folder / "semantic.tif", steps.mask.astype(np.uint8), spacing=spacing)
-        surface = steps.surface.astype(np.float32)[..., None]
-        io.write_image_tiff(folder / "foreground.tif", surface, spacing=spacing)
-    table = measure(steps.labels, spacing=spacing, intensity=sample.image.array())
+    spacing, region = sample.image.spacing, region_of(config, sample)
+    planes = filtered(config, planes, spacing=spacing)
+    name = decoder_of(config.channels, config.decoder)
+    labels, steps = run_decoder(
+        planes,
+        config.channels,
+        spacing=spacing,
+        decoder=name,
+        options=getattr(config, name),
+        within=region,
+    )
+    for step, image in steps.items():
+        _write_step(run.results / name / sample.name / f"{step}.tif", image, spacing)
+    table = measured(config, sample, labels, planes, judged=not config.postprocess.reshapes)
     if has_both(config.channels):
-        found = object_classes(steps.labels, planes, config.channels)
-        table.insert(1, "class", found)
-        voted = Votes(table["label"].to_numpy(), found)
-        shown = painted(steps.labels, voted)
-        io.write_labels_tiff(classes_path(path), shown, spacing=spacing)
+        voted = Votes(table["label"].to_numpy(), table["class"].to_numpy())
+        io.write_labels_tiff(classes_path(path), painted(labels, voted), spacing=spacing)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
-    io.write_labels_zarr(path.with_suffix(".zarr"), steps.labels, spacing=spacing)
-    io.write_labels_tiff(path, steps.labels, spacing=spacing)
+    after = post_path(config, run, sample)
+    if after is not None:
+        write_post_processed(config, sample, labels, planes, after, table=table, region=region)
+    io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=spacing)
+    io.write_labels_tiff(path, labels, spacing=spacing)
+
+
+def _write_step(path: Path, image: np.ndarray, spacing: Sequence[float]) -> None:
+    """A picture of one step, labels or values."""
+    if image.dtype.kind == "f":
+        io.write_image_tiff(path, image[..., None], spacing=spacing)
+    else:
+        io.write_labels_tiff(path, image, spacing=spacing)

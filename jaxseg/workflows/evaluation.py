@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,9 @@ from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import (
+    ClassCounts,
     ClassMatching,
+    Matching,
     associations,
     class_counts,
     cropped,
@@ -26,6 +31,10 @@ from jaxseg.metrics import (
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import classes_path, labels_path
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.postprocessing import post_path
+
+# Mark of the files that are about objects after post-processing.
+POST = "_post-proc"
 
 
 def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
@@ -37,46 +46,76 @@ def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
     console.print(f"results: {run.results}", soft_wrap=True)
 
 
-def _pairs(
-    config: Config, run: Run, samples: Sequence[Sample]
-) -> list[tuple[Sample, np.ndarray, np.ndarray | None]]:
+class _Compared(NamedTuple):
+    """An image with what was decoded of it, what post-processing made of that, and the truth."""
+
+    sample: Sample
+    labels: np.ndarray
+    after: np.ndarray | None
+    truth: np.ndarray | None
+
+    def results(self) -> Iterator[tuple[str, np.ndarray]]:
+        """What is to be compared, and how its files are marked."""
+        yield "", self.labels
+        if self.after is not None:
+            yield POST, self.after
+
+
+def _compared(config: Config, run: Run, samples: Sequence[Sample]) -> Iterator[_Compared]:
     """Every sample with its decoded labels and, where given, the true ones."""
-    found = []
     for sample in samples:
-        path = labels_path(config, run, sample)
-        if not path.exists():
-            raise ConfigError(
-                "this image was not decoded", file=path, fix="--phases decode evaluate"
-            )
-        labels = io.open_labels(path, ndim=config.ndim).array()
+        path, after = labels_path(config, run, sample), post_path(config, run, sample)
+        labels = _read(config, path)
+        processed = _read(config, after) if after is not None else None
         truth = sample.labels.array() if sample.labels else None
         if truth is not None and config.data.ignore != -1:
-            truth, labels = without_unknown(truth, labels, truth == config.data.ignore)
-        found.append((sample, labels, truth))
-    return found
+            unknown = truth == config.data.ignore
+            if processed is not None:
+                processed = without_unknown(truth, processed, unknown)[1]
+            truth, labels = without_unknown(truth, labels, unknown)
+        yield _Compared(sample, labels, processed, truth)
+
+
+def _read(config: Config, path: Path) -> np.ndarray:
+    """Labels that the decoding phase wrote."""
+    if not path.exists():
+        raise ConfigError("this image was not decoded", file=path, fix="--phases decode evaluate")
+    return io.open_labels(path, ndim=config.ndim).array()
 
 
 def _compare_instances(
     config: Config, run: Run, samples: Sequence[Sample], console: Console
 ) -> None:
     """Matching statistics, associations, and outlines of what was found and missed."""
-    settings, results, by_class = config.evaluate, {}, {}
-    for sample, labels, truth in _pairs(config, run, samples):
-        picture = report.overlay(
-            sample.image.array(), labels, truth=truth, threshold=settings.overlay, title=sample.name
-        )
-        io.write_png(run.results / "overlays" / f"{sample.name}.png", picture)
-        if truth is None:
-            continue
-        labels, truth = (cropped(array, settings.border_crop) for array in (labels, truth))
-        results[sample.name] = matching(truth, labels, thresholds=settings.thresholds)
-        _write_associations(config, run, sample.name, truth, labels)
-        if sample.classes is not None:
-            by_class[sample.name] = _objects_by_class(config, run, sample, truth, labels)
-    if not results:
+    settings = config.evaluate
+    scores: dict[str, dict[str, tuple[Matching, ...]]] = {"": {}, POST: {}}
+    by_class: dict[str, ClassMatching] = {}
+    for one in _compared(config, run, samples):
+        for mark, labels in one.results():
+            name = one.sample.name + mark
+            picture = report.overlay(
+                one.sample.image.array(),
+                labels,
+                truth=one.truth,
+                threshold=settings.overlay,
+                title=name,
+            )
+            io.write_png(run.results / "overlays" / f"{name}.png", picture)
+            if one.truth is None:
+                continue
+            labels, truth = (cropped(a, settings.border_crop) for a in (labels, one.truth))
+            scores[mark][one.sample.name] = matching(truth, labels, thresholds=settings.thresholds)
+            _write_associations(config, run, name, one.sample, truth, labels)
+            if one.sample.classes is not None and not mark:
+                by_class[name] = _objects_by_class(config, run, one.sample, truth, labels)
+    if not scores[""]:
         return
-    table = report.matching_table(results)
+    table = report.matching_table(scores[""])
     report.show_matching(table, settings.thresholds, console)
+    if scores[POST]:
+        after = report.matching_table(scores[POST])
+        report.show_matching(after, settings.thresholds, console, title="after post-processing")
+        table = report.beside(table, after)
     _write_summary(run, table)
     if by_class:
         _write_by_class(config, run, by_class, console)
@@ -119,14 +158,18 @@ def _semantic(config: Config) -> Semantic:
 
 
 def _write_associations(
-    config: Config, run: Run, name: str, truth: np.ndarray, labels: np.ndarray
+    config: Config, run: Run, name: str, sample: Sample, truth: np.ndarray, labels: np.ndarray
 ) -> None:
-    """Who matches whom, at every threshold."""
+    """Who matches whom, at every threshold, as tables and, where asked for, in colours."""
     folder = run.results / "instance_associations"
     for threshold in config.evaluate.thresholds:
         tables = associations(truth, labels, threshold=threshold)
         io.write_csv(folder / f"{name}_th_{threshold:g}_gt_assoc.csv", tables.gt_assoc)
         io.write_csv(folder / f"{name}_th_{threshold:g}_fp.csv", tables.fp)
+    for threshold in config.evaluate.coloured:
+        picture = report.coloured(truth, labels, threshold=threshold)
+        path = folder / f"{name}_th_{threshold:g}.tif"
+        io.write_rgb_tiff(path, picture, spacing=sample.image.spacing)
 
 
 def _compare_classes(config: Config, run: Run, samples: Sequence[Sample], console: Console) -> None:
@@ -134,23 +177,34 @@ def _compare_classes(config: Config, run: Run, samples: Sequence[Sample], consol
     options = _semantic(config)
     number, ignore = options.classes, options.ignore
     names = config.semantic.names or tuple(map(str, range(number)))
-    rows, total = [], None
-    for sample, labels, truth in _pairs(config, run, samples):
-        picture = report.class_overlay(
-            sample.image.array(), labels, truth=truth, names=names, title=sample.name
-        )
-        io.write_png(run.results / "overlays" / f"{sample.name}.png", picture)
-        if truth is None:
-            continue
-        labels, truth = (cropped(array, config.evaluate.border_crop) for array in (labels, truth))
-        counts = class_counts(truth, labels, classes=number, ignore=ignore)
-        rows.append(_class_row(sample.name, names, iou(counts)))
-        total = counts if total is None else total.plus(counts)
-    if total is None:
+    counts: dict[str, dict[str, ClassCounts]] = {"": {}, POST: {}}
+    for one in _compared(config, run, samples):
+        for mark, labels in one.results():
+            name = one.sample.name + mark
+            picture = report.class_overlay(
+                one.sample.image.array(), labels, truth=one.truth, names=names, title=name
+            )
+            io.write_png(run.results / "overlays" / f"{name}.png", picture)
+            if one.truth is None:
+                continue
+            labels, truth = (cropped(a, config.evaluate.border_crop) for a in (labels, one.truth))
+            counts[mark][one.sample.name] = class_counts(
+                truth, labels, classes=number, ignore=ignore
+            )
+    if not counts[""]:
         return
-    table = pd.DataFrame([*rows, _class_row("all voxels", names, iou(total))])
+    table = _class_table(counts[""], names)
+    if counts[POST]:
+        table = report.beside(table, _class_table(counts[POST], names))
     report.show_classes(table, console)
     _write_summary(run, table)
+
+
+def _class_table(counts: Mapping[str, ClassCounts], names: Sequence[str]) -> pd.DataFrame:
+    """One row per image, and one for all voxels."""
+    total = functools.reduce(ClassCounts.plus, counts.values())
+    rows = [_class_row(name, names, iou(found)) for name, found in counts.items()]
+    return pd.DataFrame([*rows, _class_row("all voxels", names, iou(total))])
 
 
 def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str, object]:

@@ -10,6 +10,7 @@ from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
 from jaxseg.errors import InputError, JaxsegError
+from jaxseg.workflows.postprocessing import postprocessing_problems
 
 Samples = Mapping[str, tuple[Sample, ...]]
 
@@ -46,6 +47,8 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
             problems += data.class_problems(
                 opened.samples, classes=classes.classes, ignore=classes.ignore
             )
+    if "decode" in config.phases:
+        problems += postprocessing_problems(config, samples.get("test", ()))
     problems += spacing_problems((*samples.get("train", ()), *samples.get("val", ())))
     return samples, problems
 

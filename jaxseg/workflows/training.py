@@ -19,6 +19,9 @@ from jaxseg.runs import Run
 from jaxseg.train import Fitted, Folders, fit
 from jaxseg.workflows.inputs import Samples
 
+# Steps between two validations: an epoch of a few steps says little and saves often.
+LEAST_STEPS = 25
+
 
 def train_network(config: Config, run: Run, samples: Samples) -> None:
     """Train the network; continue an interrupted training of the same configuration."""
@@ -126,7 +129,7 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
 
 
 def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
-    """Steps in which as many voxels are drawn as the images have."""
+    """Steps in which as many voxels are drawn as the images have, not too few to learn from."""
     least = math.prod(patch)
     voxels = sum(max(sample.image.voxels, least) for sample in samples)
-    return max(1, round(voxels / (least * batch)))
+    return max(LEAST_STEPS, round(voxels / (least * batch)))

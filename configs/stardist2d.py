@@ -1,0 +1,23 @@
+r"""2D instances of round shape, e.g. nuclei that touch: distance and rays; StarDist.
+
+    pip install 'jaxseg[stardist]'
+    python -m jaxseg.main --config configs/stardist2d.py \
+        --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
+        --data.test.raw TEST/raw --data.test.labels TEST/label
+"""
+
+from jaxseg.config import Augment, Config, Predict, StarDist, Train, UNet, ch
+
+config = Config(
+    name="stardist2d",
+    task="instances",
+    ndim=2,
+    # The object probability, and 32 distances to the boundary.
+    channels=(ch("Db"), ch("R")),
+    patch=(256, 256),
+    augment=Augment(rotate=180.0, zoom=1.4, contrast=0.3, gamma=1.6, blur=1.0),
+    model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
+    train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
+    predict=Predict(tta="full"),
+    stardist=StarDist(prob_threshold=0.4, nms_threshold=0.4, min_size=10),
+)

@@ -1,0 +1,179 @@
+"""Objects out of flows: voxels that end at the same place are of one object."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.ndimage import map_coordinates
+from scipy import ndimage
+
+from jaxseg import instances
+from jaxseg.channels import CHANNELS, columns
+from jaxseg.config import Channel, FlowTracking
+from jaxseg.decoding.mask import check_columns, cleaned, object_mask
+from jaxseg.decoding.watershed import Steps
+from jaxseg.errors import ConfigError
+from jaxseg.symmetry import Component
+
+# A peak is the place within so many voxels where most voxels end; the places around it that more
+# than FEW voxels reach, in as many turns as GROW, belong to it.
+APART, FEW, GROW = 2, 2, 5
+
+
+def flow(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    options: FlowTracking | None = None,
+) -> np.ndarray:
+    """Objects from flows by tracking, after Stringer et al. (2021), Cellpose.
+
+    Every voxel of the mask follows the interpolated flow in steps of its length. Where many voxels
+    end is the centre of an object, and all voxels that end there are the object.
+
+    Parameters
+    ----------
+    planes : (*S, K) float, values of the channels, not logits
+    channels : in the order of the columns: the components of a flow, and a channel that tells
+        objects from background
+    spacing : size of a voxel, (z)yx, µm; None = 1; the same as for the true planes
+    options : steps and sizes
+
+    Returns
+    -------
+    (*S) uint16, or uint32 for more than 65,535 objects; 0 = background, ids 1..N
+
+    Raises
+    ------
+    ConfigError : planes that are not those of the channels, a missing component, or nothing that
+        tells objects from background
+    """
+    return flow_steps(planes, channels, spacing=spacing, options=options).labels
+
+
+def flow_steps(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    options: FlowTracking | None = None,
+) -> Steps:
+    """The tracking with its steps: seeds are the centres, the surface minus the voxels that end.
+
+    Parameters and errors as for :func:`flow`.
+
+    Returns
+    -------
+    Steps
+    """
+    options = options or FlowTracking()
+    check_columns(planes, channels)
+    places, moving = columns(channels, planes.ndim - 1), components(channels, planes.ndim - 1)
+    others = tuple(channel for channel in channels if channel.name not in moving.values())
+    if not others:
+        raise ConfigError("flows do not tell objects from background", fix="add the channel F")
+    still = np.concatenate([planes[..., places[channel.name]] for channel in others], axis=-1)
+    mask = object_mask(still, others, spacing=spacing, threshold=options.threshold)
+    vectors = [planes[..., places[moving[axis]].start] for axis in sorted(moving)]
+    sizes = tuple(spacing) if spacing is not None else (1.0,) * mask.ndim
+    ends = tracked(np.stack(vectors), mask, spacing=sizes, steps=options.steps)
+    hits = np.zeros(mask.shape, np.int32)
+    np.add.at(hits, ends, 1)
+    seeds = sinks(hits, min_sink=options.min_sink)
+    labels = np.zeros(mask.shape, np.int32)
+    labels[mask] = seeds[ends]
+    labels = cleaned(labels, fill_holes=options.fill_holes, min_size=options.min_size)
+    return Steps(labels, seeds, -hits.astype(np.float32), mask)
+
+
+def components(channels: Sequence[Channel], ndim: int) -> dict[int, str]:
+    """For every axis the name of the channel that is the flow along it.
+
+    Raises
+    ------
+    ConfigError : a component is missing
+    """
+    found = {}
+    for channel in channels:
+        kind: Any = CHANNELS[channel.name].symmetry(ndim, channel.options)
+        if isinstance(kind, Component) and kind.family == "flow":
+            found[kind.axis % ndim] = channel.name
+    if len(found) < ndim:
+        raise ConfigError(
+            "the flow has too few components",
+            expected=f"{ndim}, one per axis",
+            found=" ".join(found.values()) or "none",
+        )
+    return found
+
+
+def tracked(
+    vectors: np.ndarray, mask: np.ndarray, *, spacing: Sequence[float], steps: int
+) -> tuple[np.ndarray, ...]:
+    """Where the voxels of a mask end that follow a flow.
+
+    Parameters
+    ----------
+    vectors : (d, *S) float, in parts of the finest voxel, one component per axis, (z)yx
+    mask : (*S) bool; outside it nothing flows
+    spacing : size of a voxel, (z)yx, µm
+    steps : Euler steps, each as long as the interpolated vector
+
+    Returns
+    -------
+    d arrays (number of voxels in the mask,) int32, the voxels where they end
+    """
+    start = np.nonzero(mask)
+    if not len(start[0]):
+        return start
+    scale = min(spacing) / np.asarray(spacing, np.float32).reshape(-1, *[1] * mask.ndim)
+    field = np.where(mask, vectors, 0).astype(np.float32) * scale
+    # Similar numbers of voxels share one compilation.
+    room = 1 << (len(start[0]) - 1).bit_length()
+    points = np.zeros((mask.ndim, room), np.float32)
+    points[:, : len(start[0])] = start
+    ends = np.asarray(_follow(field, points, steps))[:, : len(start[0])]
+    return tuple(np.rint(ends).astype(np.int32))
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def _follow(field: jax.Array, points: jax.Array, steps: int) -> jax.Array:
+    last = jnp.array(field.shape[1:], jnp.float32)[:, None] - 1
+
+    def step(_: int, points: jax.Array) -> jax.Array:
+        moved = [map_coordinates(part, list(points), order=1, mode="nearest") for part in field]
+        return jnp.clip(points + jnp.stack(moved), 0, last)
+
+    return lax.fori_loop(0, steps, step, points)
+
+
+def sinks(hits: np.ndarray, *, min_sink: int) -> np.ndarray:
+    """The places where tracked voxels gather, numbered.
+
+    Parameters
+    ----------
+    hits : (*S) int, how many voxels end at each voxel
+    min_sink : the fewest voxels that end in a peak and the places around it
+
+    Returns
+    -------
+    (*S) int32, 0 and 1..N; peaks that touch are one
+
+    >>> sinks(np.array([[0, 9, 40, 7, 0, 0, 0, 3, 30]]), min_sink=10).tolist()
+    [[0, 1, 1, 1, 0, 0, 0, 2, 2]]
+    """
+    highest = ndimage.maximum_filter(hits, size=2 * APART + 1, mode="constant")
+    full = np.ones((3,) * hits.ndim, bool)
+    found, _ = ndimage.label((hits == highest) & (hits > FEW), full)
+    for _ in range(GROW):
+        wider = ndimage.grey_dilation(found, footprint=full, mode="constant")
+        found = np.where((found == 0) & (hits > FEW), wider, found)
+    gathered = np.bincount(found.ravel(), hits.ravel(), minlength=1)
+    return instances.compact(found, gathered >= min_sink).astype(np.int32)

@@ -1,0 +1,112 @@
+"""More measurements, one object after another: those of scikit-image's regionprops."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from skimage.measure import regionprops_table
+
+from jaxseg.config.channels import nearest
+from jaxseg.config.properties import ISOTROPIC, extra_names, needs_intensity, table_columns
+from jaxseg.errors import ConfigError, JaxsegError, raise_all
+
+Columns = dict[str, np.ndarray]
+
+
+def extra_columns(
+    numbers: np.ndarray,
+    names: Sequence[str],
+    *,
+    spacing: Sequence[float],
+    intensity: np.ndarray | None = None,
+) -> Columns:
+    """Columns of further measurements.
+
+    Parameters
+    ----------
+    numbers : (*S) non-negative integers below 2**31
+    names : of scikit-image's regionprops, see :data:`jaxseg.config.properties.EXTRA`
+    spacing : size of a voxel, (z)yx, µm
+    intensity : (*S) or (*S, C) image, for what is measured of it
+
+    Returns
+    -------
+    float64 columns, a row per object by ascending number; nan where an object is too flat or small
+    for a measurement
+
+    Raises
+    ------
+    ConfigError : see :func:`extra_problems`
+    """
+    channels = 0 if intensity is None else math.prod(intensity.shape[numbers.ndim :])
+    raise_all(extra_problems(names, spacing=spacing, intensity=channels > 0))
+    fixed = len(table_columns(numbers.ndim, channels=channels))
+    wanted = table_columns(numbers.ndim, channels=channels, extra=names)[fixed:]
+    if not numbers.any():
+        return {name: np.zeros(0) for name in wanted}
+    scaled = [name for name in names if name not in ISOTROPIC]
+    found = _table(numbers, scaled, intensity, spacing)
+    found |= _table(numbers, [n for n in names if n in ISOTROPIC], intensity, None)
+    if "perimeter_crofton" in found:
+        found["perimeter_crofton"] = found["perimeter_crofton"] * spacing[-1]
+    # The hull of a flat object in 3D has no volume; scikit-image writes 0 and divides by it.
+    if "area_convex" in found:
+        found["area_convex"] = np.where(found["area_convex"] > 0, found["area_convex"], np.nan)
+    return {name: np.where(np.isinf(found[name]), np.nan, found[name]) for name in wanted}
+
+
+def extra_problems(
+    names: Sequence[str], *, spacing: Sequence[float], intensity: bool = True
+) -> list[JaxsegError]:
+    """What is wrong with the names of further measurements, for voxels of this size.
+
+    Parameters
+    ----------
+    names : of the measurements
+    spacing : size of a voxel, (z)yx, µm
+    intensity : whether there is an image to measure inside objects
+    """
+    ndim, problems = len(spacing), []
+    legal = extra_names(ndim)
+    for name in names:
+        if name not in legal:
+            problems.append(
+                ConfigError(
+                    f"{name!r} is no further measurement in {ndim}D{nearest(name, legal)}",
+                    expected=f"some of {', '.join(legal)}",
+                )
+            )
+        elif name in ISOTROPIC and max(spacing) > 1.001 * min(spacing):
+            problems.append(
+                ConfigError(f"{name} needs voxels of equal sides", found=f"spacing {spacing}")
+            )
+        elif needs_intensity(name) and not intensity:
+            problems.append(ConfigError(f"{name} needs an image to measure"))
+    return list(problems)
+
+
+def _table(
+    numbers: np.ndarray,
+    names: Sequence[str],
+    intensity: np.ndarray | None,
+    spacing: Sequence[float] | None,
+) -> Columns:
+    """One call of scikit-image."""
+    if not names:
+        return {}
+    image = None if intensity is None else _squeezed(intensity, numbers.ndim)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.filterwarnings("ignore", "Failed to get convex hull")
+        found = regionprops_table(
+            numbers.astype(np.int32), image, properties=tuple(names), spacing=spacing
+        )
+    return {name: np.asarray(values, np.float64) for name, values in found.items()}
+
+
+def _squeezed(image: np.ndarray, ndim: int) -> np.ndarray:
+    """The image as float64, without a channel axis where there is one channel."""
+    image = np.asarray(image, np.float64)
+    return image[..., 0] if image.ndim > ndim and image.shape[-1] == 1 else image

@@ -1,0 +1,34 @@
+"""After decoding: filters on planes, refinement of objects, removal by what was measured.
+
+Pure NumPy functions of any rank. None of them depends on ids: renaming objects renames them in the
+result and does nothing else.
+"""
+
+from jaxseg.postprocessing.conditions import judge, remove_judged, survivors
+from jaxseg.postprocessing.median import median_filter
+from jaxseg.postprocessing.morphology import dilate, erode
+from jaxseg.postprocessing.refine import refine
+from jaxseg.postprocessing.removal import (
+    clear_border,
+    remove_large_objects,
+    remove_small_objects,
+    without,
+)
+from jaxseg.postprocessing.repair import repair_large
+from jaxseg.postprocessing.voronoi import voronoi
+
+__all__ = [
+    "clear_border",
+    "dilate",
+    "erode",
+    "judge",
+    "median_filter",
+    "refine",
+    "remove_judged",
+    "remove_large_objects",
+    "remove_small_objects",
+    "repair_large",
+    "survivors",
+    "voronoi",
+    "without",
+]
