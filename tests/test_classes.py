@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -21,6 +22,14 @@ from jaxseg.errors import InputError
 from jaxseg.main import main
 from jaxseg.metrics import Votes, majority, matching_by_class, painted, without_unknown
 from jaxseg.report import class_matching_table
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation() -> Iterator[None]:
+    """Compilation takes most of the time here, and the numbers do not depend on it."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def by_hand(labels: np.ndarray, classes: np.ndarray) -> dict[int, int]:
@@ -248,17 +257,18 @@ def test_configuration_of_classes_and_of_unknown_voxels() -> None:
 RUN = """
 from jaxseg.config import *
 config = Config(
-    name="discs", channels=(ch("Db"), ch("S", classes=4), ch("F")), patch=(32, 32), out={out!r},
+    name="discs", channels=(ch("C"), ch("S", classes=4), ch("F")), patch=(32, 32), out={out!r},
     data=Data(train=Source(raw={root!r} + "/train/raw", labels={root!r} + "/train/labels"),
               test=Source(raw={root!r} + "/test/raw", labels={root!r} + "/test/labels"),
               ignore=999),
     loss=Loss(border_weight=5.0, border_sigma=2.0, balance=True),
     semantic=SemanticOutput(names=("none", "one", "two", "three")),
-    model=UNet(features=(4, 8)), train=Train(epochs=8, steps=6, batch=4, lr=2e-2, warmup=0),
+    model=UNet(features=(4, 8)), train=Train(epochs=4, steps=10, batch=4, lr=2e-2, warmup=0),
 )
 """
 
 
+@pytest.mark.slow
 def test_a_whole_run_with_classes_and_unknown_voxels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
