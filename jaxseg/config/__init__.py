@@ -1,5 +1,20 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
+from jaxseg.config.architectures import (
+    ARCHITECTURES,
+    UNETR,
+    AttentionUNet,
+    HRNet,
+    MultiResUNet,
+    ResUNet,
+    ResUNetPlusPlus,
+    ResUNetSE,
+    SEUNet,
+    STUNet,
+    UNet,
+    UNeXtV1,
+    UNeXtV2,
+)
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
 from jaxseg.config.schema import (
     Augment,
@@ -11,23 +26,34 @@ from jaxseg.config.schema import (
     SemanticOutput,
     Source,
     Train,
-    UNet,
     Watershed,
 )
 
 __all__ = [
+    "ARCHITECTURES",
     "OPTIONS",
+    "UNETR",
+    "AttentionUNet",
     "Augment",
     "Channel",
     "ChannelOptions",
     "Config",
     "Data",
     "Evaluate",
+    "HRNet",
+    "MultiResUNet",
     "Normalize",
     "Predict",
+    "ResUNet",
+    "ResUNetPlusPlus",
+    "ResUNetSE",
+    "SEUNet",
+    "STUNet",
     "SemanticOutput",
     "Source",
     "Train",
+    "UNeXtV1",
+    "UNeXtV2",
     "UNet",
     "Watershed",
     "ch",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
 import runpy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +13,13 @@ from typing import Any
 
 import tyro
 
+from jaxseg import config as options
+from jaxseg.config.architectures import ARCHITECTURES
 from jaxseg.config.schema import Config
-from jaxseg.config.types import build, flat, mistakes, plain
+from jaxseg.config.types import architecture, build, flat, mistakes, plain, unknown_option
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
+
+UNKNOWN_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def load(path: str | Path) -> Config:
@@ -64,6 +70,9 @@ def _run(path: Path) -> dict[str, Any]:
                 line = trace.tb_lineno
             trace = trace.tb_next
         where = f"{path}:{line}" if line else str(path)
+        unknown = UNKNOWN_KEYWORD.match(str(error))
+        if unknown and hasattr(options, unknown[1]):
+            raise unknown_option(unknown[2], getattr(options, unknown[1]), where) from error
         raise ConfigError(f"{type(error).__name__}: {error}", file=where) from error
 
 
@@ -77,17 +86,48 @@ def _read_json(path: Path) -> Any:
 def parse(args: Sequence[str], base: Config) -> Config:
     """The configuration after the options of a command line.
 
-    An unknown option ends the program with exit code 2 and the nearest legal one.
+    An unknown option ends the program with exit code 2 and the nearest legal one. ``--model NAME``
+    chooses another network; what the configuration sets of the one that it had stays, as far as the
+    other has the same option.
     """
+    base, args = _choose_network(list(args), base)
     return tyro.cli(
         Config,
         default=base,
-        args=list(args),
+        args=args,
         prog="python -m jaxseg.main",
         description="Train, predict, make instances and evaluate. --config FILE gives the values "
-        "that the options below change; --debug shows the traceback of an error.",
+        "that the options below change; --debug shows the traceback of an error. --model NAME "
+        f"chooses the network: {', '.join(ARCHITECTURES)}.",
         config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
     )
+
+
+def _choose_network(args: list[str], base: Config) -> tuple[Config, list[str]]:
+    """The configuration with the network that ``--model`` names, and the other arguments."""
+    for index, arg in enumerate(args):
+        option, equals, name = arg.partition("=")
+        if option != "--model":
+            continue
+        if not equals and index + 1 == len(args):
+            raise ConfigError(
+                "no network after --model", expected="one of " + ", ".join(ARCHITECTURES)
+            )
+        name = name if equals else args[index + 1]
+        rest = args[:index] + args[index + (1 if equals else 2) :]
+        return dataclasses.replace(base, model=_network(name, base.model)), rest
+    return base, args
+
+
+def _network(name: str, before: Any) -> Any:
+    """A network by name, with what was set of another one where it has the same option."""
+    kind, usual = architecture(name, "--model"), type(before)()
+    if kind is type(before):
+        return before
+    values = {field.name: getattr(before, field.name) for field in dataclasses.fields(before)}
+    chosen = {key: value for key, value in values.items() if value != getattr(usual, key)}
+    legal = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{key: value for key, value in chosen.items() if key in legal})
 
 
 def to_plain(config: Config) -> dict[str, Any]:

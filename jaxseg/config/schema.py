@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from jaxseg.config.architectures import Model, UNet
 from jaxseg.config.channels import Channel
 
 Phase = Literal["train", "predict", "decode", "evaluate"]
@@ -85,33 +86,6 @@ class Augment:
     noise: float = 0.05
     # largest standard deviation of a Gaussian blur in the yx plane, in voxels
     blur: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UNet:
-    """U-Net of Ronneberger et al. (2015), 2D or 3D."""
-
-    # feature maps per level, the last one is the bottleneck
-    features: tuple[int, ...] = (16, 32, 64, 128, 256)
-    # in, bn, gn: instance, batch, group normalisation; only bn and none do not depend on how an
-    # image is cut into tiles
-    norm: Literal["in", "bn", "gn", "none"] = "bn"
-    # non-linearity after every convolution
-    activation: Literal["elu", "relu", "leaky_relu", "gelu", "silu"] = "elu"
-    # convolutions per level
-    convs: int = 2
-    # size of the convolution kernel
-    kernel: int = 3
-    # z stride between levels in 3D, one entry per step down; empty = 2 everywhere
-    z_down: tuple[int, ...] = ()
-    # per level, False = kernel of size 1 along z; empty = True everywhere
-    isotropic: tuple[bool, ...] = ()
-    # transpose: transposed convolution; linear: interpolation and a 1x1 convolution
-    upsample: Literal["transpose", "linear"] = "transpose"
-    # dropout rate per level; empty = none
-    dropout: tuple[float, ...] = ()
-    # one decoder per head instead of one for all
-    separate_decoders: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,8 +219,8 @@ class Config:
     normalize: Normalize = field(default_factory=Normalize)
     # random changes of the training patches
     augment: Augment = field(default_factory=Augment)
-    # the network
-    model: UNet = field(default_factory=UNet)
+    # the network; --model NAME chooses another one
+    model: Model = field(default_factory=UNet)
     # the training run
     train: Train = field(default_factory=Train)
     # sliding-window prediction
