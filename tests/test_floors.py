@@ -12,13 +12,13 @@ FLOORS = {
     0: {"errors"},
     1: {"config", "geometry", "symmetry", "runtime", "progress"},
     2: {"volume"},
-    3: {"io", "normalize", "augment", "targets", "losses", "models"},
+    3: {"io", "normalize", "augment", "targets", "losses", "models", "peer"},
     4: {"instances", "measurements", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decoding"},
     6: {"train", "prediction"},
     7: {"report", "runs"},
     8: {"workflows"},
-    9: {"main", "demo"},
+    9: {"main", "demo", "import_weights"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

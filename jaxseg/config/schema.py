@@ -116,6 +116,9 @@ class Train:
     ema: float = 0.0
     # element type of the network's arithmetic; parameters stay float32
     precision: Literal["float32", "bfloat16"] = "float32"
+    # compute inner results of the network again in the backward pass instead of keeping them: less
+    # memory, more time, the same numbers
+    remat: bool = False
     # validation patches; 0 = as many as cover the validation images once
     val_patches: int = 0
     # epochs between two checkpoints of the full state
