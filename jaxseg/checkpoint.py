@@ -246,14 +246,23 @@ def load_best(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(
             "no trained network here", file=Path(directory) / BEST, fix="run the phase train first"
         )
-    variables: dict[str, Any] = {}
-    for name, array in found.arrays.items():
+    return nested(found.arrays), found.meta
+
+
+def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays by name as nested dictionaries.
+
+    >>> nested({"params/conv/bias": 1, "params/conv/kernel": 2})
+    {'params': {'conv': {'bias': 1, 'kernel': 2}}}
+    """
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
         *parents, last = name.split(SEPARATOR)
-        inner = variables
+        inner = tree
         for parent in parents:
             inner = inner.setdefault(parent, {})
         inner[last] = array
-    return variables, found.meta
+    return tree
 
 
 def flatten(state: Any) -> dict[str, jax.Array]:

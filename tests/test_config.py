@@ -176,7 +176,7 @@ def test_digest_ignores_order_and_sees_values() -> None:
 
 def test_every_option_has_a_help_text_of_its_own() -> None:
     comments = {}
-    for name in ("schema", "channels"):
+    for name in ("schema", "channels", "architectures"):
         lines = (ROOT / "jaxseg" / "config" / f"{name}.py").read_text().splitlines()
         fields = [i for i, line in enumerate(lines) if line.startswith("    ") and ": " in line]
         comments |= {lines[i]: lines[i - 1].strip() for i in fields if " = " in lines[i]}

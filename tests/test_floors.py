@@ -12,13 +12,13 @@ FLOORS = {
     0: {"errors"},
     1: {"config", "geometry", "symmetry", "runtime", "progress"},
     2: {"volume"},
-    3: {"io", "normalize", "augment", "targets", "losses", "models"},
+    3: {"io", "normalize", "augment", "targets", "losses", "models", "peer"},
     4: {"instances", "measurements", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decoding", "postprocessing"},
     6: {"train", "prediction", "ceiling"},
     7: {"report", "runs", "blocks"},
     8: {"workflows"},
-    9: {"main", "demo", "check", "status", "verify"},
+    9: {"main", "demo", "check", "status", "verify", "import_weights"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

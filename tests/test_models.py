@@ -12,7 +12,10 @@ import pytest
 from jaxseg import models
 from jaxseg.config import UNet
 from jaxseg.models import recipes
-from jaxseg.models.blocks import GROUPS, Norm, Style, drop_channels
+from jaxseg.models.dropping import drop_channels
+from jaxseg.models.normalization import GROUPS, Norm
+from jaxseg.models.resize import linear
+from jaxseg.models.style import Style
 
 PEER = UNet(norm="in")
 SMALL = UNet(features=(4, 6, 8), norm="bn")
@@ -123,7 +126,7 @@ def test_linear_upsampling_is_the_usual_one(factors):
     image = normal(2, *(3, 4, 5)[-len(factors) :], 2)
     shape = (2, *(n * f for n, f in zip(image.shape[1:-1], factors, strict=True)), 2)
     expected = jax.image.resize(image, shape, "linear")
-    np.testing.assert_allclose(recipes.double_linear(image, factors), expected, atol=1e-6)
+    np.testing.assert_allclose(linear(image, factors), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

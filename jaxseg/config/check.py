@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -11,8 +10,9 @@ from jaxseg.config.channels import nearest
 from jaxseg.config.check_channels import affinity_mistakes, representation_mistakes
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
 from jaxseg.config.decoder_check import decoder_mistakes
+from jaxseg.config.model_rules import model_mistakes, strides
 from jaxseg.config.postprocessing import PostProcess
-from jaxseg.config.schema import Config, Source, UNet
+from jaxseg.config.schema import Config, Source
 from jaxseg.errors import ConfigError
 
 
@@ -24,17 +24,6 @@ def check(config: Config) -> list[ConfigError]:
     list of ConfigError, empty when the configuration is sound
     """
     return [problem for rule in RULES for problem in rule(config)]
-
-
-def strides(model: UNet, ndim: int) -> tuple[int, ...]:
-    """How much the network reduces every axis, (z)yx.
-
-    >>> strides(UNet(features=(8, 16, 32), z_down=(1, 2)), 3)
-    (2, 4, 4)
-    """
-    down = len(model.features) - 1
-    z = math.prod(model.z_down) if model.z_down else 2**down
-    return (*((z,) if ndim == 3 else ()), 2**down, 2**down)
 
 
 def _names(config: Config) -> Iterator[ConfigError]:
@@ -74,41 +63,8 @@ def _lengths(config: Config) -> Iterator[ConfigError]:
 
 
 def _model(config: Config) -> Iterator[ConfigError]:
-    model, levels = config.model, len(config.model.features)
-    if levels < 2 or min(model.features, default=0) < 1:
-        yield ConfigError(
-            "too few feature maps",
-            file="model.features",
-            found=model.features,
-            expected="at least two levels of at least one",
-        )
-        return
-    for field, value, length in (
-        ("z_down", model.z_down, levels - 1),
-        ("isotropic", model.isotropic, levels),
-        ("dropout", model.dropout, levels),
-    ):
-        if value and len(value) != length:
-            yield ConfigError(
-                "wrong number of values",
-                file=f"model.{field}",
-                found=value,
-                expected=f"{length} for {levels} levels",
-            )
-    if model.kernel % 2 == 0 or model.kernel < 1 or model.convs < 1:
-        yield ConfigError(
-            "illegal convolutions",
-            file="model.kernel, model.convs",
-            expected="an odd kernel, at least one",
-            found=(model.kernel, model.convs),
-        )
-    if config.ndim == 2 and (model.z_down or model.isotropic):
-        yield ConfigError("z_down and isotropic need three dimensions", file="model")
-    if any(step not in (1, 2) for step in model.z_down):
-        yield ConfigError("illegal stride", file="model.z_down", expected="1 or 2 per step")
-    if any(not 0 <= rate < 1 for rate in model.dropout):
-        yield ConfigError("illegal rate", file="model.dropout", expected="0 <= rate < 1")
-    yield from _divisible(config)
+    wrong = list(model_mistakes(config))
+    yield from wrong or _divisible(config)
 
 
 def _divisible(config: Config) -> Iterator[ConfigError]:

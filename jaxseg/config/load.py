@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
 import runpy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +13,14 @@ from typing import Any
 
 import tyro
 
+from jaxseg import config as options
+from jaxseg.config.architectures import ARCHITECTURES
 from jaxseg.config.channels import nearest
 from jaxseg.config.schema import Config
-from jaxseg.config.types import build, flat, mistakes, plain
+from jaxseg.config.types import architecture, build, flat, mistakes, plain, unknown_option
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
+
+UNKNOWN_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def load(path: str | Path) -> Config:
@@ -65,6 +71,9 @@ def _run(path: Path) -> dict[str, Any]:
                 line = trace.tb_lineno
             trace = trace.tb_next
         where = f"{path}:{line}" if line else str(path)
+        unknown = UNKNOWN_KEYWORD.match(str(error))
+        if unknown and hasattr(options, unknown[1]):
+            raise unknown_option(unknown[2], getattr(options, unknown[1]), where) from error
         raise ConfigError(f"{type(error).__name__}: {error}", file=where) from error
 
 
@@ -78,18 +87,23 @@ def _read_json(path: Path) -> Any:
 def parse(args: Sequence[str], base: Config) -> Config:
     """The configuration after the options of a command line.
 
+    ``--model NAME`` chooses another network; what the configuration sets of the one that it had
+    stays, as far as the other has the same option.
+
     Raises
     ------
     ConfigError : unknown options, all of them, each with the nearest legal one
     SystemExit : for ``--help``, and with code 2 for values that cannot be read
     """
+    base, args = _choose_network(list(args), base)
     config, unknown = tyro.cli(
         Config,
         default=base,
-        args=list(args),
+        args=args,
         prog="python -m jaxseg.main",
         description="Train, predict, make instances and evaluate. --config FILE gives the values "
-        "that the options below change; --debug shows the traceback of an error.",
+        "that the options below change; --debug shows the traceback of an error. --model NAME "
+        f"chooses the network: {', '.join(ARCHITECTURES)}.",
         config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
         return_unknown_args=True,
     )
@@ -104,6 +118,7 @@ def _unknown(words: Sequence[str], config: Config) -> list[ConfigError]:
     errors = [
         ConfigError(
             f"unknown option {option}{nearest_option(option, legal)}",
+            expected=_of_section(option, legal),
             fix="--help lists all options",
         )
         for option in dict.fromkeys(wrong)
@@ -111,6 +126,13 @@ def _unknown(words: Sequence[str], config: Config) -> list[ConfigError]:
     if words and not wrong:
         errors.append(ConfigError(f"unexpected {' '.join(words)!r} on the command line"))
     return errors
+
+
+def _of_section(option: str, legal: Sequence[str]) -> str:
+    """The legal options of the part of the configuration that an option names."""
+    section = option.rpartition(".")[0] + "."
+    found = [name for name in legal if name.startswith(section)]
+    return ", ".join(found) if "." in option else ""
 
 
 def nearest_option(option: str, legal: Sequence[str]) -> str:
@@ -122,6 +144,33 @@ def nearest_option(option: str, legal: Sequence[str]) -> str:
     last = option.replace("_", "-").rpartition(".")[2].lstrip("-")
     same = [name for name in legal if name.lstrip("-").rpartition(".")[2] == last]
     return f"; did you mean {same[0]!r}?" if same else nearest(option, legal)
+
+
+def _choose_network(args: list[str], base: Config) -> tuple[Config, list[str]]:
+    """The configuration with the network that ``--model`` names, and the other arguments."""
+    for index, arg in enumerate(args):
+        option, equals, name = arg.partition("=")
+        if option != "--model":
+            continue
+        if not equals and index + 1 == len(args):
+            raise ConfigError(
+                "no network after --model", expected="one of " + ", ".join(ARCHITECTURES)
+            )
+        name = name if equals else args[index + 1]
+        rest = args[:index] + args[index + (1 if equals else 2) :]
+        return dataclasses.replace(base, model=_network(name, base.model)), rest
+    return base, args
+
+
+def _network(name: str, before: Any) -> Any:
+    """A network by name, with what was set of another one where it has the same option."""
+    kind, usual = architecture(name, "--model"), type(before)()
+    if kind is type(before):
+        return before
+    values = {field.name: getattr(before, field.name) for field in dataclasses.fields(before)}
+    chosen = {key: value for key, value in values.items() if value != getattr(usual, key)}
+    legal = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{key: value for key, value in chosen.items() if key in legal})
 
 
 def to_plain(config: Config) -> dict[str, Any]:

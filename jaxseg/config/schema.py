@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from jaxseg.config.architectures import Model, UNet
 from jaxseg.config.channels import Channel
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -101,33 +102,6 @@ class Augment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNet:
-    """U-Net of Ronneberger et al. (2015), 2D or 3D."""
-
-    # feature maps per level, the last one is the bottleneck
-    features: tuple[int, ...] = (16, 32, 64, 128, 256)
-    # in, bn, gn: instance, batch, group normalisation; only bn and none do not depend on how an
-    # image is cut into tiles
-    norm: Literal["in", "bn", "gn", "none"] = "bn"
-    # non-linearity after every convolution
-    activation: Literal["elu", "relu", "leaky_relu", "gelu", "silu"] = "elu"
-    # convolutions per level
-    convs: int = 2
-    # size of the convolution kernel
-    kernel: int = 3
-    # z stride between levels in 3D, one entry per step down; empty = 2 everywhere
-    z_down: tuple[int, ...] = ()
-    # per level, False = kernel of size 1 along z; empty = True everywhere
-    isotropic: tuple[bool, ...] = ()
-    # transpose: transposed convolution; linear: interpolation and a 1x1 convolution
-    upsample: Literal["transpose", "linear"] = "transpose"
-    # dropout rate per level; empty = none
-    dropout: tuple[float, ...] = ()
-    # one decoder per head instead of one for all
-    separate_decoders: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Train:
     """The training run: AdamW with linear warm-up and cosine decay."""
 
@@ -155,6 +129,9 @@ class Train:
     ema: float = 0.0
     # element type of the network's arithmetic; parameters stay float32
     precision: Literal["float32", "bfloat16"] = "float32"
+    # compute inner results of the network again in the backward pass instead of keeping them: less
+    # memory, more time, the same numbers
+    remat: bool = False
     # validation patches; 0 = as many as cover the validation images once
     val_patches: int = 0
     # epochs between two checkpoints of the full state
@@ -275,8 +252,8 @@ class Config:
     normalize: Normalize = field(default_factory=Normalize)
     # random changes of the training patches
     augment: Augment = field(default_factory=Augment)
-    # the network
-    model: UNet = field(default_factory=UNet)
+    # the network; --model NAME chooses another one
+    model: Model = field(default_factory=UNet)
     # the training run
     train: Train = field(default_factory=Train)
     # how much a voxel counts in the loss

@@ -11,6 +11,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from jaxseg.config.architectures import ARCHITECTURES, Model
 from jaxseg.config.channels import OPTIONS, Channel, nearest
 from jaxseg.errors import ConfigError
 
@@ -49,6 +50,9 @@ def build(data: Any, hint: Any, field: str = "") -> Any:
     ConfigError : a key that the dataclass does not have, or one that is missing
     """
     hint = _bare(hint)
+    if hint == Model:
+        # Configurations saved before there was a choice do not name their network.
+        hint = architecture(data.get("architecture", "unet"), field)
     if hint is Channel:
         kind = OPTIONS.get(data.get("name", ""))
         if kind is None:
@@ -60,9 +64,7 @@ def build(data: Any, hint: Any, field: str = "") -> Any:
         hints = get_type_hints(hint, include_extras=True)
         unknown = [key for key in data if key not in hints]
         if unknown:
-            raise ConfigError(
-                f"unknown field {unknown[0]!r}{nearest(unknown[0], hints)}", file=field
-            )
+            raise unknown_option(unknown[0], hint, field)
         inner = {key: build(item, hints[key], f"{field}.{key}") for key, item in data.items()}
         return hint(**inner)  # type: ignore[operator]
     if get_origin(hint) in (Union, types.UnionType) and isinstance(data, list):
@@ -74,6 +76,32 @@ def build(data: Any, hint: Any, field: str = "") -> Any:
         hints_of = [item_hints[0]] * len(data) if repeated else item_hints
         return tuple(build(item, kind, field) for item, kind in zip(data, hints_of, strict=True))
     return data
+
+
+def architecture(name: str, field: str = "model") -> Any:
+    """The dataclass of a network by its name.
+
+    Raises
+    ------
+    ConfigError : there is none of this name
+    """
+    if name not in ARCHITECTURES:
+        raise ConfigError(
+            f"unknown network {name!r}{nearest(name, ARCHITECTURES)}",
+            file=field,
+            expected="one of " + ", ".join(ARCHITECTURES),
+        )
+    return ARCHITECTURES[name]
+
+
+def unknown_option(name: str, kind: Any, field: str = "") -> ConfigError:
+    """The error for an option that a dataclass does not have; it names those that it has."""
+    legal = [option for option in get_type_hints(kind) if option != "architecture"]
+    return ConfigError(
+        f"{kind.__name__} has no option {name!r}{nearest(name, legal)}",
+        file=field,
+        expected="one of " + ", ".join(legal),
+    )
 
 
 def flat(data: Any, prefix: str = "") -> Mapping[str, Any]:

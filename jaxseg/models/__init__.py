@@ -10,24 +10,55 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import jax
+import jax.numpy as jnp
 
-from jaxseg.config import UNet
-from jaxseg.models import unet
+from jaxseg.config.architectures import Model as Architecture
+from jaxseg.models import (
+    attention_unet,
+    hrnet,
+    multiresunet,
+    resunet,
+    resunet_plus_plus,
+    resunet_se,
+    seunet,
+    stunet,
+    unet,
+    unetr,
+    unext_v1,
+    unext_v2,
+)
 from jaxseg.models.model import Model
 from jaxseg.models.recipes import RecipeName, default_recipe
+from jaxseg.models.style import Style
 
 __all__ = ["Model", "build", "count_parameters"]
 
-BUILDERS: Mapping[type, Callable[..., Model]] = MappingProxyType({UNet: unet.build})
+BUILDERS: Mapping[str, Callable[..., Model]] = MappingProxyType(
+    {
+        "unet": unet.build,
+        "resunet": resunet.build,
+        "resunet++": resunet_plus_plus.build,
+        "attention_unet": attention_unet.build,
+        "multiresunet": multiresunet.build,
+        "seunet": seunet.build,
+        "resunet_se": resunet_se.build,
+        "unetr": unetr.build,
+        "unext_v1": unext_v1.build,
+        "unext_v2": unext_v2.build,
+        "hrnet": hrnet.build,
+        "stunet": stunet.build,
+    }
+)
 
 
 def build(
-    config: UNet,
+    config: Architecture,
     heads: tuple[int, ...] | int,
     ndim: int,
     *,
     dtype: str = "float32",
     recipe: RecipeName | None = None,
+    remat: bool = False,
 ) -> Model:
     """The network that a configuration describes.
 
@@ -40,12 +71,15 @@ def build(
         are float32
     recipe : how convolutions are computed, "cpu" or "plain"; None = as the default backend likes.
         Both give the same numbers out of the same parameters
+    remat : in the backward pass compute again what lies inside a block, instead of keeping it:
+        less memory, more time, the same numbers
 
     Returns
     -------
     Model
 
     >>> import jax, jax.numpy as jnp
+    >>> from jaxseg.config import UNet
     >>> model = build(UNet(features=(4, 8)), 2, ndim=2)
     >>> image = jnp.zeros((1, 8, 8, 1))
     >>> variables = model.init(jax.random.key(0), image)
@@ -53,9 +87,13 @@ def build(
     ((1, 8, 8, 2), (9, 9), (2, 2))
     """
     heads = (heads,) if isinstance(heads, int) else tuple(heads)
-    return BUILDERS[type(config)](
-        config, heads, ndim, dtype=dtype, recipe=recipe or default_recipe()
+    style = Style(
+        getattr(config, "norm", "none"),
+        getattr(config, "activation", "gelu"),
+        recipe or default_recipe(),
+        jnp.dtype(dtype),
     )
+    return BUILDERS[config.architecture](config, heads, ndim, style=style, remat=remat)
 
 
 def count_parameters(variables: Mapping[str, object]) -> int:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
+
+from jaxseg.models.style import Style
 
 Variables = Mapping[str, Any]
 
@@ -19,7 +22,8 @@ class Model(NamedTuple):
     ``"batch_stats"``; only the number of channels of ``image`` (N, *S, C) matters.
 
     ``apply(variables, image, *, train=False, key=None, axis=None)`` returns logits (N, *S, K)
-    float32; with ``train=True`` it returns ``(logits, batch_stats)``, the statistics updated.
+    float32; with ``train=True`` it returns ``(logits, batch_stats)``, the statistics updated. With
+    deep supervision these logits are a list, one for each level of the decoder, the finest first.
     ``key`` holds one random key per sample, (N,), and is needed for training with dropout only.
     ``axis`` names the mesh axis over which ``shard_map`` spreads the batch, if it does.
     """
@@ -30,17 +34,43 @@ class Model(NamedTuple):
     """Voxels around a point on which its value depends through convolutions, per axis."""
     stride: tuple[int, ...]
     """The size of an input must be a multiple of this, per axis."""
+    local: bool = True
+    """Nothing beyond the halo counts, so that tiles can equal the whole. Not so with instance or
+    group normalisation, squeeze-and-excitation or attention between all places."""
 
 
-def as_model(module: Any, halo: tuple[int, ...], stride: tuple[int, ...]) -> Model:
+# Name of the results that rematerialisation keeps.
+KEPT = "block"
+
+
+def mark(image: jax.Array) -> jax.Array:
+    """The result of a block: with rematerialisation all that is kept for the backward pass."""
+    return checkpoint_name(image, KEPT)
+
+
+def is_local(style: Style) -> bool:
+    """Whether the normalisation of a style sees no other voxel when not training."""
+    return style.norm in ("bn", "ln", "none")
+
+
+def as_model(
+    module: Any,
+    halo: tuple[int, ...],
+    stride: tuple[int, ...],
+    *,
+    local: bool = True,
+    remat: bool = False,
+) -> Model:
     """A Flax module as a pair of pure functions.
 
     Parameters
     ----------
     module : has a ``style``; called with ``(image, *, train, key)``; its collections are
         ``params`` and, with batch normalisation, ``batch_stats``
-    halo, stride : see :class:`Model`
+    halo, stride, local : see :class:`Model`
+    remat : in the backward pass compute again what lies between the results of blocks
     """
+    keep = jax.checkpoint_policies.save_only_these_names(KEPT)
 
     def init(key: jax.Array, image: Any) -> dict[str, Any]:
         smallest = jnp.zeros((1, *stride, image.shape[-1]), jnp.float32)
@@ -63,12 +93,15 @@ def as_model(module: Any, halo: tuple[int, ...], stride: tuple[int, ...]) -> Mod
         if not train:
             return module.apply(variables, image)
         spread = module.clone(style=dataclasses.replace(module.style, axis=axis))
-        logits, updates = spread.apply(
-            variables, image, train=True, key=key, mutable=["batch_stats"]
-        )
+
+        def learn(variables: Variables, image: jax.Array, key: Any) -> Any:
+            return spread.apply(variables, image, train=True, key=key, mutable=["batch_stats"])
+
+        learn = jax.checkpoint(learn, policy=keep) if remat else learn
+        logits, updates = learn(variables, image, key)
         return logits, updates.get("batch_stats", {})
 
-    return Model(init, apply, halo, stride)
+    return Model(init, apply, halo, stride, local)
 
 
 def check_shape(shape: tuple[int, ...], stride: tuple[int, ...]) -> None:

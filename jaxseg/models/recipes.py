@@ -1,9 +1,9 @@
 """Convolution, pooling and upsampling as pure functions, in the form that each backend runs well.
 
-XLA's own 3D convolution, the gradient of its pooling and the gradient of its transposed convolution
-are slow on a CPU. The recipe ``cpu`` computes the same numbers out of 2D convolutions, maxima of
-slices and matrix products; ``plain`` is one XLA operation each, for GPU and TPU. Kernels have the
-same shapes in both, so parameters serve either.
+XLA's own 3D and depthwise convolution, the gradient of its pooling and the gradient of its
+transposed convolution are slow on a CPU. The recipe ``cpu`` computes the same numbers out of 2D
+convolutions, maxima and sums of slices and matrix products; ``plain`` is one XLA operation each,
+for GPU and TPU. Kernels have the same shapes in both, so parameters serve either.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxseg.models.depthwise import depthwise_cpu, depthwise_plain
+
 RecipeName = Literal["cpu", "plain"]
 
 # Up to this many channels, one 2D convolution over all z taps side by side beats one for each tap
@@ -28,12 +30,14 @@ FOLDED_CHANNELS = 48
 class Recipe(NamedTuple):
     """How a backend computes what networks are made of; all take and return (N, *S, C)."""
 
-    conv: Callable[[jax.Array, jax.Array], jax.Array]
-    """(image, kernel (*k, C, K)): stride 1, odd kernel, zeros around the image."""
+    conv: Callable[..., jax.Array]
+    """(image, kernel (*k, C, K), *, strides, dilation): odd kernel, zeros around the image."""
     pool: Callable[[jax.Array, Sequence[int]], jax.Array]
     """(image, window): the largest value of each window; the window divides the image."""
     spread: Callable[[jax.Array, jax.Array], jax.Array]
     """(image, kernel (*k, C, K)): each voxel becomes k voxels, a transposed convolution."""
+    depthwise: Callable[[jax.Array, jax.Array], jax.Array]
+    """(image, kernel (*k, C)): each channel on its own, zeros around the image."""
 
 
 def default_recipe() -> RecipeName:
@@ -46,39 +50,64 @@ def _layout(ndim: int) -> tuple[str, str, str]:
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
 
 
-def conv_plain(image: jax.Array, kernel: jax.Array) -> jax.Array:
+def conv_plain(
+    image: jax.Array,
+    kernel: jax.Array,
+    *,
+    strides: Sequence[int] | None = None,
+    dilation: int = 1,
+) -> jax.Array:
     """One XLA convolution."""
     ndim = image.ndim - 2
     return lax.conv_general_dilated(
-        image, kernel, (1,) * ndim, "SAME", dimension_numbers=_layout(ndim)
+        image,
+        kernel,
+        strides or (1,) * ndim,
+        [(dilation * (taps // 2),) * 2 for taps in kernel.shape[:ndim]],
+        rhs_dilation=(dilation,) * ndim,
+        dimension_numbers=_layout(ndim),
     )
 
 
-def conv_cpu(image: jax.Array, kernel: jax.Array) -> jax.Array:
+def conv_cpu(
+    image: jax.Array,
+    kernel: jax.Array,
+    *,
+    strides: Sequence[int] | None = None,
+    dilation: int = 1,
+) -> jax.Array:
     """A matrix product for kernels of one voxel; 3D as a sum of 2D convolutions."""
     if math.prod(kernel.shape[:-2]) == 1:
+        if strides:
+            image = image[(slice(None), *(slice(None, None, step) for step in strides))]
         return image @ kernel.reshape(kernel.shape[-2:])
-    return conv_plain(image, kernel) if image.ndim < 5 else _conv_by_planes(image, kernel)
+    if image.ndim < 5:
+        return conv_plain(image, kernel, strides=strides, dilation=dilation)
+    return _conv_by_planes(image, kernel, strides or (1, 1, 1), dilation)
 
 
-def _conv_by_planes(image: jax.Array, kernel: jax.Array) -> jax.Array:
+def _conv_by_planes(
+    image: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: int
+) -> jax.Array:
     """3D convolution as 2D convolutions of shifted planes (N * D, H, W, C)."""
     n, depth, *rest = image.shape
     taps, channels = kernel.shape[0], kernel.shape[-2]
     border = [(0, 0)] * image.ndim
-    border[1] = (taps // 2, taps // 2)
+    border[1] = (dilation * (taps // 2),) * 2
     padded = jnp.pad(image, border)
     shifted = [
-        lax.slice_in_dim(padded, tap, tap + depth, axis=1).reshape(n * depth, *rest)
-        for tap in range(taps)
+        padded[:, tap * dilation : tap * dilation + depth : strides[0]] for tap in range(taps)
     ]
+    count = shifted[0].shape[1]
+    shifted = [part.reshape(n * count, *rest) for part in shifted]
+    conv = functools.partial(conv_cpu, strides=strides[1:], dilation=dilation)
     if taps * channels <= FOLDED_CHANNELS:
         folded = jnp.moveaxis(kernel, 0, -3).reshape(*kernel.shape[1:3], taps * channels, -1)
-        planes = conv_cpu(jnp.concatenate(shifted, axis=-1), folded)
+        planes = conv(jnp.concatenate(shifted, axis=-1), folded)
     else:
-        terms = [conv_cpu(plane, kernel[tap]) for tap, plane in enumerate(shifted)]
+        terms = [conv(plane, kernel[tap]) for tap, plane in enumerate(shifted)]
         planes = functools.reduce(jnp.add, terms)
-    return planes.reshape(n, depth, *planes.shape[1:])
+    return planes.reshape(n, count, *planes.shape[1:])
 
 
 def pool_plain(image: jax.Array, window: Sequence[int]) -> jax.Array:
@@ -121,42 +150,30 @@ def spread_cpu(image: jax.Array, kernel: jax.Array) -> jax.Array:
     return interleaved.reshape(image.shape[0], *spatial, width)
 
 
-def double_linear(image: jax.Array, factors: Sequence[int]) -> jax.Array:
-    """Linear interpolation to 1 or 2 times the size along each axis.
-
-    Voxels are boxes of unit size: new values lie at a quarter and three quarters of a box; beyond
-    the outermost centres the value is constant.
+def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
+    """One matrix product for each block of voxels, the inverse of spreading.
 
     Parameters
     ----------
     image : (N, *S, C)
-    factors : 1 or 2 for each axis of S
+    kernel : (*k, C, K); k divides S
 
     Returns
     -------
-    (N, *S * factors, C)
-
-    >>> double_linear(jnp.array([0.0, 4.0])[None, :, None], (2,))[0, :, 0].tolist()
-    [0.0, 1.0, 3.0, 4.0]
+    (N, *S / k, K)
     """
-    for axis, factor in enumerate(factors, start=1):
-        if factor == 1:
-            continue
-        size = image.shape[axis]
-        border = [(0, 0)] * image.ndim
-        border[axis] = (1, 1)
-        padded = jnp.pad(image, border, mode="edge")
-        near = 0.75 * image
-        before = near + 0.25 * lax.slice_in_dim(padded, 0, size, axis=axis)
-        after = near + 0.25 * lax.slice_in_dim(padded, 2, size + 2, axis=axis)
-        shape = (*image.shape[:axis], 2 * size, *image.shape[axis + 1 :])
-        image = jnp.stack([before, after], axis=axis + 1).reshape(shape)
-    return image
+    size, ndim = kernel.shape[:-2], kernel.ndim - 2
+    counts = [n // k for n, k in zip(image.shape[1:-1], size, strict=True)]
+    pairs = [n for pair in zip(counts, size, strict=True) for n in pair]
+    cells = image.reshape(image.shape[0], *pairs, image.shape[-1])
+    outer, inner = range(1, 2 * ndim, 2), range(2, 2 * ndim + 1, 2)
+    cells = cells.transpose(0, *outer, *inner, 2 * ndim + 1)
+    return cells.reshape(image.shape[0], *counts, -1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu),
-        "plain": Recipe(conv_plain, pool_plain, spread_plain),
+        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, depthwise_cpu),
+        "plain": Recipe(conv_plain, pool_plain, spread_plain, depthwise_plain),
     }
 )

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxseg import channels as table
-from jaxseg import checkpoint, data, io, models, normalize, runs, tta
+from jaxseg import checkpoint, data, io, normalize, runs, tta
 from jaxseg.config import Config
 from jaxseg.config.load import differing, from_plain, select
 from jaxseg.data import Sample
@@ -22,6 +22,7 @@ from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import predict_by_blocks
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.network import network
 
 # What a network was trained with; a later prediction must not differ in it.
 LEARNED = ("task", "ndim", "channels", "model", "normalize")
@@ -41,7 +42,7 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
     raise_all(data.channel_problems(samples["test"], stats))
     digest = runs.claim(run, "predict", config, meta["digest"])
     names = table.columns(config.channels, config.ndim)
-    model = models.build(config.model, names.total, config.ndim, dtype=config.predict.precision)
+    model = network(config, dtype=config.predict.precision)
     mesh = jax.make_mesh((jax.device_count(),), ("data",))
     link = functools.partial(table.activate, channels=config.channels)
     forward = make_forward(model, variables, link, mesh=mesh)

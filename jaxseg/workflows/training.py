@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from jaxseg import augment, data, models, runs, runtime
+from jaxseg import augment, data, runs, runtime
 from jaxseg import channels as table
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
@@ -18,6 +18,7 @@ from jaxseg.errors import JaxsegWarning
 from jaxseg.runs import Run
 from jaxseg.train import Fitted, Folders, fit
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.network import network
 
 # Steps between two validations: an epoch of a few steps says little and saves often.
 LEAST_STEPS = 25
@@ -82,9 +83,8 @@ def _fit(
     def validation() -> Iterator[Batch]:
         return data.prefetch(place, range(math.ceil(len(places) / settings.batch)))
 
-    planes = table.columns(config.channels, config.ndim).total
     return fit(
-        models.build(config.model, planes, config.ndim, dtype=settings.precision),
+        network(config, dtype=settings.precision, remat=settings.remat),
         _loss(config, (*learn, *check)),
         settings,
         batches=batches,

@@ -1,0 +1,128 @@
+"""Layers with a kernel: convolution, its transposed and its depthwise form.
+
+Shapes are (N, *S, C). Parameters are float32; a layer computes in the element type of its style.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxseg.models.recipes import RECIPES, merge
+from jaxseg.models.style import Style
+
+# Glorot & Bengio (2010). In a transposed convolution whose kernel equals its stride, every new
+# voxel sees one position of the kernel only, so the positions do not count as inputs.
+KERNEL_INIT = nn.initializers.xavier_uniform()
+
+
+def spread_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """Initial kernel (*k, C, K) of a transposed convolution."""
+    positions = tuple(range(len(shape) - 2))
+    return nn.initializers.xavier_uniform(batch_axis=positions)(key, shape, dtype)
+
+
+def depthwise_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """Initial kernel (*k, C): each value has as many inputs as the kernel has positions."""
+    bound = math.sqrt(3 / math.prod(shape[:-1]))
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+class Conv(nn.Module):
+    """Convolution; without strides as large as its input."""
+
+    features: int
+    kernel: tuple[int, ...]
+    style: Style
+    strides: tuple[int, ...] | None = None
+    dilation: int = 1
+    bias: bool = True
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """(N, *S, C) to (N, *S / strides, features)."""
+        shape, dtype = (*self.kernel, image.shape[-1], self.features), self.style.dtype
+        kernel = self.param("kernel", KERNEL_INIT, shape).astype(dtype)
+        conv = RECIPES[self.style.recipe].conv
+        result = conv(image.astype(dtype), kernel, strides=self.strides, dilation=self.dilation)
+        if not self.bias:
+            return result
+        return result + self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+
+
+class Merge(nn.Module):
+    """Convolution with bias whose kernel equals its stride: a block of voxels becomes one."""
+
+    features: int
+    factors: tuple[int, ...]
+    style: Style
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """(N, *S, C) to (N, *S / factors, features)."""
+        shape, dtype = (*self.factors, image.shape[-1], self.features), self.style.dtype
+        kernel = self.param("kernel", KERNEL_INIT, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return merge(image.astype(dtype), kernel.astype(dtype)) + bias.astype(dtype)
+
+
+class Spread(nn.Module):
+    """Transposed convolution whose kernel equals its stride: each voxel becomes many."""
+
+    features: int
+    factors: tuple[int, ...]
+    style: Style
+    bias: bool = True
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """(N, *S, C) to (N, *S * factors, features)."""
+        shape, dtype = (*self.factors, image.shape[-1], self.features), self.style.dtype
+        kernel = self.param("kernel", spread_init, shape)
+        spread = RECIPES[self.style.recipe].spread
+        result = spread(image.astype(dtype), kernel.astype(dtype))
+        if not self.bias:
+            return result
+        return result + self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+
+
+class Depthwise(nn.Module):
+    """Convolution with bias of each channel on its own."""
+
+    kernel: tuple[int, ...]
+    style: Style
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """(N, *S, C) to the same shape."""
+        channels, dtype = image.shape[-1], self.style.dtype
+        kernel = self.param("kernel", depthwise_init, (*self.kernel, channels))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        if self.style.axis:
+            # Its gradient is then added up over the devices.
+            kernel = lax.pcast(kernel, self.style.axis, to="varying")
+        depthwise = RECIPES[self.style.recipe].depthwise
+        return depthwise(image.astype(dtype), kernel.astype(dtype)) + bias.astype(dtype)
+
+
+class Linear(nn.Module):
+    """A matrix product over the channels."""
+
+    features: int
+    style: Style
+    bias: bool = True
+
+    @nn.compact
+    def __call__(self, values: jax.Array) -> jax.Array:
+        """(..., C) to (..., features)."""
+        dtype = self.style.dtype
+        kernel = self.param("kernel", KERNEL_INIT, (values.shape[-1], self.features))
+        result = values.astype(dtype) @ kernel.astype(dtype)
+        if not self.bias:
+            return result
+        return result + self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)

@@ -1,0 +1,107 @@
+"""Normalisation to mean 0 and variance 1 over various parts of a batch (N, *S, C)."""
+
+from __future__ import annotations
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxseg.models.style import Style
+
+EPSILON = 1e-5
+MOMENTUM = 0.9
+# Group normalisation: channels are split into this many groups as far as they divide.
+GROUPS = 8
+
+
+class Norm(nn.Module):
+    """Normalisation to mean 0 and variance 1, then a scale and a shift per channel.
+
+    ``in`` over the space of each sample and channel (Ulyanov et al. 2016), ``gn`` over groups of
+    channels as well (Wu & He 2018), ``bn`` over the whole batch (Ioffe & Szegedy 2015), with
+    running statistics when not training, ``ln`` over the channels of each voxel (Ba et al. 2016).
+    ``none`` does nothing and has no parameters.
+
+    With a batch spread over devices the statistics of ``bn`` are those of the batch on all of
+    them, so that the number of devices does not change the result.
+    """
+
+    style: Style
+
+    @nn.compact
+    def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
+        """(N, *S, C) to the same shape."""
+        kind, dtype, channels = self.style.norm, self.style.dtype, image.shape[-1]
+        if kind == "none":
+            return image
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        if kind == "ln":
+            return per_voxel(image, scale, bias, EPSILON).astype(dtype)
+        if kind == "bn":
+            mean, variance = self._batch_statistics(image, train)
+        else:
+            mean, square = moments(image, tuple(range(1, image.ndim - 1)))
+            if kind == "gn":
+                mean, square = over_groups(mean), over_groups(square)
+            variance = jnp.maximum(square - mean**2, 0)
+        # One multiplication and one addition per voxel, however many statistics there are.
+        factor = scale * lax.rsqrt(variance + EPSILON)
+        shift = bias - mean * factor
+        return image * factor.astype(dtype) + shift.astype(dtype)
+
+    def _batch_statistics(self, image: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance per channel (C,), the running ones when not training."""
+        shape = (image.shape[-1],)
+        old_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        old_variance = self.variable("batch_stats", "var", jnp.ones, shape)
+        if not train:
+            return old_mean.value, old_variance.value
+        both = jnp.stack(moments(image, tuple(range(image.ndim - 1))))
+        mean, square = (lax.pmean(both, self.style.axis) if self.style.axis else both).reshape(
+            2, *shape
+        )
+        variance = jnp.maximum(square - mean**2, 0)
+        old_mean.value = MOMENTUM * old_mean.value + (1 - MOMENTUM) * mean
+        old_variance.value = MOMENTUM * old_variance.value + (1 - MOMENTUM) * variance
+        return mean, variance
+
+
+def moments(image: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    """Mean and mean square over some axes, which stay with size 1; one pass, in float32."""
+    image = image.astype(jnp.float32)
+    return image.mean(axes, keepdims=True), (image * image).mean(axes, keepdims=True)
+
+
+def over_groups(value: jax.Array) -> jax.Array:
+    """The mean over groups of channels (..., C), given back to each channel."""
+    channels = value.shape[-1]
+    groups = math.gcd(GROUPS, channels)
+    means = value.reshape(*value.shape[:-1], groups, -1).mean(-1)
+    return jnp.repeat(means, channels // groups, axis=-1)
+
+
+class LayerNorm(nn.Module):
+    """Normalisation over the channels of each voxel (Ba et al. 2016), a scale and a shift."""
+
+    style: Style
+    epsilon: float = EPSILON
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """(..., C) to the same shape."""
+        scale = self.param("scale", nn.initializers.ones, (image.shape[-1],))
+        bias = self.param("bias", nn.initializers.zeros, (image.shape[-1],))
+        return per_voxel(image, scale, bias, self.epsilon).astype(self.style.dtype)
+
+
+def per_voxel(image: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
+    """Layer normalisation in float32, over the last axis."""
+    exact = image.astype(jnp.float32)
+    # In two passes, for the mean of a token may be large beside its deviations.
+    centred = exact - exact.mean(-1, keepdims=True)
+    variance = (centred * centred).mean(-1, keepdims=True)
+    return centred * lax.rsqrt(variance + epsilon) * scale + bias

@@ -1,0 +1,41 @@
+"""What all blocks of a network have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
+    {
+        "elu": nn.elu,
+        "relu": nn.relu,
+        "leaky_relu": nn.leaky_relu,
+        "gelu": nn.gelu,
+        "silu": nn.silu,
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """Options that do not depend on the place in the network."""
+
+    norm: str = "none"
+    """A kind of :class:`jaxseg.models.normalization.Norm`."""
+    activation: str = "elu"
+    recipe: str = "plain"
+    """How convolutions are computed, a name in ``RECIPES``."""
+    dtype: Any = jnp.float32
+    """Element type of the arithmetic."""
+    axis: str | None = None
+    """Mesh axis over which ``shard_map`` spreads the batch; None = it is not spread."""
+
+    def activate(self, image: jax.Array) -> jax.Array:
+        """The non-linearity of the network."""
+        return ACTIVATIONS[self.activation](image)
