@@ -12,6 +12,7 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
+from jaxseg.config.decoder_check import unused_options
 from jaxseg.decoding import decoder_of, decoder_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
@@ -44,6 +45,7 @@ def run(config: Config) -> None:
     if not wrong and config.task == "instances":
         name = decoder_of(config.channels, config.decoder)
         options = getattr(config, name)
+        wrong += unused_options(config, name)
         wrong += decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
