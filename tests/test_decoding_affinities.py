@@ -20,6 +20,7 @@ from jaxseg import instances, targets
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Config, Mutex, Watershed, ch
 from jaxseg.config.check import check
+from jaxseg.config.decoder_check import unused_options
 from jaxseg.decoding import (
     DECODERS,
     agglomeration,
@@ -298,7 +299,18 @@ def test_the_configuration_is_checked() -> None:
     text = "\n".join(str(problem) for problem in check(config))
     for part in ("decoder", "near_bias", "stride", "threshold", "quantile", "min_size"):
         assert part in text
+    config = Config(channels=NEAR, agglomeration=Agglomeration(engine="waterz", min_contact=5))
+    assert "contacts of any size" in "\n".join(map(str, check(config)))
     assert set(DECODERS) >= {"watershed", "agglomeration", "mutex"}
+
+
+def test_options_of_a_decoder_that_does_not_run_are_refused() -> None:
+    config = Config(channels=NEAR, watershed=Watershed(min_seed=3, check_files=False))
+    (problem,) = unused_options(config, decoder_of(config.channels))
+    assert "min_seed" in str(problem)
+    assert "--decoder watershed" in str(problem)
+    assert not list(unused_options(config, "watershed"))
+    assert not list(unused_options(Config(channels=NEAR), "agglomeration"))
 
 
 # ----------------------------------------------------------------------------- real labels
@@ -327,3 +339,20 @@ def test_real_neurites_survive_errors(data_dir: Path) -> None:
         for seed in (0.5, 0.7)
     )
     assert matching(truth, agglomeration(planes, NEAR, options=options))[0].f1 > best
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", ["agglomeration", "mutex"])
+@pytest.mark.parametrize("name", ["dsb2018_nuclei", "usiigaci_cells", "vnc_em_semantic3d"])
+def test_real_objects_come_back(name: str, decoder: str, data_dir: Path) -> None:
+    pytest.importorskip("mwatershed")
+    for file in sorted((data_dir / name / "test" / "label").glob("*.tif"))[:2]:
+        labels = tifffile.imread(file)[..., :256, :256]
+        # Of the classes, the mitochondria; of all labels, the parts that the crop leaves connected.
+        labels = (labels == 2).astype(np.uint8) if labels.ndim == 3 else labels
+        connectivity = {2: 4, 3: 6}[labels.ndim]
+        truth = cc3d.connected_components(labels, connectivity=connectivity)
+        truth = instances.drop_small(truth, 10)
+        channels = FAR[truth.ndim] if decoder == "mutex" else NEAR
+        found = decode(np.asarray(encode(truth, channels)), channels, decoder=decoder)
+        assert recovered(truth, found) >= 0.95

@@ -166,7 +166,7 @@ def test_objects_come_back(ndim: int, kind: str, name: str) -> None:
     assert labels.max() == truth.max()
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_objects_come_back_with_another_spacing(ndim: int) -> None:
     truth, channels, spacing = truth_of(ndim, "balls"), sets(ndim)["F"], (2.0, 0.5, 0.5)[:ndim]
     planes = np.asarray(encode(truth, channels, spacing=spacing))
@@ -180,7 +180,7 @@ def test_noisy_flows_still_give_the_objects(rng: np.random.Generator) -> None:
     assert recovered(truth, found) >= 0.85
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_noise_nothing_and_everything(ndim: int, rng: np.random.Generator) -> None:
     channels = sets(ndim, reach=48)["F"]
     shape = SHAPES[ndim]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
-from jaxseg.config.decoders import DECODER_LIMITS, NEEDS
+from jaxseg.config.decoders import DECODER_LIMITS, NEEDS, Agglomeration
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
+
+# Options of the watershed that hold for every decoder.
+SHARED = ("check_files",)
 
 
 def decoder_mistakes(config: Config) -> Iterator[ConfigError]:
@@ -36,4 +40,31 @@ def option_mistakes(options: object, field: str) -> Iterator[ConfigError]:
         if not good(value):
             yield ConfigError(
                 "value out of range", file=f"{field}.{name}", expected=expected, found=value
+            )
+    if (
+        isinstance(options, Agglomeration)
+        and options.engine == "waterz"
+        and options.min_contact > 1
+    ):
+        yield ConfigError(
+            "waterz joins contacts of any size",
+            file=f"{field}.min_contact",
+            found=options.min_contact,
+            fix="--agglomeration.engine own",
+        )
+
+
+def unused_options(config: Config, decoder: str) -> Iterator[ConfigError]:
+    """Options that were set for another decoder than the one that runs."""
+    for field in NEEDS:
+        options = getattr(config, field)
+        default = type(options)()
+        names = (name.name for name in dataclasses.fields(options) if name.name not in SHARED)
+        changed = [name for name in names if getattr(options, name) != getattr(default, name)]
+        if changed and field != decoder:
+            yield ConfigError(
+                f"these channels are decoded by {decoder}, which does not read this",
+                file=field,
+                found=" ".join(changed),
+                fix=f"--decoder {field}, or remove it",
             )

@@ -92,8 +92,8 @@ class Agglomeration:
     score: Literal["mean", "quantile"] = "quantile"
     # which quantile
     quantile: float = 0.25
-    # contacts of fewer voxel pairs join nothing
-    min_contact: int = 5
+    # contacts of fewer voxel pairs join nothing; 0 = 2 in 2D, where contacts are lines, 5 in 3D
+    min_contact: int = 0
     # own: ours; waterz: the package of that name, of the extra 'affinities'
     engine: Literal["own", "waterz"] = "own"
     # drop objects of fewer voxels
@@ -200,7 +200,7 @@ DECODER_LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]
                 ("inside", _unit, "between 0 and 1"),
                 ("merge", _unit, "between 0 and 1"),
                 ("quantile", _unit, "between 0 and 1"),
-                ("min_contact", _counts, "at least 1"),
+                ("min_contact", lambda value: value >= 0, "at least 0"),
                 SIZE,
             ),
             Mutex: (

@@ -19,6 +19,9 @@ from jaxseg.decoding.watershed import Steps
 from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.symmetry import Edges
 
+# Voxel pairs of a contact that is not just a few voxels of noise, by dimension.
+MIN_CONTACT = {2: 2, 3: 5}
+
 
 def agglomeration(
     planes: np.ndarray,
@@ -111,7 +114,7 @@ def joined(
         offsets,
         threshold=options.merge,
         quantile=options.quantile if options.score == "quantile" else None,
-        min_contact=options.min_contact,
+        min_contact=options.min_contact or MIN_CONTACT[fragments.ndim],
     )
 
 

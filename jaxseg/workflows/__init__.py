@@ -12,6 +12,7 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
+from jaxseg.config.decoder_check import unused_options
 from jaxseg.decoding import DECODERS, decoder_of, decoder_problems, plan, settle_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
@@ -66,6 +67,7 @@ def _decoder_problems(config: Config) -> list[JaxsegError]:
     name = decoder_of(config.channels, config.decoder)
     options = getattr(config, name)
     found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
+    found += unused_options(config, name)
     if config.blocks.size and name == "watershed" and not found:
         found += settle_problems(plan(config.channels, ndim=config.ndim, options=options))
     decoding = {"decode", "instance_creation"} & set(config.phases)
