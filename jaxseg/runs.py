@@ -78,7 +78,10 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "predict": ("per_image", "blocks/predict"),
     "decode": ("per_image_instances", "per_image_binarized", "watershed", "blocks/decode"),
     "instance_creation": ("blocks/instance_creation",),
-    "instance_merging": ("blocks/contacts", "blocks/instance_merging", "per_image_instances"),
+    "instance_merging": (
+        *(f"blocks/{stage}" for stage in ("contacts", "instance_merging", "measurements")),
+        "per_image_instances",
+    ),
     "evaluate": ("instance_associations", "overlays", "test_results_metrics.csv", "summary.json"),
 }
 ORDER = tuple(READS)

@@ -6,8 +6,8 @@ r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a
 
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
 instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
-submitted twice: first all jobs compare their blocks, then they write the labels. What is done is
-never done again, so a chain that broke is simply submitted once more.
+submitted three times: all jobs compare their blocks, then they write the labels, then they measure.
+What is done is never done again, so a chain that broke is simply submitted once more.
 """
 
 from __future__ import annotations
@@ -71,15 +71,14 @@ def script(config: Config, command: str, shards: int, sbatch: str = "") -> Itera
     """
     yield "#!/bin/sh"
     yield "set -e"
-    before, merged = "", False
-    for number, (phase, jobs) in enumerate(_arrays(config, shards)):
+    before, arrays = "", list(_arrays(config, shards))
+    for number, (phase, jobs) in enumerate(arrays):
         job = f"{command} --phases {phase}"
         if jobs:
             job += f" --blocks.shard $SLURM_ARRAY_TASK_ID/{shards}"
-        if phase == "instance_merging" and not merged:
-            # Blocks of other jobs are not compared yet: the second array goes on.
+        if phase == "instance_merging" and phase in [later for later, _ in arrays[number + 1 :]]:
+            # Other jobs are not as far yet: the next array goes on.
             job += f" || test $? -eq {Interrupted.exit_code}"
-            merged = True
         words = ["sbatch --parsable", *([sbatch] if sbatch else [])]
         words += [f"--job-name={phase}", *([f"--array={jobs}"] if jobs else [])]
         words += [f"--dependency=afterok:$job{before}"] if number else []
@@ -105,8 +104,7 @@ def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
         if shards > 1:
             yield "instance_creation", f"1-{shards - 1}"
     if "instance_merging" in chosen:
-        yield "instance_merging", every
-        yield "instance_merging", every
+        yield from [("instance_merging", every)] * (3 if config.blocks.measure else 2)
     if "evaluate" in chosen:
         yield "evaluate", ""
 

@@ -1,7 +1,16 @@
 """Measurements of objects in physical units."""
 
+from jaxseg.measurements.parts import MARGIN, Part, measure_part, measured
 from jaxseg.measurements.perimeter import perimeters
 from jaxseg.measurements.surface import surface_areas
 from jaxseg.measurements.table import measure
 
-__all__ = ["measure", "perimeters", "surface_areas"]
+__all__ = [
+    "MARGIN",
+    "Part",
+    "measure",
+    "measure_part",
+    "measured",
+    "perimeters",
+    "surface_areas",
+]
