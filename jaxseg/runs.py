@@ -99,7 +99,10 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "blocks/decode",
     ),
     "instance_creation": ("blocks/instance_creation",),
-    "instance_merging": ("blocks/contacts", "blocks/instance_merging", "per_image_instances"),
+    "instance_merging": (
+        *(f"blocks/{stage}" for stage in ("contacts", "instance_merging", "measurements")),
+        "per_image_instances",
+    ),
     "evaluate": (
         "instance_associations",
         "overlays",

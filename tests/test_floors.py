@@ -19,6 +19,7 @@ FLOORS = {
     7: {"report", "runs", "blocks"},
     8: {"workflows"},
     9: {"main", "demo", "check", "status", "verify", "import_weights"},
+    10: {"slurm"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

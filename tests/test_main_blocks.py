@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from blockwise import canonical
@@ -21,6 +22,7 @@ from jaxseg.config.load import load, parse
 from jaxseg.decoding import watershed
 from jaxseg.errors import JaxsegWarning
 from jaxseg.main import main
+from jaxseg.measurements import measure
 from jaxseg.prediction import Tiling, predict
 from jaxseg.workflows.blocks import predict_by_blocks
 
@@ -82,7 +84,7 @@ def state(folder: Path) -> dict[str, int]:
     return {str(p): p.stat().st_mtime_ns for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_instances_by_blocks_are_those_of_the_whole(predicted, capsys) -> None:
+def test_instances_by_blocks_are_those_of_the_whole(predicted, tmp_path, capsys) -> None:
     results, args = predicted
     args = [*args, "--blocks.tiff", "--phases", "instance_creation", "instance_merging"]
     assert main([*args, "evaluate"]) == 0
@@ -91,13 +93,16 @@ def test_instances_by_blocks_are_those_of_the_whole(predicted, capsys) -> None:
     assert np.array_equal(found, canonical(watershed(planes(results), CHANNELS)))
     assert np.array_equal(tifffile.imread(results / "per_image_instances/im4.tif"), found)
     assert (results / "test_results_metrics.csv").exists()
+    image = tifffile.imread(tmp_path / "data/test/raw/im4.tif")
+    table = pd.read_csv(results / "per_image_instances/im4_full_stats.csv")
+    pd.testing.assert_frame_equal(table, measure(found, intensity=image), check_dtype=False)
     before = state(results)
     assert main(args) == 0
     assert main([*args[:-2], "decode"]) == 0
     assert state(results) == before
     assert status.main([str(results)]) == 0
     assert verify.main([str(results)]) == 0
-    assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 3
+    assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 4
 
 
 def test_several_jobs_in_any_order_equal_one(predicted, capsys) -> None:
@@ -112,9 +117,13 @@ def test_several_jobs_in_any_order_equal_one(predicted, capsys) -> None:
     assert main([*creation, "--blocks.z_end", "9"]) == 0
     assert main([*merging, "--blocks.shard", "1/2"]) == 75
     assert "other jobs have not compared" in capsys.readouterr().err
-    assert main([*merging, "--blocks.shard", "0/2"]) == 0
+    assert main([*merging, "--blocks.shard", "0/2"]) == 75
+    assert "other jobs have not written" in capsys.readouterr().err
     assert not (results / "per_image_instances").exists()
     assert main([*merging, "--blocks.shard", "1/2"]) == 0
+    assert not list(results.rglob("*_full_stats.csv"))
+    assert main([*merging, "--blocks.shard", "0/2"]) == 0
+    assert list(results.rglob("*_full_stats.csv"))
     assert np.array_equal(labels(results), canonical(watershed(planes(results), CHANNELS)))
 
 

@@ -19,6 +19,7 @@ from jaxseg.blocks.ledger import (
     record_of,
     require,
 )
+from jaxseg.blocks.measuring import measurements, measuring_work, open_measurements
 from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
 from jaxseg.blocks.numbering import Numbering, number_objects
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
@@ -41,12 +42,15 @@ __all__ = [
     "finished",
     "labels_work",
     "ledgers",
+    "measurements",
+    "measuring_work",
     "number_objects",
     "open_classes",
     "open_contacts",
     "open_creation",
     "open_labels",
     "open_ledger",
+    "open_measurements",
     "open_planes",
     "pieces_of",
     "publish",

@@ -219,6 +219,8 @@ class Blocks:
     shard: str = ""
     # blocks that are decoded or merged at a time
     workers: int = 2
+    # measure the objects after merging
+    measure: bool = True
     # write labels as TIFF, too, plane by plane
     tiff: bool = False
 

@@ -34,10 +34,30 @@ def perimeters(labels: np.ndarray, *, spacing: Sequence[float] | None = None) ->
     >>> perimeters(np.pad(np.ones((4, 4), int), 1)).tolist()
     [0.0, 12.0]
     """
+    return outline_lengths(np.pad(labels, 1), 1, spacing=spacing)
+
+
+def outline_lengths(
+    padded: np.ndarray, margin: int, *, spacing: Sequence[float] | None = None
+) -> np.ndarray:
+    """What a part of an image adds to the outline of every object.
+
+    Parameters
+    ----------
+    padded : (y, x) non-negative integers, the part with a margin of two pixels of context; beyond
+        the image zeros, one pixel of which will do
+    margin : its width
+    spacing : size of a pixel, yx, µm; None = 1
+
+    Returns
+    -------
+    (largest id + 1,) float64, µm
+    """
     height, width = spacing if spacing is not None else (1.0, 1.0)
-    padded = np.pad(labels, 1)
     outline = _outline(padded)
-    at = np.flatnonzero(outline)
+    inside = np.zeros(padded.shape, bool)
+    inside[margin:-margin, margin:-margin] = True
+    at = np.flatnonzero(outline & inside)
     row = padded.shape[1]
     flat, own = padded.ravel(), padded.ravel()[at]
     on_outline = outline.ravel()
@@ -53,7 +73,7 @@ def perimeters(labels: np.ndarray, *, spacing: Sequence[float] | None = None) ->
     slant = math.hypot(height, width)
     kinds = ((STRAIGHT, step), (DIAGONAL, slant), (MIXED, (step + slant) / 2))
     lengths = sum(np.where(_either(direct, diagonal, kind), value, 0.0) for kind, value in kinds)
-    total = np.bincount(own, weights=lengths, minlength=int(labels.max(initial=0)) + 1)
+    total = np.bincount(own, weights=lengths, minlength=int(padded.max(initial=0)) + 1)
     # Of no pixels at all, bincount makes integers.
     return total.astype(np.float64)
 

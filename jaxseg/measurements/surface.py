@@ -32,6 +32,22 @@ def surface_areas(labels: np.ndarray, *, spacing: Sequence[float] | None = None)
     >>> surface_areas(np.ones((5, 5, 5), int)).round(2).tolist()
     [0.0, 131.67]
     """
+    return cell_areas(np.pad(labels, 1), spacing=spacing)
+
+
+def cell_areas(labels: np.ndarray, *, spacing: Sequence[float] | None = None) -> np.ndarray:
+    """What the cells between the voxels of a part of an image add to the surface of every object.
+
+    Parameters
+    ----------
+    labels : (z, y, x) non-negative integers; with zeros around a whole image the sum is
+        :func:`surface_areas`, as is the sum over parts that overlap by one voxel
+    spacing : size of a voxel, zyx, µm; None = 1
+
+    Returns
+    -------
+    (largest id + 1,) float64, µm²
+    """
     areas = _case_areas(tuple(map(float, spacing)) if spacing is not None else (1.0, 1.0, 1.0))
     total = np.zeros(int(labels.max(initial=0)) + 1)
     for corners in _active_cells(labels):
@@ -47,11 +63,10 @@ def surface_areas(labels: np.ndarray, *, spacing: Sequence[float] | None = None)
 
 def _active_cells(labels: np.ndarray) -> Iterator[np.ndarray]:
     """The labels (8, cells) at the corners of all cells that are not of one label."""
-    padded = np.pad(labels, 1)
-    rows, cols = padded.shape[1] - 1, padded.shape[2] - 1
+    rows, cols = labels.shape[1] - 1, labels.shape[2] - 1
     step = max(CELLS // (rows * cols), 1)
-    for first in range(0, len(padded) - 1, step):
-        slab = padded[first : first + step + 1]
+    for first in range(0, len(labels) - 1, step):
+        slab = labels[first : first + step + 1]
         views = [
             slab[dz : len(slab) - 1 + dz, dy : rows + dy, dx : cols + dx]
             for dz, dy, dx in itertools.product((0, 1), repeat=3)

@@ -84,11 +84,11 @@ def measure(
     rows = np.flatnonzero(found["voxel_counts"][1:]) + 1
     count = found["voxel_counts"][rows].astype(np.int64)
     ids = rows if names is None else names[rows]
-    columns: Columns = {"label": ids, "npixels": count, _size_name(sizes): count * math.prod(sizes)}
-    columns |= _centroids(found["centroids"][rows], sizes)
-    columns |= _boxes([found["bounding_boxes"][row] for row in rows], sizes)
+    columns: Columns = {"label": ids, "npixels": count, size_name(sizes): count * math.prod(sizes)}
+    columns |= centroids(found["centroids"][rows], sizes)
+    columns |= boxes([found["bounding_boxes"][row] for row in rows], sizes)
     if shape:
-        columns |= _shapes(numbers, rows, columns[_size_name(sizes)], sizes)
+        columns |= _shapes(numbers, rows, columns[size_name(sizes)], sizes)
     if intensity is not None:
         columns |= _intensities(numbers, rows, np.asarray(intensity))
     if extra:
@@ -132,22 +132,23 @@ def _small_ids(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return numbers.reshape(labels.shape).astype(np.uint32), ids
 
 
-def _size_name(sizes: Sequence[float]) -> str:
+def size_name(sizes: Sequence[float]) -> str:
+    """The name of the column with the size."""
     return "area" if len(sizes) == 2 else "volume"
 
 
-def _centroids(centroids: np.ndarray, sizes: Sequence[float]) -> Columns:
+def centroids(found: np.ndarray, sizes: Sequence[float]) -> Columns:
     """Mean positions."""
-    voxels = centroids.astype(np.float64).reshape(-1, len(sizes))
+    voxels = found.astype(np.float64).reshape(-1, len(sizes))
     columns = {f"centroid-{axis}": voxels[:, axis] for axis in range(len(sizes))}
     return columns | {
         f"centroid_um-{axis}": voxels[:, axis] * size for axis, size in enumerate(sizes)
     }
 
 
-def _boxes(boxes: Sequence[tuple[slice, ...]], sizes: Sequence[float]) -> Columns:
+def boxes(found: Sequence[tuple[slice, ...]], sizes: Sequence[float]) -> Columns:
     """Bounding boxes and their longest sides."""
-    ends = [[side.start for side in box] + [side.stop for side in box] for box in boxes]
+    ends = [[side.start for side in box] + [side.stop for side in box] for box in found]
     table = np.array(ends, np.int64).reshape(-1, 2 * len(sizes))
     sides = table[:, len(sizes) :] - table[:, : len(sizes)]
     columns = {f"bbox-{place}": table[:, place] for place in range(2 * len(sizes))}
@@ -159,13 +160,17 @@ def _shapes(
     numbers: np.ndarray, rows: np.ndarray, size: np.ndarray, sizes: Sequence[float]
 ) -> Columns:
     """Outline or surface, and how round the object is."""
+    measured = surface_areas if len(sizes) == 3 else perimeters
+    return roundness(measured(numbers, spacing=sizes)[rows], size, sizes)
+
+
+def roundness(outline: np.ndarray, size: np.ndarray, sizes: Sequence[float]) -> Columns:
+    """Columns out of the surface or outline and the volume or area of every object."""
     if len(sizes) == 3:
-        surface = surface_areas(numbers, spacing=sizes)[rows]
-        return {"surface_area": surface, "sphericity": 36 * np.pi * size**2 / surface**3}
-    perimeter = perimeters(numbers, spacing=sizes)[rows]
-    square, disc = perimeter**2, 4 * np.pi * size
+        return {"surface_area": outline, "sphericity": 36 * np.pi * size**2 / outline**3}
+    square, disc = outline**2, 4 * np.pi * size
     circularity = np.divide(disc, square, out=np.zeros_like(square), where=square > 0)
-    return {"perimeter": perimeter, "circularity": circularity, "elongation": square / disc}
+    return {"perimeter": outline, "circularity": circularity, "elongation": square / disc}
 
 
 def _intensities(numbers: np.ndarray, rows: np.ndarray, image: np.ndarray) -> Columns:

@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -116,12 +117,12 @@ def _parts(
 
 
 def merge_instances(config: Config, run: Run, samples: Samples) -> None:
-    """Merge this job's blocks of every test image; the job that finishes an image publishes it.
+    """Merge this job's blocks of every test image; the last job publishes and measures.
 
     Raises
     ------
     ConfigError : blocks of instance creation are missing; they are named
-    Interrupted : other jobs have not compared all their blocks yet
+    Interrupted : other jobs have not compared, or not written, all their blocks yet
     """
     created_before = runs.claimed(run, "instance_creation")
     if not created_before:
@@ -131,37 +132,77 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
             fix="--phases instance_creation instance_merging",
         )
     runs.claim(run, "instance_merging", config, created_before)
-    for sample in samples["test"]:
-        _merge_one(config, run, sample, labels_path(config, run, sample))
+    # Step by step for all images, so that a job waits for the others once per step.
+    images = samples["test"]
+    for step, word in ((_compare, "compared"), (_write_labels, "written")):
+        ledgers = [step(config, run, sample) for sample in images]
+        waiting = [ledger for ledger in ledgers if not is_complete(ledger)]
+        if waiting:
+            raise Interrupted(
+                f"other jobs have not {word} all their blocks yet",
+                file=waiting[0].folder,
+                fix="run the same command again when they have",
+            )
+    for sample, ledger in zip(images, ledgers, strict=True):
+        blocks.publish(ledger)
+        _tell(config, ledger, sample, labels_path(config, run, sample))
+        if config.blocks.measure:
+            _measure(config, run, sample, ledger)
 
 
-def _merge_one(config: Config, run: Run, sample: Sample, path: Path) -> None:
-    created = blocks.read_ledger(stage_folder(run, "instance_creation", sample))
-    values = select(config, runs.READS["instance_merging"]) | {"created": created.digest}
-    compared = blocks.open_contacts(stage_folder(run, "contacts", sample), created, values)
-    threshold = config.blocks.merge_threshold
-    work = blocks.contacts_work(compared, created, threshold=threshold)
-    run_stage(config, compared, work, f"contacts of {sample.name}")
-    if not is_complete(compared):
-        raise Interrupted(
-            f"other jobs have not compared their blocks of {sample.name} yet",
-            file=compared.folder,
-            fix="run the same command again when they have",
-        )
+def _created(run: Run, sample: Sample) -> Ledger:
+    return blocks.read_ledger(stage_folder(run, "instance_creation", sample))
+
+
+def _values(config: Config, created: Ledger) -> dict[str, Any]:
+    return select(config, runs.READS["instance_merging"]) | {"created": created.digest}
+
+
+def _compare(config: Config, run: Run, sample: Sample) -> Ledger:
+    """Compare this job's blocks with their neighbours."""
+    created = _created(run, sample)
+    folder = stage_folder(run, "contacts", sample)
+    ledger = blocks.open_contacts(folder, created, _values(config, created))
+    work = blocks.contacts_work(ledger, created, threshold=config.blocks.merge_threshold)
+    run_stage(config, ledger, work, f"contacts of {sample.name}")
+    return ledger
+
+
+def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
+    """Write the final ids of this job's blocks."""
+    created = _created(run, sample)
     ledger = blocks.open_labels(
         stage_folder(run, "instance_merging", sample),
         created,
-        compared,
-        values,
-        target=path,
+        blocks.read_ledger(stage_folder(run, "contacts", sample)),
+        _values(config, created),
+        target=labels_path(config, run, sample),
         spacing=sample.image.spacing,
         min_size=config.watershed.min_size,
     )
     if not is_complete(ledger):
         run_stage(config, ledger, blocks.labels_work(ledger, created), f"labels of {sample.name}")
-    if is_complete(ledger):
-        blocks.publish(ledger)
-        _tell(config, ledger, sample, path)
+    return ledger
+
+
+def _measure(config: Config, run: Run, sample: Sample, labels: Ledger) -> None:
+    """Measure the objects in this job's blocks; the last job writes the table."""
+    path = labels_path(config, run, sample)
+    spacing, volume = sample.image.spacing, io.open_labels(path, ndim=config.ndim)
+    values = {"spacing": spacing, "image": runs.fingerprint(sample.image.path)}
+    folder = stage_folder(run, "measurements", sample)
+    ledger = blocks.open_measurements(folder, labels, values)
+    work = blocks.measuring_work(
+        ledger,
+        lambda box: volume.read(box.start, box.stop),
+        lambda box: sample.image.read(box.start, box.stop),
+        spacing=spacing,
+    )
+    run_stage(config, ledger, work, f"measurements of {sample.name}")
+    table = path.with_name(f"{sample.name}_full_stats.csv")
+    if is_complete(ledger) and not table.exists():
+        channels = sample.image.channels
+        io.write_csv(table, blocks.measurements(ledger, channels=channels, spacing=spacing))
 
 
 def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
