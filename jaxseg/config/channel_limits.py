@@ -68,6 +68,7 @@ def channel_mistakes(channel: Channel, field: str) -> Iterator[ConfigError]:
 def legal_losses(channel: Channel) -> tuple[LossName, ...]:
     """The losses that a channel has a choice of, beside its default.
 
+    >>> from jaxseg.config import ch
     >>> legal_losses(ch("Db")), legal_losses(ch("Db", norm=False))
     (('bce', 'mse', 'mae'), ('mse', 'mae'))
     """
