@@ -258,7 +258,7 @@ def test_wrong_thresholds_are_refused(options: Watershed) -> None:
 def test_planes_of_other_channels_are_refused() -> None:
     with pytest.raises(ConfigError, match="2 columns for F C"):
         watershed(np.zeros((4, 4, 3)), (ch("F"), ch("C")))
-    with pytest.raises(ConfigError, match=r"expected F B C T .*; found S"):
+    with pytest.raises(ConfigError, match=r"expected F B C P T .*; found S"):
         watershed(np.zeros((4, 4, 1)), (ch("S"),))
 
 

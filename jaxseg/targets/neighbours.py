@@ -19,6 +19,9 @@ from jax import lax
 from jaxseg.targets.ids import compact, segments
 from jaxseg.targets.shifts import along, shifted
 
+# Shifts per turn of the loop: one pass over memory serves several of them.
+UNROLL = 4
+
 
 class Nearest(NamedTuple):
     """For every voxel, the two nearest objects so far: squared distances and labels, 0 = none."""
@@ -121,11 +124,13 @@ def _other_object_distance(labels: jax.Array, spacing: tuple[float, ...]) -> jax
     # The widest axis first: its pass costs the logarithm of the width.
     first, *rest = sorted(range(labels.ndim), key=lambda axis: -labels.shape[axis])
     found = _along_line(labels, first, spacing[first])
-    for axis in rest:
-        needed = labels > 0 if axis == rest[-1] else jnp.bool_(True)
-        found = _across_lines(found, needed, axis, spacing[axis])
-    # An object is its own nearest, so the next one is the nearest other.
-    return jnp.where(labels > 0, jnp.sqrt(found.second), 0)
+    for axis in rest[:-1]:
+        found = _across_lines(found, axis, spacing[axis])
+    if rest:
+        square = _to_others(found, labels, rest[-1], spacing[rest[-1]])
+    else:
+        square = jnp.where(found.first_label == labels, found.second, found.first)
+    return jnp.where(labels > 0, jnp.sqrt(square), 0)
 
 
 def _merged(one: Nearest, other: Nearest) -> Nearest:
@@ -182,36 +187,64 @@ def _last_two(labels: jax.Array, place: jax.Array, axis: int, step: int) -> Near
     return known._replace(first=-known.first, second=-known.second)
 
 
-def _across_lines(known: Nearest, needed: jax.Array, axis: int, size: float) -> Nearest:
-    """One more axis: merge with what voxels further and further along it know.
-
-    It ends where nothing can come nearer to any voxel of which the result is needed.
-    """
+def _padded(known: Nearest, axis: int) -> Nearest:
+    """With as much around it along an axis as it is long, where nothing is known."""
     length, ndim = known.first.shape[axis], known.first.ndim
     widths = [(length, length) if a == axis else (0, 0) for a in range(ndim)]
-    around = Nearest(
-        *(
-            jnp.pad(part, widths, constant_values=fill)
-            for part, fill in zip(known, (jnp.inf, 0, jnp.inf, 0), strict=True)
-        )
-    )
+    parts = zip(known, (jnp.inf, 0, jnp.inf, 0), strict=True)
+    return Nearest(*(jnp.pad(part, widths, constant_values=fill) for part, fill in parts))
 
-    def at(shift: jax.Array, away: jax.Array) -> Nearest:
-        first, label, second, second_label = (
-            lax.dynamic_slice_in_dim(part, length + shift, length, axis) for part in around
-        )
-        return Nearest(first + away, label, second + away, second_label)
+
+def _across_lines(known: Nearest, axis: int, size: float) -> Nearest:
+    """One more axis: merge with what voxels further and further along it know.
+
+    It ends where nothing can come nearer to any voxel.
+    """
+    length, around = known.first.shape[axis], _padded(known, axis)
 
     def matters(state: tuple[jax.Array, Nearest]) -> jax.Array:
         shift, found = state
-        farthest = jnp.where(needed, found.second, 0).max()
-        return (shift < length) & ((shift * np.float32(size)) ** 2 < farthest)
+        return (shift < length) & ((shift * np.float32(size)) ** 2 < found.second.max())
 
     def turned(state: tuple[jax.Array, Nearest]) -> tuple[jax.Array, Nearest]:
         shift, found = state
         away = (shift * np.float32(size)) ** 2
-        for sign in (-1, 1):
-            found = _merged(found, at(sign * shift, away))
+        for start in (length - shift, length + shift):
+            first, label, second, second_label = (
+                lax.dynamic_slice_in_dim(part, start, length, axis) for part in around
+            )
+            found = _merged(found, Nearest(first + away, label, second + away, second_label))
         return shift + 1, found
 
     return lax.while_loop(matters, turned, (jnp.int32(1), known))[1]
+
+
+def _to_others(known: Nearest, labels: jax.Array, axis: int, size: float) -> jax.Array:
+    """The last axis: squared distance of every voxel of an object to the nearest other object.
+
+    The voxel's own object is known, so that of two objects elsewhere one is the nearest other.
+    """
+    length, around = labels.shape[axis], _padded(known, axis)
+
+    def there(start: jax.Array) -> jax.Array:
+        first, label, second = (
+            lax.dynamic_slice_in_dim(part, start, length, axis) for part in around[:3]
+        )
+        return jnp.where(label == labels, second, first)
+
+    def matters(state: tuple[jax.Array, jax.Array]) -> jax.Array:
+        shift, least = state
+        farthest = jnp.where(labels > 0, least, 0).max()
+        return (shift < length) & ((shift * np.float32(size)) ** 2 < farthest)
+
+    def turned(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        shift, least = state
+        for step in range(UNROLL):
+            # Further than the image is long there is nothing.
+            reach = jnp.minimum(shift + step, length)
+            away = (reach * np.float32(size)) ** 2
+            for start in (length - reach, length + reach):
+                least = jnp.minimum(least, there(start) + away)
+        return shift + UNROLL, least
+
+    return lax.while_loop(matters, turned, (jnp.int32(1), there(jnp.int32(length))))[1]
