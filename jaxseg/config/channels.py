@@ -381,6 +381,8 @@ LOSSES: Mapping[type, Callable[[Any], tuple[LossName, ...]]] = MappingProxyType(
         SignedDistance: lambda options: NUMBER,
         Offset: lambda options: NUMBER,
         Affinity: lambda options: PROBABILITY,
+        Flow: lambda options: NUMBER,
+        Radial: lambda options: NUMBER,
         Semantic: lambda options: ("ce",),
     }
 )

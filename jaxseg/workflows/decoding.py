@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from jaxseg import io, runs
-from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import classes, decoder_of, run_decoder
 from jaxseg.errors import ConfigError
-from jaxseg.metrics import Votes, painted
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.postprocessing import (
     confined,
     filtered,
@@ -34,11 +33,6 @@ FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"
 def labels_path(config: Config, run: Run, sample: Sample) -> Path:
     """Where the decoded labels of an image are."""
     return run.results / FOLDERS[config.task] / f"{sample.name}.tif"
-
-
-def classes_path(labels: Path) -> Path:
-    """Where the classes of decoded objects are, as an image beside the objects."""
-    return labels.with_name(f"{labels.stem}_classes.tif")
 
 
 def decode_images(config: Config, run: Run, samples: Samples) -> None:
@@ -108,9 +102,7 @@ def _write_instances(
     for step, image in steps.items():
         _write_step(run.results / name / sample.name / f"{step}.tif", image, spacing)
     table = measured(config, sample, labels, planes, judged=not config.postprocess.reshapes)
-    if has_both(config.channels):
-        voted = Votes(table["label"].to_numpy(), table["class"].to_numpy())
-        io.write_labels_tiff(classes_path(path), painted(labels, voted), spacing=spacing)
+    write_classes(config, path, labels, table, spacing=spacing)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
     after = post_path(config, run, sample)
     if after is not None:
