@@ -1,11 +1,11 @@
-r"""3D instances that fill the volume, e.g. neurites in electron microscopy: affinities; watershed.
+r"""3D instances that fill the volume, e.g. neurites in electron microscopy; affinities.
 
     python -m jaxseg.main --config configs/affinity3d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label --data.spacing 0.01 0.01 0.01
 """
 
-from jaxseg.config import Config, Predict, Train, UNet, Watershed, ch
+from jaxseg.config import Agglomeration, Config, Predict, Train, UNet, ch
 
 config = Config(
     name="affinity3d",
@@ -16,13 +16,6 @@ config = Config(
     model=UNet(features=(16, 32, 64), norm="bn"),
     train=Train(epochs=60, batch=2, lr=2e-3, minutes=15),
     predict=Predict(tta="none"),
-    # Seeds of some size, or a speck would split a neurite; nearly everything is inside one.
-    watershed=Watershed(
-        seeds=("A",),
-        seed_thresholds=("auto",),
-        growth=("A",),
-        growth_thresholds=(0.3,),
-        min_seed=50,
-        min_size=100,
-    ),
+    # Nearly everything is inside a neurite; what is smaller than this is none.
+    agglomeration=Agglomeration(threshold=(0.3,), min_size=100),
 )

@@ -17,7 +17,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,31 @@ READS: Mapping[str, tuple[str, ...]] = {
     ),
     "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
     "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
+    "instance_creation": (
+        "ndim",
+        "channels",
+        "decoder",
+        *(name for name in NEEDS if name != "watershed"),
+        *(
+            f"watershed.{field}"
+            for field in (
+                "seeds",
+                "seed_thresholds",
+                "growth",
+                "growth_thresholds",
+                "surface",
+                "seed_morphology",
+                "growth_morphology",
+                "min_seed",
+                "fill_holes",
+                "by_slices",
+            )
+        ),
+        "blocks.size",
+        "blocks.halo",
+        "blocks.band",
+    ),
+    "instance_merging": ("watershed.min_size", "blocks.merge_threshold"),
     "evaluate": (
         "task",
         "data.test.labels",
@@ -64,13 +90,16 @@ READS: Mapping[str, tuple[str, ...]] = {
 }
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
-    "predict": ("per_image",),
+    "predict": ("per_image", "blocks/predict"),
     "decode": (
         "per_image_instances",
         "per_image_binarized",
         "per_image_post_processing",
         *NEEDS,
+        "blocks/decode",
     ),
+    "instance_creation": ("blocks/instance_creation",),
+    "instance_merging": ("blocks/contacts", "blocks/instance_merging", "per_image_instances"),
     "evaluate": (
         "instance_associations",
         "overlays",
@@ -126,7 +155,7 @@ def open_run(config: Config) -> Run:
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".probe{os.getpid()}"
+            probe = folder / f".probe{uuid.uuid4().hex}"
             probe.write_bytes(b"0")
             probe.unlink()
     except OSError as error:
@@ -170,10 +199,41 @@ def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
             )
         if changed:
             discard(run, ORDER[ORDER.index(phase) :])
-    write_json(path, {"values": values, "digest": digest(values), "versions": versions()})
+    if not path.exists():
+        document = {"values": values, "digest": digest(values), "versions": versions()}
+        write_json(path, document, shared=True)
     # Only now: a start that was refused leaves no trace.
-    write_json(run.config_file, to_plain(config))
+    write_json(run.config_file, to_plain(config), shared=True)
     return digest(values)
+
+
+def claimed(run: Run, phase: str) -> str:
+    """The digest of a phase that was entered before, empty if it never was."""
+    path = run.manifest(phase)
+    return json.loads(path.read_text())["digest"] if path.exists() else ""
+
+
+def refuse_other_way(run: Run, phases: Sequence[str], config: Config) -> None:
+    """Refuse to decode by blocks what was decoded in memory, or the other way round.
+
+    Parameters
+    ----------
+    phases : of the other way
+    config : with ``overwrite`` their results are moved to ``_trash``
+
+    Raises
+    ------
+    ConfigError : results of the other way lie there, and overwriting was not asked for
+    """
+    there = [phase for phase in phases if run.manifest(phase).exists()]
+    if there and not config.overwrite:
+        raise ConfigError(
+            f"results of {there[0]} lie here: instances are made by blocks or in memory, not both",
+            file=run.results,
+            fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
+        )
+    if there:
+        discard(run, (*there, "evaluate"))
 
 
 def _listed(names: list[str]) -> str:
@@ -218,7 +278,7 @@ def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: 
 
 def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None:
     """Record that a phase finished this image; to be called after its outputs are in place."""
-    write_json(run.marker(phase, stem), dict(state))
+    write_json(run.marker(phase, stem), dict(state), shared=True)
 
 
 def fingerprint(path: str | Path) -> dict[str, Any]:

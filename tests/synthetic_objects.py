@@ -32,6 +32,39 @@ def touching_balls(
     return labels
 
 
+def clustered_balls(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    *,
+    count: int,
+    radii: tuple[float, float] = (6, 9),
+    spacing: tuple[float, ...] | None = None,
+) -> np.ndarray:
+    """Discs or balls inside the image, every one sharing faces with another; ids 1..count, int32.
+
+    With a spacing, radii are in µm and the balls round there.
+    """
+    sizes = np.array(spacing or (1.0,) * len(shape))
+    grid = np.indices(shape) * sizes.reshape(-1, *[1] * len(shape))
+    labels, nearest = np.zeros(shape, np.int32), np.full(shape, np.inf)
+    placed: list[tuple[np.ndarray, float]] = []
+    for _ in range(20_000):
+        radius = rng.uniform(*radii)
+        ends = [(n - 1) * size - radius for n, size in zip(shape, sizes, strict=True)]
+        centre = np.array([rng.uniform(radius, end) for end in ends])
+        gaps = [np.linalg.norm(centre - c) / (radius + r) for c, r in placed]
+        if gaps and not 0.9 < min(gaps) < 0.95:
+            continue
+        placed.append((centre, radius))
+        distance = np.linalg.norm(grid - centre.reshape(-1, *[1] * len(shape)), axis=0) - radius
+        inside = (distance <= 0) & (distance < nearest)
+        labels[inside] = len(placed)
+        nearest = np.minimum(nearest, distance)
+        if len(placed) == count:
+            break
+    return labels
+
+
 def cells(rng: np.random.Generator, shape: tuple[int, ...], *, count: int) -> np.ndarray:
     """Voronoi cells of random points with gaps here and there; ids 1..count, int32."""
     points = np.zeros(shape, np.int32)

@@ -139,6 +139,17 @@ def test_targets_in_jit_need_only_static_sizes() -> None:
     np.testing.assert_allclose(run(jnp.asarray(labels)), expected, atol=1e-5)
 
 
+def test_targets_can_be_spread_over_devices() -> None:
+    labels = np.stack([truth_of(2, "balls"), truth_of(2, "shapes")])
+    one = functools.partial(targets.flow, axis=-1, objects=8, reach=16)
+    mesh = jax.make_mesh((2,), ("data",))
+    spec = jax.sharding.PartitionSpec("data")
+    run = jax.jit(jax.shard_map(jax.vmap(one), mesh=mesh, in_specs=spec, out_specs=spec))
+    expected = np.stack([one(image) for image in labels])
+    spread = jax.device_put(labels, jax.sharding.NamedSharding(mesh, spec))
+    np.testing.assert_allclose(run(spread), expected, atol=1e-5)
+
+
 # -------------------------------------------------------------------------------- decoding
 
 

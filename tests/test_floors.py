@@ -16,9 +16,9 @@ FLOORS = {
     4: {"instances", "measurements", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decoding", "postprocessing"},
     6: {"train", "prediction", "ceiling"},
-    7: {"report", "runs"},
+    7: {"report", "runs", "blocks"},
     8: {"workflows"},
-    9: {"main", "demo", "check"},
+    9: {"main", "demo", "check", "status", "verify"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

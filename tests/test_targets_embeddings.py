@@ -42,3 +42,9 @@ def test_equal_lengths_are_equal_along_all_axes() -> None:
     np.testing.assert_allclose(np.diff(places[..., 0], axis=0), 2 / 4)
     np.testing.assert_allclose(np.diff(places[..., 1], axis=1), 0.5 / 4)
     np.testing.assert_allclose(places.mean(axis=(0, 1)), 0)
+
+
+def test_only_the_ratio_of_spacings_matters() -> None:
+    steps = place_steps((2.0, 1.0), ndim=2, grid_size=8)
+    assert place_steps((0.2, 0.1), ndim=2, grid_size=8) == pytest.approx(steps)
+    assert place_steps(None, ndim=2, grid_size=8) == (1 / 8, 1 / 8)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg import losses
-from jaxseg.config.channels import BoundaryDistance, Semantic, SignedDistance
+from jaxseg.config.channels import Semantic, SignedDistance
 
 # Stringer et al. (2021) scale flows so against the cross entropy of the foreground.
 FLOW_SCALE = 5.0
@@ -53,8 +53,13 @@ def foreground_if_asked(options: Any) -> Any:
     return "foreground" if options.mask_values else "all"
 
 
-def boundary_distance_link(logits: jax.Array, options: BoundaryDistance) -> jax.Array:
-    """Normalised distances lie in [0, 1]."""
+def foreground_if_asked_or_in_micrometres(options: Any) -> Any:
+    """Values in µm mean nothing in the background."""
+    return "foreground" if options.mask_values or not options.norm else "all"
+
+
+def normalised_link(logits: jax.Array, options: Any) -> jax.Array:
+    """Normalised values lie in [0, 1]."""
     return jax.nn.sigmoid(logits) if options.norm else logits
 
 

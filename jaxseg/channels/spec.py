@@ -93,10 +93,17 @@ class ChannelSpec:
     seed: int = 0
     # options to the threshold for seeds, in units of the channel; None = automatic
     seed_threshold: Callable[[Any], float | None] = automatic
+    # (ndim, options) to the number of voxels by which it marks an object; such a channel gives the
+    # seeds alone. None = it marks none
+    mark_size: Callable[[int, Any], int] | None = None
+    # values count from the middle of objects outwards
+    from_centre: bool = False
     # rank as the mask that objects grow in, higher is preferred, 0 = never
     growth: int = 0
     # options to the threshold for that mask; None = automatic
     growth_threshold: Callable[[Any], float | None] = automatic
+    # options to whether the values tell objects from the background; without, no such mask
+    bounds: Callable[[Any], bool] = lambda options: True
     # whether objects are what lies between its voxels: a mask where no channel has a rank for it
     encloses: bool = False
     # rank as the surface that is flooded from the seeds, higher is preferred, 0 = never

@@ -21,14 +21,15 @@ from jaxseg.channels.embeddings import (
 )
 from jaxseg.channels.links import (
     binary_cross_entropy,
-    boundary_distance_link,
     class_link,
     class_loss,
     class_overlap,
     compared,
     flow_loss,
     foreground_if_asked,
+    foreground_if_asked_or_in_micrometres,
     identity,
+    normalised_link,
     radial_error,
     sigmoid,
     signed_distance_link,
@@ -42,7 +43,15 @@ from jaxseg.channels.sources import (
     single,
 )
 from jaxseg.channels.spec import ChannelSpec, Joint, always
-from jaxseg.config.channels import Affinity, Contour, Radial, Semantic, SignedDistance
+from jaxseg.config.channels import (
+    Affinity,
+    Contour,
+    Marker,
+    NeighbourCloseness,
+    Radial,
+    Semantic,
+    SignedDistance,
+)
 from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Rays, Scalar
 
 
@@ -57,6 +66,17 @@ def signed_distance_seeds(options: SignedDistance) -> float | None:
     if not options.norm:
         return None
     return math.tanh(deep) if options.activation == "tanh" else deep
+
+
+def mark_size(ndim: int, options: Marker) -> int:
+    """The ellipsoid about the middle, unless that is all there is."""
+    grow, shrink = targets.radii(options.dilation, ndim), targets.radii(options.erosion, ndim)
+    return 1 if any(shrink) else len(targets.ellipsoid(grow))
+
+
+def closeness_seeds(options: NeighbourCloseness) -> float | None:
+    """A third of the way from the neighbour to the voxels farthest from it."""
+    return (2 / 3) ** options.decline_power if options.norm else None
 
 
 def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
@@ -164,6 +184,19 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             symmetry=contour_kind,
             encloses=True,
         ),
+        "P": ChannelSpec(
+            target=single(
+                targets.markers,
+                context=("spacing", "objects"),
+                options=("type", "dilation", "erosion", "skeleton_mode"),
+            ),
+            link=sigmoid,
+            loss=binary_cross_entropy,
+            binary=True,
+            seed=+1,
+            seed_threshold=always(0.5),
+            mark_size=mark_size,
+        ),
         "T": ChannelSpec(
             target=single(targets.touching, options=("thickness",)),
             link=sigmoid,
@@ -184,8 +217,8 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         ),
         "Db": ChannelSpec(
             target=single(targets.boundary_distance, context=MEASURES, options=("norm",)),
-            link=boundary_distance_link,
-            loss=compared(losses.absolute_error, boundary_distance_link),
+            link=normalised_link,
+            loss=compared(losses.absolute_error, normalised_link),
             where=foreground_if_asked,
             binary=False,
             seed=+1,
@@ -193,6 +226,39 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             growth=3,
             surface=9,
             surface_sign=-1,
+        ),
+        "Dc": ChannelSpec(
+            target=single(
+                targets.centre_distance, context=("spacing", "objects"), options=("type", "norm")
+            ),
+            link=normalised_link,
+            loss=compared(losses.absolute_error, normalised_link),
+            where=foreground_if_asked_or_in_micrometres,
+            binary=False,
+            seed=-1,
+            seed_threshold=lambda options: 0.4 if options.norm else None,
+            from_centre=True,
+            growth=1,
+            # The outermost voxels of an object have almost the value of the background.
+            growth_threshold=lambda options: 0.995 if options.norm else None,
+            bounds=lambda options: options.norm,
+            surface=7,
+            surface_sign=+1,
+        ),
+        "Dn": ChannelSpec(
+            target=single(
+                targets.neighbour_closeness,
+                context=("spacing", "objects"),
+                options=("norm", "closing_size", "decline_power"),
+            ),
+            link=normalised_link,
+            loss=compared(losses.absolute_error, normalised_link),
+            where=foreground_if_asked,
+            binary=False,
+            seed=-1,
+            seed_threshold=closeness_seeds,
+            surface=3,
+            surface_sign=+1,
         ),
         "D": ChannelSpec(
             target=single(

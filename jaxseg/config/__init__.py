@@ -20,6 +20,7 @@ from jaxseg.config.postprocessing import (
 )
 from jaxseg.config.schema import (
     Augment,
+    Blocks,
     Config,
     Data,
     Evaluate,
@@ -36,6 +37,7 @@ __all__ = [
     "OPTIONS",
     "Agglomeration",
     "Augment",
+    "Blocks",
     "Channel",
     "ChannelOptions",
     "Condition",

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -52,6 +51,20 @@ class Contour:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marker:
+    """Options of P, a mark in the middle of every object."""
+
+    # the voxel nearest to the centroid, or the skeleton
+    type: Literal["centroid", "skeleton"] = "centroid"
+    # radius in voxels, one or one per axis, by which the mark grows inside its object
+    dilation: Radius = 1
+    # radius in voxels, one or one per axis, by which it then shrinks
+    erosion: Radius = 0
+    # all of the skeleton, or its longest line without branches
+    skeleton_mode: Literal["full", "main"] = "full"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Touching:
     """Options of T, where objects touch."""
 
@@ -75,6 +88,33 @@ class BoundaryDistance:
     norm: bool = True
     # count only foreground voxels in the loss
     mask_values: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentreDistance:
+    """Options of Dc, the distance of every voxel to the middle of its own object."""
+
+    # from the centroid, or from the skeleton
+    type: Literal["centroid", "skeleton"] = "centroid"
+    # scale each object to [0, 1], 0 in its middle, 1 in the background; else µm, and only
+    # foreground voxels count
+    norm: bool = True
+    # count only foreground voxels in the loss
+    mask_values: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourCloseness:
+    """Options of Dn, high where an object comes close to another one."""
+
+    # edge in voxels of the box by which narrow gaps are closed; odd, 0 = none
+    closing_size: int = 3
+    # scale each object to [0, 1], 0 where it is farthest from any other; else µm
+    norm: bool = True
+    # count only foreground voxels in the loss
+    mask_values: bool = True
+    # exponent: the higher, the faster it declines
+    decline_power: float = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +215,12 @@ ChannelOptions = (
     Foreground
     | Background
     | Contour
+    | Marker
     | Touching
     | ContourOrForeground
     | BoundaryDistance
+    | CentreDistance
+    | NeighbourCloseness
     | SignedDistance
     | Offset
     | Affinity
@@ -191,10 +234,13 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
     {
         "F": Foreground,
         "B": Background,
+        "P": Marker,
         "C": Contour,
         "T": Touching,
         "M": ContourOrForeground,
         "Db": BoundaryDistance,
+        "Dc": CentreDistance,
+        "Dn": NeighbourCloseness,
         "D": SignedDistance,
         "H": Offset,
         "V": Offset,
@@ -233,7 +279,7 @@ def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options:
     ----------
     name : a row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S
     weight : of this channel in the loss
-    loss : error of a voxel, see :data:`LOSSES`
+    loss : error of a voxel, see :data:`jaxseg.config.channel_limits.LOSSES`
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
     Returns
@@ -261,131 +307,11 @@ def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options:
                 expected=f"one of {', '.join([*legal, 'weight', 'loss'])}",
             )
     channel = Channel(name=name, options=kind(**options), weight=weight, loss=loss)
+    # That module reads the dataclasses above.
+    from jaxseg.config.channel_limits import channel_mistakes
+
     raise_all(channel_mistakes(channel, f"channel {name}"))
     return channel
-
-
-def channel_mistakes(channel: Channel, field: str) -> Iterator[ConfigError]:
-    """Everything about a channel that is illegal whatever the rest of the configuration says."""
-    # That module reads the dataclasses above.
-    from jaxseg.config.types import mistakes
-
-    wrong = list(mistakes(channel, Channel, field))
-    yield from wrong
-    for name, good, expected in () if wrong else LIMITS.get(type(channel.options), ()):
-        value = getattr(channel.options, name)
-        if not good(value):
-            yield ConfigError(
-                "value out of range", file=f"{field}.{name}", expected=expected, found=value
-            )
-    if not wrong and not 0 < channel.weight < math.inf:
-        yield ConfigError(
-            "value out of range", file=f"{field}.weight", expected="above 0", found=channel.weight
-        )
-    if not wrong and channel.loss != "default" and channel.loss not in legal_losses(channel):
-        legal = ("default", *legal_losses(channel))
-        yield ConfigError(
-            f"channel {channel.name} cannot be learned with this loss",
-            file=f"{field}.loss",
-            expected=f"one of {', '.join(legal)}",
-            found=channel.loss,
-        )
-    if not wrong and isinstance(channel.options, Semantic):
-        yield from _class_weight_mistakes(channel.options, field)
-
-
-def legal_losses(channel: Channel) -> tuple[LossName, ...]:
-    """The losses that a channel has a choice of, beside its default.
-
-    >>> legal_losses(ch("Db")), legal_losses(ch("Db", norm=False))
-    (('bce', 'mse', 'mae'), ('mse', 'mae'))
-    """
-    choice = LOSSES.get(type(channel.options))
-    return choice(channel.options) if choice else ()
-
-
-def _class_weight_mistakes(options: Semantic, field: str) -> Iterator[ConfigError]:
-    weights = options.class_weights
-    if weights and len(weights) != options.classes:
-        yield ConfigError(
-            "wrong number of values",
-            file=f"{field}.class_weights",
-            expected=f"{options.classes}, one per class, background included",
-            found=weights,
-        )
-    if any(not 0 <= weight < math.inf for weight in weights) or (weights and not any(weights)):
-        yield ConfigError(
-            "value out of range",
-            file=f"{field}.class_weights",
-            expected="at least 0, and one of them above",
-            found=weights,
-        )
-
-
-def _positive(value: float) -> bool:
-    return 0 < value < math.inf
-
-
-def _not_negative(value: float) -> bool:
-    return 0 <= value < math.inf
-
-
-def _radius(value: Radius) -> bool:
-    return all(item >= 0 for item in (value if isinstance(value, tuple) else (value,)))
-
-
-RADIUS = "at least 0"
-
-# Per kind of options: field, what is legal, and how to say it.
-LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
-    {
-        Foreground: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
-        Background: (("dilation", _radius, RADIUS), ("erosion", _radius, RADIUS)),
-        Touching: (("thickness", lambda value: value >= 1, "at least 1"),),
-        SignedDistance: (
-            ("alpha", _positive, "above 0"),
-            ("beta", _positive, "above 0"),
-        ),
-        Embedding: (
-            ("grid_size", _positive, "above 0"),
-            ("foreground_weight", _not_negative, "at least 0"),
-            ("instance_weight", _positive, "above 0"),
-            ("variance_weight", _not_negative, "at least 0"),
-            ("seed_weight", _positive, "above 0"),
-        ),
-        Affinity: (("widen", lambda value: value >= 0, "at least 0"),),
-        Flow: (("reach", lambda value: value >= 1, "at least 1"),),
-        Semantic: (
-            ("classes", lambda value: value >= 2, "at least 2, the background is one"),
-            ("dice", lambda value: 0 <= value < math.inf, "at least 0"),
-            ("ignore", lambda value: value >= -1, "a label value, or -1 for none"),
-        ),
-        # Fewer do not enclose the voxel, in 2D or in 3D.
-        Radial: (("nrays", lambda value: value == 0 or value >= 6, "at least 6, or 0"),),
-    }
-)
-
-
-# Losses whose minimum is where the linked value is the true one: cross entropy needs values between
-# 0 and 1 and their link. A kind of options that is not listed has its own loss only.
-PROBABILITY: tuple[LossName, ...] = ("bce", "mse", "mae")
-NUMBER: tuple[LossName, ...] = ("mse", "mae")
-LOSSES: Mapping[type, Callable[[Any], tuple[LossName, ...]]] = MappingProxyType(
-    {
-        Foreground: lambda options: PROBABILITY,
-        Background: lambda options: PROBABILITY,
-        Touching: lambda options: PROBABILITY,
-        ContourOrForeground: lambda options: PROBABILITY,
-        Contour: lambda options: PROBABILITY,
-        BoundaryDistance: lambda options: PROBABILITY if options.norm else NUMBER,
-        SignedDistance: lambda options: NUMBER,
-        Offset: lambda options: NUMBER,
-        Affinity: lambda options: PROBABILITY,
-        Flow: lambda options: NUMBER,
-        Radial: lambda options: NUMBER,
-        Semantic: lambda options: ("ce",),
-    }
-)
 
 
 def nearest(word: str, legal: Iterable[str]) -> str:

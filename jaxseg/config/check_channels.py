@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxseg.config.channels import Affinity, Channel, Flow, Semantic, channel_mistakes
+from jaxseg.config.channel_limits import channel_mistakes
+from jaxseg.config.channels import Affinity, Channel, Flow, Semantic
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 

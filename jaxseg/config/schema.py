@@ -23,7 +23,7 @@ from jaxseg.config.decoders import (
 )
 from jaxseg.config.postprocessing import PostProcess
 
-Phase = Literal["train", "predict", "decode", "evaluate"]
+Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +222,36 @@ class Evaluate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """Images larger than memory: predicted, decoded and merged block by block."""
+
+    # sides of a block in voxels, (z)yx; empty = every image in memory as a whole
+    size: tuple[int, ...] = ()
+    # context on each side when the objects of a block are made: at least the radius of an object,
+    # better its diameter; empty = a quarter of the size
+    halo: tuple[int, ...] = ()
+    # voxels on each side of a boundary in which the objects of two blocks are compared
+    band: int = 4
+    # two objects are one if they share more than this part of their union there
+    merge_threshold: float = 0.5
+    # first voxel along the first axis that this job does; -1 = from the start
+    z_start: int = -1
+    # one past the last voxel along the first axis that this job does; -1 = to the end
+    z_end: int = -1
+    # part of that range for this job, i/n for job i of n, counted from 0; empty for all of it
+    shard: str = ""
+    # blocks that are decoded or merged at a time
+    workers: int = 2
+    # write labels as TIFF, too, plane by plane
+    tiff: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether this job is one of several that share the work."""
+        return bool(self.shard) or self.z_start != -1 or self.z_end != -1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All that defines a run; the resolved values are saved as JSON beside its results."""
 
@@ -271,9 +301,11 @@ class Config:
     semantic: SemanticOutput = field(default_factory=SemanticOutput)
     # filters on planes, and what is done to objects after decoding
     postprocess: PostProcess = field(default_factory=PostProcess)
+    # images larger than memory
+    blocks: Blocks = field(default_factory=Blocks)
     # comparison with the test labels
     evaluate: Evaluate = field(default_factory=Evaluate)
-    # phases to run, in this order
+    # phases to run, in this order; by blocks decode is instance_creation and instance_merging
     phases: Annotated[tuple[Phase, ...], tyro.conf.arg(metavar="PHASE ...")] = (
         "train",
         "predict",

@@ -17,6 +17,7 @@ from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
+from jaxseg.decoding.settle import Levels, settle, settle_problems, settled
 from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
 from jaxseg.decoding.table import (
     DECODERS,
@@ -26,13 +27,14 @@ from jaxseg.decoding.table import (
     decoder_problems,
     run_decoder,
 )
-from jaxseg.decoding.watershed import Steps, watershed, watershed_steps
+from jaxseg.decoding.watershed import Steps, watershed, watershed_by_plan, watershed_steps
 
 __all__ = [
     "DECODERS",
     "Criterion",
     "Decoded",
     "DecoderSpec",
+    "Levels",
     "Plan",
     "Shapes",
     "Steps",
@@ -51,10 +53,14 @@ __all__ = [
     "plan",
     "plan_problems",
     "run_decoder",
+    "settle",
+    "settle_problems",
+    "settled",
     "shapes",
     "stardist",
     "stardist_problems",
     "watershed",
+    "watershed_by_plan",
     "watershed_steps",
 ]
 

@@ -30,18 +30,18 @@ def growth_mask(planes: np.ndarray, criteria: Sequence[Criterion]) -> np.ndarray
     """
     inside = np.ones(planes.shape[:-1], bool)
     alone = len(criteria) == 1
-    for criterion in _fixed_first(criteria):
+    for criterion in fixed_first(criteria):
         source = criterion.source
         plane = view(source).growth(planes, source, None)
         threshold = _threshold(criterion, plane[inside])
-        if threshold is None or (criterion.by_rule and _noise(planes, source, threshold)):
+        if threshold is None or (judged(criterion) and _noise(planes, source, threshold)):
             return np.zeros_like(inside)
         if alone and source.is_vector:
             inside = _with_centres(plane > threshold, planes, source)
         elif alone and source.encloses:
             inside = instances.enclosed(plane >= threshold, mode=_contour_mode(source))
         else:
-            inside = inside & instances.beyond(plane, threshold, sign=_sign(source))
+            inside = inside & instances.beyond(plane, threshold, sign=inner_sign(source))
     if alone and criteria[0].by_rule and _rim_is_zero(criteria[0].source):
         return _with_rim(inside, criteria[0].source.spacing)
     return inside
@@ -73,7 +73,7 @@ def _passing(
     planes: np.ndarray, criteria: Sequence[Criterion], inside: np.ndarray, mask: np.ndarray
 ) -> np.ndarray:
     """Voxels of ``inside`` that pass the thresholds."""
-    for criterion in _fixed_first(criteria):
+    for criterion in fixed_first(criteria):
         source = criterion.source
         plane = view(source).seed(planes, source, mask)
         threshold = _threshold(criterion, plane[inside])
@@ -82,7 +82,13 @@ def _passing(
     return inside
 
 
-def _fixed_first(criteria: Sequence[Criterion]) -> list[Criterion]:
+def judged(criterion: Criterion) -> bool:
+    """Whether it must be asked if the planes show more than noise."""
+    return criterion.by_rule and not criterion.settled
+
+
+def fixed_first(criteria: Sequence[Criterion]) -> list[Criterion]:
+    """Criteria with a number before those that look for one among the voxels these leave."""
     return sorted(criteria, key=lambda criterion: criterion.threshold == "auto")
 
 
@@ -93,23 +99,26 @@ def _threshold(criterion: Criterion, candidates: np.ndarray) -> float | None:
     return criterion.threshold
 
 
-def _sign(source: Source) -> int:
+def inner_sign(source: Source) -> int:
     """The size of a vector is high inside, unlike its boundary map."""
     return 1 if source.is_vector else source.seed
 
 
+def background_level(source: Source) -> float:
+    """What is added before noise is judged: a background mask that is 0 all over is one object."""
+    return 1.0 if inner_sign(source) < 0 and source.is_mask else 0.0
+
+
 def _noise(planes: np.ndarray, source: Source, threshold: float) -> bool:
     """Whether every column that the source is read from is noise."""
-    sign = _sign(source)
-    # A mask of the background that is 0 everywhere shows one object.
-    start = 1.0 if sign < 0 and source.is_mask else 0.0
+    sign, start = inner_sign(source), background_level(source)
     return all(
         instances.is_noise(start + sign * plane, start + sign * threshold, unit=source.unit)
-        for plane in _raw(planes, source)
+        for plane in raw_planes(planes, source)
     )
 
 
-def _raw(planes: np.ndarray, source: Source) -> Iterator[np.ndarray]:
+def raw_planes(planes: np.ndarray, source: Source) -> Iterator[np.ndarray]:
     """The columns, without the reduction that would make noise look smooth."""
     if source.is_vector:
         yield from (np.abs(offset) for offset in offsets(planes, source).values())

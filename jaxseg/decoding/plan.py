@@ -1,9 +1,10 @@
 """Which planes, with which thresholds, give seeds, growth mask and surface: rules, not a list.
 
 Seeds are the voxels on the inner side of the thresholds of *all* channels that can tell inside
-from outside. Objects grow in the mask of the one channel that the table ranks highest for it; where
-none has a rank, in what contours enclose, or where offsets point. The surface is the channel ranked
-highest for that, or the boundaries of offsets. A user may set each of these in part.
+from outside, unless one marks every object: then of that one. Objects grow in the mask of the one
+channel that the table ranks highest for it; where none has a rank, in what contours enclose, or
+where offsets point. The surface is the channel ranked highest for that, or the boundaries of
+offsets; of a mask, its depth. A user may set each of these in part.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ class Criterion:
     by_rule : not given as a number by the user, so that noise may be told from objects
     deeper : a second threshold, for seeds; where voxels connected by the first hold any that pass
         the second, only those are seeds, else all of them
+    settled : the planes are known to show more than noise, so that is not asked again
     """
 
     source: Source
     threshold: Threshold
     by_rule: bool
     deeper: Threshold | None = None
+    settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Plan:
     seeds: tuple[Criterion, ...]
     growth: tuple[Criterion, ...]
     surface: Source
+
+    def min_seed(self, voxels: int) -> int:
+        """The least size of a seed where ``voxels`` are asked for; marks may be that small."""
+        marks = [criterion.source.mark_size for criterion in self.seeds]
+        return min([voxels, *(-(-size // 2) for size in marks if size)])
 
     def __str__(self) -> str:
         """One line per role."""
@@ -183,7 +191,13 @@ def _seed_rule(source: Source) -> Criterion:
     """
     if source.is_vector:
         return Criterion(source, BOUNDARY, by_rule=True)
-    found = CHANNELS[source.names[0]].seed_threshold(source.options)
+    row = CHANNELS[source.names[0]]
+    found = row.seed_threshold(source.options)
+    if found is None and row.from_centre:
+        return Criterion(source, _close_to_centre(source.spacing), by_rule=True)
+    if found is None and row.seed < 0:
+        # How close is close differs from object to object: what others part is not given up.
+        return Criterion(source, math.inf, by_rule=True, deeper="auto")
     if found is None and source.measures_lengths:
         ratio = max(source.spacing) / min(source.spacing)
         depth = max(1.1 * ratio, RIM if isinstance(source.options, SignedDistance) else DEEP)
@@ -196,12 +210,18 @@ def _growth_rule(source: Source) -> Criterion:
     """The table's threshold, or one between the background and the outermost voxels."""
     if source.is_vector:
         return Criterion(source, NEAR_CENTRE * source.unit, by_rule=True)
-    if source.seed < 0:
-        return _seed_rule(source)
     found = CHANNELS[source.names[0]].growth_threshold(source.options)
+    if found is None and source.seed < 0:
+        return _seed_rule(source)
     if found is None:
         found = _value_at(source, EDGE) if source.measures_lengths else FAINT
     return Criterion(source, found, by_rule=True)
+
+
+def _close_to_centre(spacing: Sequence[float]) -> float:
+    """A distance from the centre that a few voxels keep below, wherever it lies between them."""
+    mean = math.prod(spacing) ** (1 / len(spacing))
+    return max(DEEP * mean, 0.6 * math.hypot(*spacing))
 
 
 def _value_at(source: Source, voxels: float) -> float:

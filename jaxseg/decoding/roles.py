@@ -35,9 +35,10 @@ def given(options: Watershed, role: Role) -> tuple[Threshold, ...]:
 
 
 def _ruled(role: Role, usable: Mapping[str, Source]) -> tuple[str, ...]:
-    """All channels for seeds, the one with the highest rank for the others."""
+    """All channels for seeds, or the one that marks them; for the others the highest in rank."""
     if role == "seeds":
-        return tuple(usable)
+        marking = tuple(name for name in usable if usable[name].mark_size)
+        return marking or tuple(usable)
     if role == "surface":
         return max(usable.values(), key=lambda source: source.surface).names
     # Without a rank: contours can enclose, and only if there are none, offsets can point.

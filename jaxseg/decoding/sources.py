@@ -79,12 +79,19 @@ class Source:
     @property
     def growth(self) -> int:
         """Rank as growth mask by a threshold, 0 = not by one."""
-        return 0 if self.is_vector else CHANNELS[self.names[0]].growth
+        row = CHANNELS[self.names[0]]
+        return row.growth if not self.is_vector and row.bounds(self.options) else 0
 
     @property
     def encloses(self) -> bool:
         """Whether objects are what lies between its voxels."""
         return not self.is_vector and CHANNELS[self.names[0]].encloses
+
+    @property
+    def mark_size(self) -> int:
+        """Voxels by which it marks every object, 0 = it marks none."""
+        size = CHANNELS[self.names[0]].mark_size
+        return size(len(self.spacing), self.options) if size else 0
 
     @property
     def is_mask(self) -> bool:

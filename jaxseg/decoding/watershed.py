@@ -12,7 +12,7 @@ from jaxseg import instances
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.growth import growth_mask, seed_mask
 from jaxseg.decoding.mask import check_columns
-from jaxseg.decoding.plan import plan
+from jaxseg.decoding.plan import Plan, plan
 from jaxseg.decoding.sources import Source, view
 
 
@@ -96,14 +96,40 @@ def watershed_steps(
     ndim, options = planes.ndim - 1, options or Watershed()
     check_columns(planes, channels)
     chosen = plan(channels, ndim=ndim, spacing=spacing, options=options)
+    return watershed_by_plan(planes, chosen, options, spacing=spacing, within=within)
+
+
+def watershed_by_plan(
+    planes: np.ndarray,
+    chosen: Plan,
+    options: Watershed,
+    *,
+    spacing: Sequence[float] | None = None,
+    within: np.ndarray | None = None,
+) -> Steps:
+    """The watershed once it is known which planes and thresholds are used.
+
+    Parameters
+    ----------
+    planes : (*S, K) float, values of the channels that the plan was made for
+    chosen : of :func:`jaxseg.decoding.plan`
+    options : morphology, smallest sizes, filling of holes, slices on their own
+    spacing : size of a voxel, (z)yx, µm; None = 1; for the morphology
+    within : (*S) bool, where objects may start and grow; None = everywhere
+
+    Returns
+    -------
+    Steps
+    """
     morph = functools.partial(instances.morph, spacing=spacing, by_slices=options.by_slices)
     mask = growth_mask(planes, chosen.growth)
     mask = morph(mask, options.growth_morphology)
     mask = mask if within is None else mask & within
     inside = seed_mask(planes, chosen.seeds, mask)
     inside = mask & morph(inside, options.seed_morphology)
-    seeds = instances.label_seeds(inside, min_seed=options.min_seed, within=mask)
-    surface = surface_of(planes, chosen.surface, mask)
+    smallest = chosen.min_seed(options.min_seed)
+    seeds = instances.label_seeds(inside, min_seed=smallest, within=mask)
+    surface = surface_of(planes, chosen.surface, mask, seeds)
     flood = instances.flood_slices if options.by_slices else instances.flood
     labels = flood(surface, seeds, mask)
     if options.fill_holes:
@@ -112,12 +138,10 @@ def watershed_steps(
     return Steps(instances.drop_small(labels, options.min_size), seeds, surface, mask)
 
 
-def surface_of(planes: np.ndarray, source: Source, mask: np.ndarray) -> np.ndarray:
-    """The plane to flood, low inside objects.
-
-    A mask has no valley where two objects touch, only a neck: what is flooded is the depth in the
-    growth mask.
-    """
+def surface_of(
+    planes: np.ndarray, source: Source, mask: np.ndarray, seeds: np.ndarray
+) -> np.ndarray:
+    """The plane to flood, low inside objects; for a mask, which knows no valleys, its necks."""
     if source.is_mask:
-        return -instances.depth(mask, spacing=source.spacing)
+        return instances.necks(mask, seeds, spacing=source.spacing)
     return source.surface_sign * view(source).seed(planes, source, mask)

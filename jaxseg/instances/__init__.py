@@ -15,24 +15,26 @@ from jaxseg.instances.clustering import cluster
 from jaxseg.instances.contacts import face_connected
 from jaxseg.instances.difficulties import difficulties
 from jaxseg.instances.enclosed import Mode, enclosed
-from jaxseg.instances.flood import depth, flood, flood_slices
+from jaxseg.instances.flood import flood, flood_slices
 from jaxseg.instances.fragments import split_by_depth
 from jaxseg.instances.morphology import morph
+from jaxseg.instances.necks import necks
 from jaxseg.instances.numbering import Numbered, numbered
 from jaxseg.instances.objects import compact, drop_small, fill_holes
 from jaxseg.instances.offset_map import offset_boundary, offset_centre, offset_size
 from jaxseg.instances.seeds import label_seeds, untouched
 from jaxseg.instances.star_shapes import rendered, star_package, suppressed
+from jaxseg.instances.streamed import NoiseTest, streamed_otsu
 from jaxseg.instances.thresholds import beyond, is_noise, otsu
 
 __all__ = [
     "Mode",
+    "NoiseTest",
     "Numbered",
     "agglomerate",
     "beyond",
     "cluster",
     "compact",
-    "depth",
     "difficulties",
     "drop_small",
     "edge_ends",
@@ -47,6 +49,7 @@ __all__ = [
     "mean_edge",
     "morph",
     "nearest_offsets",
+    "necks",
     "numbered",
     "offset_boundary",
     "offset_centre",
@@ -55,6 +58,7 @@ __all__ = [
     "rendered",
     "split_by_depth",
     "star_package",
+    "streamed_otsu",
     "suppressed",
     "tightest_edge",
     "untouched",

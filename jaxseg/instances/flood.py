@@ -8,14 +8,15 @@ seed voxels along its rim. Parts do not influence one another, so they are flood
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import edt
 import numpy as np
 from skimage.segmentation import watershed
 
 from jaxseg.instances.contacts import face_connected, face_pairs, label_range
+
+# Far below the smallest float32 but 0, even half a billion times.
+TINY = 1e-60
 
 
 def flood(
@@ -24,7 +25,9 @@ def flood(
     """Grow seeds over a mask, low places of the surface first.
 
     The same as ``skimage.segmentation.watershed(surface, seeds, mask=mask)``, except that voxels
-    of exactly equal value and distance from two seeds may go to the other one.
+    of exactly equal value and distance from two seeds may go to the other one: on a surface of up
+    to 32 bit it is the one that reaches them from the first voxel in the order of the array, so
+    that what happens in a part of an image does not depend on the rest.
 
     Parameters
     ----------
@@ -67,24 +70,6 @@ def flood_slices(surface: np.ndarray, seeds: np.ndarray, mask: np.ndarray) -> np
     return np.stack(slices) if slices else np.zeros(mask.shape, np.int32)
 
 
-def depth(mask: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:
-    """Distance of every voxel of a mask to the nearest voxel outside; the image border is no end.
-
-    Parameters
-    ----------
-    mask : (*S) bool
-    spacing : size of a voxel along each axis
-
-    Returns
-    -------
-    (*S) float32, in the units of the spacing; 0 outside, and where nothing is outside, infinite
-
-    >>> depth(np.array([[True, True, False]]), spacing=(1.0, 0.5)).tolist()
-    [[1.0, 0.5, 0.0]]
-    """
-    return edt.edt(np.ascontiguousarray(mask), anisotropy=tuple(spacing), parallel=0)
-
-
 def _groups(parts: np.ndarray, contested: np.ndarray, number: int) -> list[tuple[int, int]]:
     """Ranges of part numbers with about equally many contested voxels.
 
@@ -115,5 +100,21 @@ def _flood_group(
     for here, there in face_pairs(inside.ndim):
         rim[here] |= inside[there]
     rim &= labels > 0
-    flooded = watershed(surface[slab], np.where(rim, labels, 0), mask=inside | rim)
+    values = _in_order(surface[slab], rim)
+    flooded = watershed(values, np.where(rim, labels, 0), mask=inside | rim)
     grown[slab][inside] = flooded[inside]
+
+
+def _in_order(surface: np.ndarray, rim: np.ndarray) -> np.ndarray:
+    """The surface with seed voxels of equal value told apart, in the order of the array.
+
+    scikit-image takes them in the order of its heap, which depends on all other seeds. It works in
+    float64: between two values of float32 there is room for half a billion others.
+    """
+    if surface.dtype.itemsize > 4:
+        return surface
+    values = surface.astype(np.float64)
+    seeds = values[rim]
+    step = np.maximum(np.spacing(np.abs(seeds)), TINY)
+    values[rim] = seeds - np.arange(seeds.size, 0, -1) * step
+    return values

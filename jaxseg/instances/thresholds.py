@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from skimage.filters import threshold_otsu
 
@@ -14,6 +17,23 @@ CLEAR_SEPARATION = 4.0
 # Above it neighbours resemble each other no more than any two voxels do; white noise has 1,
 # objects of two voxels across 0.5.
 MAX_DISORDER = 0.75
+
+
+class Moments(NamedTuple):
+    """What a group of values amounts to; all 0 for none."""
+
+    size: int
+    mean: float
+    variance: float
+
+    def plus(self, other: Moments) -> Moments:
+        """Of both groups together (Chan, Golub and LeVeque 1979)."""
+        size = self.size + other.size
+        if not size:
+            return self
+        share, apart = other.size / size, other.mean - self.mean
+        within = (1 - share) * self.variance + share * other.variance
+        return Moments(size, self.mean + share * apart, within + share * (1 - share) * apart**2)
 
 
 def beyond(plane: np.ndarray, threshold: float, *, sign: int = 1) -> np.ndarray:
@@ -56,7 +76,7 @@ def otsu(values: np.ndarray, *, unit: float = 1.0) -> float | None:
         return None
     threshold = float(threshold_otsu(values))
     high = values > threshold
-    difference = _moments(values[high])[0] - _moments(values[~high])[0]
+    difference = moments(values[high]).mean - moments(values[~high]).mean
     return threshold if difference >= MIN_CONTRAST * unit else None
 
 
@@ -86,27 +106,52 @@ def is_noise(plane: np.ndarray, threshold: float, *, unit: float = 1.0) -> bool:
     >>> is_noise(np.kron(np.eye(4), np.ones((4, 4))), 0.5)
     False
     """
-    contrast = MIN_CONTRAST * unit
     high = plane > threshold
-    count = int(np.count_nonzero(high))
-    if count == 0:
-        return not plane.size or _moments(plane)[0] > threshold - contrast
-    if count == plane.size:
-        return _moments(plane)[0] < max(threshold, unit / 2) + contrast
-    above, spread_above = _moments(plane[high])
-    below, spread_below = _moments(plane[~high])
-    if above - below < contrast:
+    groups = moments(plane[high]), moments(plane[~high])
+    return noise_verdict(*groups, threshold, unit=unit, disorder=lambda: _disorder(plane))
+
+
+def noise_verdict(
+    above: Moments,
+    below: Moments,
+    threshold: float,
+    *,
+    unit: float,
+    disorder: Callable[[], float],
+) -> bool:
+    """The judgement of :func:`is_noise`, from what a plane amounts to.
+
+    Parameters
+    ----------
+    above, below : of the values above a threshold, and of the others
+    threshold, unit : as for :func:`is_noise`
+    disorder : gives Geary's C of the plane, asked only where it matters
+
+    Returns
+    -------
+    bool
+    """
+    contrast = MIN_CONTRAST * unit
+    size = above.size + below.size
+    if above.size == 0:
+        return not size or below.mean > threshold - contrast
+    if below.size == 0:
+        return above.mean < max(threshold, unit / 2) + contrast
+    if above.mean - below.mean < contrast:
         return True
-    share = count / plane.size
-    within = np.sqrt(share * spread_above + (1 - share) * spread_below)
-    if above - below >= CLEAR_SEPARATION * within:
+    share = above.size / size
+    within = np.sqrt(share * above.variance + (1 - share) * below.variance)
+    if above.mean - below.mean >= CLEAR_SEPARATION * within:
         return False
-    return _disorder(plane) > MAX_DISORDER
+    return disorder() > MAX_DISORDER
 
 
-def _moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and variance."""
-    return float(values.mean(dtype=np.float64)), float(values.var(dtype=np.float64))
+def moments(values: np.ndarray) -> Moments:
+    """Count, mean and variance of some values, of any shape."""
+    if not values.size:
+        return Moments(0, 0.0, 0.0)
+    mean, variance = values.mean(dtype=np.float64), values.var(dtype=np.float64)
+    return Moments(values.size, float(mean), float(variance))
 
 
 def _disorder(plane: np.ndarray) -> float:

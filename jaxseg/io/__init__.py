@@ -1,10 +1,23 @@
 """Files: reading images and labels lazily, writing results whole or not at all."""
 
-from jaxseg.io.artifacts import write_csv, write_json, write_png, write_text
-from jaxseg.io.atomic import atomic_path
+from jaxseg.io.artifacts import (
+    read_arrays,
+    write_arrays,
+    write_csv,
+    write_json,
+    write_png,
+    write_text,
+)
+from jaxseg.io.atomic import atomic_path, move_complete, new_folder, sync_entry
 from jaxseg.io.label_type import smallest_label_type
 from jaxseg.io.names import list_images, stem_of
-from jaxseg.io.ngff_write import create_planes, write_labels_zarr
+from jaxseg.io.ngff_write import (
+    create_planes,
+    make_labels,
+    make_planes,
+    open_for_writing,
+    write_labels_zarr,
+)
 from jaxseg.io.pairs import Pair, pair_files
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
 from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
@@ -14,12 +27,20 @@ __all__ = [
     "atomic_path",
     "create_planes",
     "list_images",
+    "make_labels",
+    "make_planes",
+    "move_complete",
+    "new_folder",
+    "open_for_writing",
     "open_image",
     "open_labelled_classes",
     "open_labels",
     "pair_files",
+    "read_arrays",
     "smallest_label_type",
     "stem_of",
+    "sync_entry",
+    "write_arrays",
     "write_csv",
     "write_image_tiff",
     "write_json",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import zipfile
+import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
 
 from jaxseg.io.atomic import atomic_path
+from jaxseg.io.stored import damaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,20 +22,40 @@ if TYPE_CHECKING:
 Name = str | os.PathLike[str]
 
 
-def write_text(path: Name, text: str) -> None:
-    """Write a text file, UTF-8."""
-    with atomic_path(path) as partial:
+def write_text(path: Name, text: str, *, shared: bool = False) -> None:
+    """Write a text file, UTF-8; ``shared`` as for :func:`jaxseg.io.atomic_path`."""
+    with atomic_path(path, shared=shared) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Name, data: Any) -> None:
-    """Write a JSON file.
+def write_json(path: Name, data: Any, *, shared: bool = False) -> None:
+    """Write a JSON file; ``shared`` as for :func:`jaxseg.io.atomic_path`.
 
     NumPy numbers and arrays, tuples and paths are written as plain values; NaN and infinities,
     which JSON does not have, as null.
     """
     text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    write_text(path, text + "\n", shared=shared)
+
+
+def write_arrays(path: Name, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays, compressed, for :func:`read_arrays`; several processes may do so."""
+    with atomic_path(path, shared=True) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: Name) -> dict[str, np.ndarray]:
+    """The arrays of a file of :func:`write_arrays`.
+
+    Raises
+    ------
+    InputError : missing, damaged, or not such a file
+    """
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise damaged(os.fspath(path), error) from error
 
 
 def write_csv(path: Name, table: pd.DataFrame) -> None:

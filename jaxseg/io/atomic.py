@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEX
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, shared: bool = False) -> Iterator[Path]:
     """A temporary path to write a file or a folder to, which becomes ``path`` on success.
 
     Missing parent folders are made. When the block raises, the temporary path is removed and
@@ -31,6 +32,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : final name; an existing file or folder of this name is replaced
+    shared : other processes may write the same name now, so the temporary one is this call's own
 
     Raises
     ------
@@ -44,7 +46,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ('1 2 3', False)
     """
     target = Path(path)
-    partial = target.with_name(target.name + PARTIAL)
+    partial = _own_name(target) if shared else target.with_name(target.name + PARTIAL)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove(partial)
@@ -60,6 +62,75 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         remove(partial)
         raise
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder to fill, which becomes ``path`` unless a folder of that name is there.
+
+    Of several processes that make the same folder one succeeds, and the folders of the others
+    vanish: nothing is ever replaced. When the block raises, its folder is removed.
+
+    Raises
+    ------
+    ResourceError : disk full, or the folder cannot be written
+    """
+    target = Path(path)
+    partial = _own_name(target)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        sync(partial)
+        _move_or_drop(partial, target)
+        sync_entry(target.parent)
+    except OSError as error:
+        remove(partial)
+        if error.filename and not _related(Path(os.fsdecode(error.filename)), partial):
+            raise  # about another file, which the block read
+        raise refusal(error, target) from error
+    except BaseException:
+        remove(partial)
+        raise
+
+
+def _move_or_drop(source: Path, target: Path) -> None:
+    """Rename a folder; where another process was faster, remove it instead."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        # A folder cannot be renamed over one that holds something.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        remove(source)
+
+
+def move_complete(source: Path, target: Path) -> None:
+    """Give a complete folder its final name; one of several processes does, the others pass.
+
+    Raises
+    ------
+    ResourceError : another folder has that name, or it cannot be written
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(source, target)
+        sync_entry(target.parent)
+    except FileNotFoundError:
+        if not target.exists():
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise ResourceError(
+                "a folder of this name is there already",
+                file=target,
+                fix="move it away and run the same command again",
+            ) from error
+        raise refusal(error, target) from error
+
+
+def _own_name(target: Path) -> Path:
+    """A temporary name that no other process uses."""
+    return target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
 
 
 def publish(partial: Path, target: Path) -> None:

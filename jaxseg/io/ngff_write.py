@@ -20,7 +20,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from jaxseg.io.atomic import atomic_path
 from jaxseg.io.label_type import largest_label, smallest_label_type
 from jaxseg.io.ngff import COMPLETE
-from jaxseg.io.stored import ZarrArray
+from jaxseg.io.stored import ZarrArray, damaged
 from jaxseg.volume import Readable, Reordered
 
 Name = str | os.PathLike[str]
@@ -61,32 +61,103 @@ def create_planes(
     ResourceError : disk full, or the folder cannot be written
     ValueError : a chunk was not written
     """
+    with atomic_path(path) as partial:
+        planes = make_planes(
+            partial,
+            name=title(path),
+            shape=shape,
+            chunks=chunks,
+            dtype=dtype,
+            spacing=spacing,
+            channel_names=channel_names,
+        )
+        yield planes
+        array = planes.source.array  # type: ignore[attr-defined]
+        if array.nchunks_initialized < array.nchunks:
+            written = f"{array.nchunks_initialized} of {array.nchunks}"
+            raise ValueError(f"{path}: only {written} chunks of the planes were written")
+
+
+def make_planes(
+    folder: Path,
+    *,
+    name: str,
+    shape: Sequence[int],
+    chunks: Sequence[int],
+    dtype: Any = "float32",
+    spacing: Sequence[float],
+    channel_names: Sequence[str] = (),
+) -> Reordered:
+    """An empty store of planes at a place that the caller publishes; see :func:`create_planes`.
+
+    Returns
+    -------
+    array to write into by slices ``(z)yxc``
+    """
     ndim = len(spacing)
-    names = tuple(channel_names) or tuple(map(str, range(shape[-1])))
     channels = [
         {
-            "label": name,
+            "label": label,
             "color": "FFFFFF",
             "active": True,
             "window": {"min": 0.0, "max": 1.0, "start": 0.0, "end": 1.0},
         }
-        for name in names
+        for label in tuple(channel_names) or map(str, range(shape[-1]))
     ]
-    with atomic_path(path) as partial:
-        array = _create(
-            partial,
-            shape=(shape[-1], *shape[:-1]),
-            chunks=(chunks[-1], *chunks[:-1]),
-            dtype=dtype,
-            axes="c" + "zyx"[-ndim:],
-            spacing=spacing,
-            name=_title(path),
-            extra={"omero": {"channels": channels}},
-        )
-        yield Reordered(ZarrArray(array, str(path)), (*range(1, ndim + 1), 0))
-        if array.nchunks_initialized < array.nchunks:
-            written = f"{array.nchunks_initialized} of {array.nchunks}"
-            raise ValueError(f"{path}: only {written} chunks of the planes were written")
+    array = _create(
+        folder,
+        shape=(shape[-1], *shape[:-1]),
+        chunks=(chunks[-1], *chunks[:-1]),
+        dtype=dtype,
+        axes="c" + "zyx"[-ndim:],
+        spacing=spacing,
+        name=name,
+        extra={"omero": {"channels": channels}},
+    )
+    return Reordered(ZarrArray(array, str(folder)), (*range(1, ndim + 1), 0))
+
+
+def make_labels(
+    folder: Path,
+    *,
+    name: str,
+    shape: Sequence[int],
+    chunks: Sequence[int],
+    dtype: Any,
+    spacing: Sequence[float],
+) -> ZarrArray:
+    """An empty store of labels at a place that the caller publishes.
+
+    Returns
+    -------
+    array to write into by slices ``(z)yx``
+    """
+    array = _create(
+        folder,
+        shape=tuple(shape),
+        chunks=tuple(chunks),
+        dtype=dtype,
+        axes="zyx"[-len(spacing) :],
+        spacing=spacing,
+        name=name,
+        extra={"image-label": {"version": "0.5"}},
+    )
+    return ZarrArray(array, str(folder))
+
+
+def open_for_writing(folder: Path) -> ZarrArray:
+    """The array of a store made here, in the order of the file, to go on writing into it.
+
+    Raises
+    ------
+    InputError : not such a store, or damaged
+    """
+    try:
+        array = zarr.open_array(str(folder / "0"), mode="r+")
+    except Exception as error:  # whatever damaged metadata make the parsers raise
+        raise damaged(str(folder), error) from error
+    # A setting of the open array, not of the stored one.
+    return ZarrArray(array.with_config({"write_empty_chunks": True}), str(folder))
 
 
 def write_labels_zarr(
@@ -112,17 +183,14 @@ def write_labels_zarr(
     shape, ndim = tuple(labels.shape), len(spacing)
     sizes = tuple(map(min, chunks or LABEL_CHUNKS[ndim], shape))
     with atomic_path(path) as partial:
-        array = _create(
+        target = make_labels(
             partial,
+            name=title(path),
             shape=shape,
             chunks=sizes,
             dtype=smallest_label_type(largest_label(labels)),
-            axes="zyx"[-ndim:],
             spacing=spacing,
-            name=_title(path),
-            extra={"image-label": {"version": "0.5"}},
         )
-        target = ZarrArray(array, str(path))
         steps = (range(0, size, chunk) for size, chunk in zip(shape, sizes, strict=True))
         for corner in product(*steps):
             box = tuple(slice(at, at + size) for at, size in zip(corner, sizes, strict=True))
@@ -173,6 +241,6 @@ def _multiscale(axes: str, spacing: Sequence[float], name: str) -> dict[str, Any
     }
 
 
-def _title(path: Name) -> str:
+def title(path: Name) -> str:
     """The name shown by viewers."""
     return Path(path).name.split(".")[0]

@@ -14,12 +14,16 @@ from jaxseg.targets.affinities import (
 )
 from jaxseg.targets.borders import border_weights
 from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
+from jaxseg.targets.centre_distances import centre_distance
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
 from jaxseg.targets.flows import flow
+from jaxseg.targets.footprint import ellipsoid, radii
 from jaxseg.targets.ids import compact
+from jaxseg.targets.markers import markers
 from jaxseg.targets.masks import background, foreground
 from jaxseg.targets.nearest import other_label_distance
+from jaxseg.targets.neighbours import neighbour_closeness, other_object_distance
 from jaxseg.targets.offsets import centre_offset
 from jaxseg.targets.rays import radial_distances, ray_directions, ray_unit
 from jaxseg.targets.semantic import class_planes
@@ -33,17 +37,23 @@ __all__ = [
     "boundary",
     "boundary_distance",
     "boundary_or_foreground",
+    "centre_distance",
     "centre_offset",
     "class_planes",
     "compact",
+    "ellipsoid",
     "flow",
     "foreground",
     "half_neighborhood",
+    "markers",
+    "neighbour_closeness",
     "object_centres",
     "other_label_distance",
+    "other_object_distance",
     "partner_inside",
     "place_steps",
     "radial_distances",
+    "radii",
     "ray_directions",
     "ray_unit",
     "set_apart",

@@ -93,7 +93,8 @@ def flow_field(
             total += n.weight * jnp.where(part, shifted(gained, n.offset), 0)
         return total / np.float32(whole)
 
-    heat = lax.fori_loop(0, 2 * reach, spread, jnp.zeros(labels.shape, jnp.float32))
+    # Not a constant: under shard_map the heat differs between devices from the first turn.
+    heat = lax.fori_loop(0, 2 * reach, spread, 0 * source)
     return _uphill(heat, same, around)
 
 

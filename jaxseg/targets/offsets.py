@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxseg.targets.centres import centroid_place, slice_counts
 from jaxseg.targets.ids import compact, segments
 
 
@@ -56,15 +57,9 @@ def centre_offset(
 def _centre_offset(labels: jax.Array, axis: int, size: float, rows: int, norm: bool) -> jax.Array:
     length = labels.shape[axis]
     place = lax.broadcasted_iota(jnp.int32, labels.shape, axis)
-    # Voxels per label and slice: exact integers, and all that centroid and extent need.
-    cells = (labels * length + place).ravel()
-    counts = jax.ops.segment_sum(jnp.ones_like(cells), cells, num_segments=rows * length)
-    counts = counts.reshape(rows, length).astype(jnp.float32)
+    counts = slice_counts(labels, axis, rows)
     places = jnp.arange(length, dtype=jnp.float32)
-    weights = counts / jnp.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # Seen from the middle of the image, sums stay small and rounding with them.
-    middle = (length - 1) / 2
-    centres = (weights * (places - middle)).sum(axis=1) + middle
+    centres = centroid_place(counts)
     offset = place - centres[labels]
     if not norm:
         return jnp.where(labels > 0, offset * size, 0)

@@ -12,12 +12,13 @@ from types import MappingProxyType
 from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
-from jaxseg.decoding import DECODERS, decoder_of, decoder_problems
+from jaxseg.decoding import DECODERS, decoder_of, decoder_problems, plan, settle_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
+from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import predict_images
 from jaxseg.workflows.training import train_network
 
@@ -28,6 +29,8 @@ PHASES: Mapping[str, Callable[[Config, Run, Samples], None]] = MappingProxyType(
         "train": train_network,
         "predict": predict_images,
         "decode": decode_images,
+        "instance_creation": create_instances,
+        "instance_merging": merge_instances,
         "evaluate": evaluate_images,
     }
 )
@@ -42,12 +45,28 @@ def run(config: Config) -> None:
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
-        name = decoder_of(config.channels, config.decoder)
-        options = getattr(config, name)
-        wrong += decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
-        wrong += DECODERS[name].missing() if "decode" in config.phases else []
+        wrong += _decoder_problems(config)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
-    for phase in (phase for phase in PHASES if phase in config.phases):
+    for phase in _phases(config):
         PHASES[phase](config, folders, samples)
+
+
+def _phases(config: Config) -> tuple[str, ...]:
+    """The phases asked for, in their order; by blocks instances are decoded in two."""
+    chosen = set(config.phases)
+    if config.blocks.size and config.task == "instances" and "decode" in chosen:
+        chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
+    return tuple(phase for phase in PHASES if phase in chosen)
+
+
+def _decoder_problems(config: Config) -> list[JaxsegError]:
+    """What would stop the decoder, however far in the future it is called."""
+    name = decoder_of(config.channels, config.decoder)
+    options = getattr(config, name)
+    found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
+    if config.blocks.size and name == "watershed" and not found:
+        found += settle_problems(plan(config.channels, ndim=config.ndim, options=options))
+    decoding = {"decode", "instance_creation"} & set(config.phases)
+    return [*found, *(DECODERS[name].missing() if decoding else [])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from jaxseg.decoding import classes, decoder_of, run_decoder
 from jaxseg.errors import ConfigError
 from jaxseg.progress import progress
 from jaxseg.runs import Run
+from jaxseg.workflows.blocks import classes_by_blocks
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.postprocessing import (
@@ -31,18 +31,20 @@ FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"
 
 
 def labels_path(config: Config, run: Run, sample: Sample) -> Path:
-    """Where the decoded labels of an image are."""
-    return run.results / FOLDERS[config.task] / f"{sample.name}.tif"
+    """Where the decoded labels of an image are; by blocks they are stored in chunks."""
+    suffix = ".zarr" if config.blocks.size else ".tif"
+    return run.results / FOLDERS[config.task] / f"{sample.name}{suffix}"
 
 
 def decode_images(config: Config, run: Run, samples: Samples) -> None:
     """Decode every test image; images that are done already are passed over."""
-    manifest = run.manifest("predict")
-    if not manifest.exists():
+    upstream = runs.claimed(run, "predict")
+    if not upstream:
         raise ConfigError(
             "nothing was predicted yet", file=run.results, fix="--phases predict decode evaluate"
         )
-    digest = runs.claim(run, "decode", config, json.loads(manifest.read_text())["digest"])
+    runs.refuse_other_way(run, ("instance_creation", "instance_merging"), config)
+    digest = runs.claim(run, "decode", config, upstream)
     with progress("decode") as advance:
         for number, sample in enumerate(samples["test"], start=1):
             _decode_one(config, run, sample, digest)
@@ -54,15 +56,19 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     source, path = planes_path(run, sample), labels_path(config, run, sample)
     if not source.exists():
         raise ConfigError("this image was not predicted", file=source, fix="--phases predict")
+    if config.blocks.size:
+        planes = io.open_image(source, ndim=config.ndim)
+        classes_by_blocks(config, run, sample, planes, {"decode": digest}, path)
+        return
     state = {"digest": digest, "input": runs.fingerprint(source)}
     region = region_path(config, sample.name)
     state |= {"region": runs.fingerprint(region)} if region else {}
     after = post_path(config, run, sample)
     if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
         return
-    planes = io.open_image(source, ndim=config.ndim).array().astype(np.float32, copy=False)
+    values = io.open_image(source, ndim=config.ndim).array().astype(np.float32, copy=False)
     write = _write_classes if config.task == "semantic" else _write_instances
-    write(config, run, sample, planes, path)
+    write(config, run, sample, values, path)
     runs.mark_done(run, "decode", sample.name, state)
 
 

@@ -20,6 +20,7 @@ from jaxseg.normalize import Stats
 from jaxseg.prediction import Tiling, choose_tile, chunk_shape, make_forward, predict
 from jaxseg.progress import progress
 from jaxseg.runs import Run
+from jaxseg.workflows.blocks import predict_by_blocks
 from jaxseg.workflows.inputs import Samples
 
 # What a network was trained with; a later prediction must not differ in it.
@@ -58,7 +59,20 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
         )
         scaling = stats if config.normalize.scope == "dataset" else sample.stats
         prepare = functools.partial(normalize.apply, stats=scaling)
-        _predict_one(config, model, turned, prepare, sample, path, names.names)
+        if not config.blocks.size:
+            _predict_one(config, model, turned, prepare, sample, path, names.names)
+        elif not predict_by_blocks(
+            config,
+            run,
+            sample,
+            turned,
+            tiling_of(config, model, sample.image.spatial_shape),
+            prepare=prepare,
+            values=state,
+            target=path,
+            names=names.names,
+        ):
+            continue
         runs.mark_done(run, "predict", sample.name, state)
 
 

@@ -1,0 +1,60 @@
+"""Volumes larger than memory, block by block, with a result that does not depend on the blocks.
+
+The pure functions are in ``grid``, ``contacts`` and ``numbering``; ``ledger`` and ``store`` keep
+what is done on disk; ``creation`` and ``merging`` are the stages, ``engine`` runs them.
+"""
+
+from jaxseg.blocks.classes import classes_work, open_classes
+from jaxseg.blocks.contacts import contacts, same_objects
+from jaxseg.blocks.creation import creation_work, open_creation, pieces_of
+from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks
+from jaxseg.blocks.grid import Block, BlockGrid, shard_of
+from jaxseg.blocks.ledger import (
+    Ledger,
+    failed,
+    finished,
+    ledgers,
+    open_ledger,
+    read_ledger,
+    record_of,
+    require,
+)
+from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
+from jaxseg.blocks.numbering import Numbering, number_objects
+from jaxseg.blocks.planes import BlockSink, open_planes, regions
+from jaxseg.blocks.store import faults
+
+__all__ = [
+    "Block",
+    "BlockGrid",
+    "BlockSink",
+    "BlocksFailed",
+    "Ledger",
+    "Numbering",
+    "Work",
+    "classes_work",
+    "contacts",
+    "contacts_work",
+    "creation_work",
+    "failed",
+    "faults",
+    "finished",
+    "labels_work",
+    "ledgers",
+    "number_objects",
+    "open_classes",
+    "open_contacts",
+    "open_creation",
+    "open_labels",
+    "open_ledger",
+    "open_planes",
+    "pieces_of",
+    "publish",
+    "read_ledger",
+    "record_of",
+    "regions",
+    "require",
+    "run_blocks",
+    "same_objects",
+    "shard_of",
+]

@@ -1,0 +1,149 @@
+"""Which pieces of neighbouring blocks are one object: a comparison on the same voxels.
+
+Two blocks have labelled the voxels about their common face, edge or corner, each with context of
+its own. Compared are the connected parts of the pieces there: two branches of one object are one
+piece where a block sees them meet, and two where they meet outside of it. Parts that reach into the
+cores of both blocks and share more than half of their union are the same object. The share is
+symmetric, and above one half a part has at most one partner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import cc3d
+import numpy as np
+
+from jaxseg.blocks.grid import Block, BlockGrid
+from jaxseg.geometry import Box
+from jaxseg.instances.contacts import FACES
+
+Slabs = Mapping[str, np.ndarray]
+
+
+def same_objects(
+    labels: np.ndarray,
+    others: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    sides: Sequence[tuple[slice, ...]] = (),
+) -> np.ndarray:
+    """Pairs of ids that mean the same object in two labellings of the same voxels.
+
+    Parameters
+    ----------
+    labels, others : (*S) non-negative integers, two or three axes
+    threshold : connected parts of two ids are one object if their intersection over union is larger
+    sides : places of which each must hold a voxel that both parts share
+
+    Returns
+    -------
+    (n, 2) int64, ids of ``labels`` and of ``others``, every pair once
+
+    >>> same_objects(np.array([[1, 1, 1, 0, 2]]), np.array([[5, 5, 5, 5, 6]])).tolist()
+    [[1, 5], [2, 6]]
+    """
+    parts, names = _parts(labels)
+    other_parts, other_names = _parts(others)
+    width = len(other_names)
+    codes, places = _compact(parts.astype(np.int64) * width + other_parts, len(names) * width)
+    rows, cols = np.divmod(codes, width)
+    shared = np.bincount(places.ravel(), minlength=len(codes))
+    union = np.bincount(rows, shared)[rows] + np.bincount(cols, shared)[cols] - shared
+    same = (rows > 0) & (cols > 0) & (shared > threshold * union)
+    for side in sides:
+        there = np.zeros(len(codes), bool)
+        there[places[side]] = True
+        same &= there
+    pairs = np.stack([names[rows[same]], other_names[cols[same]]], axis=1)
+    return np.unique(pairs, axis=0).astype(np.int64)
+
+
+def _compact(codes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different codes, ascending, and for every voxel the place of its own among them."""
+    if count > 4 * codes.size:
+        found, places = np.unique(codes, return_inverse=True)
+        return found, places.reshape(codes.shape)
+    there = np.zeros(count, bool)
+    there[codes] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
+
+
+def _parts(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Connected parts of every id, numbered from 1, and the id of every number."""
+    parts, count = cc3d.connected_components(
+        np.ascontiguousarray(labels), connectivity=FACES[labels.ndim], return_N=True
+    )
+    names = np.zeros(count + 1, labels.dtype)
+    names[parts] = labels
+    return parts, names
+
+
+def slab_name(axis: int, side: int) -> str:
+    """The name that the labels at an end of a block are stored under."""
+    return f"axis{axis}_{'low' if side < 0 else 'high'}"
+
+
+def slabs_of(grid: BlockGrid, block: Block, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The labels about every end of a block that has a neighbour, copied out of its wide box.
+
+    Parameters
+    ----------
+    grid, block : whose labels
+    labels : (*wide) integers
+
+    Returns
+    -------
+    by name, see :func:`slab_name`
+    """
+    found = {}
+    for axis, (index, count) in enumerate(zip(block.index, grid.count, strict=True)):
+        for side in (-1, 1):
+            if 0 <= index + side < count:
+                box = grid.slab(block, axis, side).relative_to(block.wide.start)
+                found[slab_name(axis, side)] = labels[box.slices].copy()
+    return found
+
+
+def contacts(
+    grid: BlockGrid, block: Block, read: Callable[[int], Slabs], *, threshold: float = 0.5
+) -> Iterator[tuple[int, np.ndarray]]:
+    """What a block shares with the neighbours of larger number.
+
+    Parameters
+    ----------
+    grid, block : which block
+    read : the slabs of a block by its number, empty for a block without objects
+    threshold : see :func:`same_objects`
+
+    Yields
+    ------
+    number of the neighbour, and (n, 2) int64 ids of this block and of the neighbour; only where
+    there are any
+    """
+    own = read(block.number)
+    for other in grid.neighbours(block) if own else ():
+        theirs = read(other.number)
+        if not theirs:
+            continue
+        axis = next(
+            a for a, (i, j) in enumerate(zip(block.index, other.index, strict=True)) if i != j
+        )
+        side = other.index[axis] - block.index[axis]
+        shared, cores = block.wide.intersection(other.wide), (block.core, other.core)
+        pairs = same_objects(
+            _part(own, grid, block, axis, side, shared),
+            _part(theirs, grid, other, axis, -side, shared),
+            threshold=threshold,
+            sides=[core.intersection(shared).relative_to(shared.start).slices for core in cores],
+        )
+        if len(pairs):
+            yield other.number, pairs
+
+
+def _part(
+    slabs: Slabs, grid: BlockGrid, block: Block, axis: int, side: int, box: Box
+) -> np.ndarray:
+    """The labels of a box that lies in a slab of a block."""
+    start = grid.slab(block, axis, side).start
+    return slabs[slab_name(axis, side)][box.relative_to(start).slices]

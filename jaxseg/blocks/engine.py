@@ -1,0 +1,92 @@
+"""Doing blocks in one process: in threads, each on its own, none twice."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import closing
+
+from jaxseg import io
+from jaxseg.blocks.ledger import Ledger, Record, finished, mark, ranges
+from jaxseg.data import prefetch
+from jaxseg.errors import ConfigError, JaxsegError, ResourceError
+
+Work = Callable[[int], Record]
+
+
+class BlocksFailed(JaxsegError):
+    """Some blocks could not be done; the others are."""
+
+    exit_code = 1
+
+
+def run_blocks(
+    ledger: Ledger,
+    numbers: Iterable[int],
+    work: Work,
+    *,
+    workers: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Do the blocks of a job that are not done yet.
+
+    A block that fails is put aside with its traceback in ``failed/``, and the rest goes on; a full
+    disk and a refusal, which concern all blocks, end the job at once. Killed at any instant, the
+    job is continued by running it again.
+
+    Parameters
+    ----------
+    ledger : of the stage
+    numbers : of the blocks of this job
+    work : does one block, writes its data and returns the record for its marker
+    workers : blocks at a time
+    on_progress : called with the number of blocks done and to do
+
+    Returns
+    -------
+    number of blocks that were done now
+
+    Raises
+    ------
+    BlocksFailed : some failed
+    """
+    done = finished(ledger)
+    waiting = [number for number in numbers if number not in done]
+    bad = []
+
+    def attempt(number: int) -> tuple[int, bool]:
+        return number, do_block(ledger, number, work)
+
+    with closing(prefetch(attempt, waiting, workers=workers, depth=workers)) as results:  # type: ignore[type-var]
+        for count, (number, good) in enumerate(results, start=1):
+            bad += [] if good else [number]
+            if on_progress is not None:
+                on_progress(count, len(waiting))
+    if bad:
+        raise BlocksFailed(
+            f"{len(bad)} of {len(waiting)} blocks could not be done: {ranges(bad)}",
+            file=ledger.failure(bad[0]),
+            found=ledger.failure(bad[0]).read_text().splitlines()[0],
+            fix="mend the cause and run the same command again",
+        )
+    return len(waiting)
+
+
+def do_block(ledger: Ledger, number: int, work: Work) -> bool:
+    """Do one block and mark it; whether that went well.
+
+    Raises
+    ------
+    ResourceError, ConfigError : what concerns every block
+    """
+    try:
+        mark(ledger, number, work(number))
+    except (ResourceError, ConfigError):
+        raise
+    except Exception as error:
+        # Whatever is wrong with one block must not keep the others from being done.
+        head = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = f"{head}\n\n{traceback.format_exc()}"
+        io.write_text(ledger.failure(number), text, shared=True)
+        return False
+    return True

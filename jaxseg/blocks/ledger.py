@@ -1,0 +1,254 @@
+"""What is done: one folder per stage and volume, with a marker for every finished block.
+
+```
+ledger.json           stage, grid, the values that decide the result, and their hash
+data.zarr             what the blocks wrote, until it is complete and moves to its final name
+tables/<layer>/<number>.npz     arrays of a block
+done/<layer>/<number>.json      written after all of the block's data: their hash, counts
+failed/<number>.txt   why a block could not be done
+```
+The folder appears whole, with its empty stores, and then only grows. What is there decides what is
+done; no process needs to remember it or tell another one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxseg import io
+from jaxseg.blocks.grid import BlockGrid
+from jaxseg.config.load import differing, digest
+from jaxseg.errors import ConfigError, InputError
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One stage of one volume.
+
+    Parameters
+    ----------
+    folder : see the module
+    stage : name of the stage
+    grid : the blocks
+    values : all that decides the result, as flat plain data
+    target : final place of the data, empty if they stay
+    """
+
+    folder: Path
+    stage: str
+    grid: BlockGrid
+    values: Mapping[str, Any]
+    target: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that decides the result."""
+        return digest([self.stage, self.grid.to_plain(), dict(self.values)])
+
+    @property
+    def data(self) -> Path:
+        """Where the data are now."""
+        inside = self.folder / "data.zarr"
+        return self.final if self.target and not inside.exists() else inside
+
+    @property
+    def final(self) -> Path:
+        """Where complete data are; relative to the folder, so that the whole can be moved."""
+        return Path(os.path.normpath(self.folder / self.target))
+
+    def table(self, number: int) -> Path:
+        """The arrays of a block."""
+        return self.folder / "tables" / self._name(number, "npz")
+
+    def marker(self, number: int) -> Path:
+        """What says that a block is done."""
+        return self.folder / "done" / self._name(number, "json")
+
+    def failure(self, number: int) -> Path:
+        """What says why a block could not be done."""
+        return self.folder / "failed" / f"{number}.txt"
+
+    def _name(self, number: int, kind: str) -> Path:
+        # One folder per layer: few file systems like a hundred thousand files in one.
+        return Path(str(self.grid[number].index[0])) / f"{number}.{kind}"
+
+
+def open_ledger(
+    folder: Path,
+    stage: str,
+    grid: BlockGrid,
+    values: Mapping[str, Any],
+    *,
+    target: Path | None = None,
+    fill: Callable[[Path], None] = lambda folder: None,
+) -> Ledger:
+    """Begin a stage, or go on with it.
+
+    Parameters
+    ----------
+    folder : of the stage and volume
+    stage, grid, values : see :class:`Ledger`
+    target : where the data go when they are complete
+    fill : makes the empty stores of a new stage in the folder that it is given
+
+    Returns
+    -------
+    Ledger
+
+    Raises
+    ------
+    ConfigError : the stage was begun with other values; they are named
+    """
+    values = json.loads(json.dumps(dict(values)))
+    place = os.path.relpath(target, folder) if target else ""
+    ledger = Ledger(folder, stage, grid, values, place)
+    if not (folder / "ledger.json").exists():
+        with io.new_folder(folder) as partial:
+            fill(partial)
+            io.write_json(partial / "ledger.json", _document(ledger))
+    found = read_ledger(folder)
+    changed = differing(_all_values(found), _all_values(ledger))
+    if changed:
+        raise ConfigError(
+            f"{stage} was begun here with other values of {', '.join(changed[:6])}",
+            file=folder,
+            expected=_all_values(found).get(changed[0]),
+            found=_all_values(ledger).get(changed[0]),
+            fix="give another --run, or --overwrite, which moves the old results to _trash",
+        )
+    return found
+
+
+def _all_values(ledger: Ledger) -> dict[str, Any]:
+    """What must not change, by the names that a user knows."""
+    grid = {f"grid.{name}": value for name, value in ledger.grid.to_plain().items()}
+    return {**grid, **ledger.values}
+
+
+def _document(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "stage": ledger.stage,
+        "grid": ledger.grid.to_plain(),
+        "values": dict(ledger.values),
+        "digest": ledger.digest,
+        "target": ledger.target,
+    }
+
+
+def read_ledger(folder: Path) -> Ledger:
+    """A stage that was begun.
+
+    Raises
+    ------
+    InputError : no ledger, or one that was changed
+    """
+    try:
+        found = json.loads((folder / "ledger.json").read_text())
+        grid = BlockGrid.from_plain(found["grid"])
+        ledger = Ledger(folder, found["stage"], grid, found["values"], found["target"])
+        wanted = found["digest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("not a readable ledger", file=folder, found=error) from error
+    if ledger.digest != wanted:
+        raise InputError("the ledger was changed by hand", file=folder / "ledger.json")
+    return ledger
+
+
+def ledgers(out: Path) -> Iterator[Ledger]:
+    """All ledgers in and below a folder, in the order of their paths.
+
+    Raises
+    ------
+    InputError : one that cannot be read
+    """
+    for folder, inner, files in os.walk(out):
+        # The stores hold very many files, and none of these.
+        inner[:] = sorted(name for name in inner if not _is_content(name))
+        if "ledger.json" in files:
+            inner.clear()
+            yield read_ledger(Path(folder))
+
+
+def _is_content(name: str) -> bool:
+    return name.endswith((".zarr", ".partial")) or name in ("done", "tables", "failed", "_trash")
+
+
+def mark(ledger: Ledger, number: int, record: Record) -> None:
+    """Record a finished block, after its data are on disk."""
+    io.write_json(ledger.marker(number), {**record, "config": ledger.digest}, shared=True)
+    ledger.failure(number).unlink(missing_ok=True)
+
+
+def finished(ledger: Ledger) -> set[int]:
+    """Numbers of the blocks that are done."""
+    done = ledger.folder / "done"
+    layers = [layer for layer in done.iterdir() if layer.is_dir()] if done.is_dir() else []
+    names = (name for layer in layers for name in os.listdir(layer) if name.endswith(".json"))
+    return {int(name.removesuffix(".json")) for name in names}
+
+
+def failed(ledger: Ledger) -> list[int]:
+    """Numbers of the blocks that could not be done, ascending."""
+    folder = ledger.folder / "failed"
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted(int(name.removesuffix(".txt")) for name in names if name.endswith(".txt"))
+
+
+def record_of(ledger: Ledger, number: int) -> Record:
+    """The marker of a block.
+
+    Raises
+    ------
+    InputError : damaged, or of another configuration
+    """
+    try:
+        found = json.loads(ledger.marker(number).read_text())
+        same = found["config"] == ledger.digest
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("not a readable marker", file=ledger.marker(number)) from error
+    if not same:
+        raise InputError("a marker of another configuration", file=ledger.marker(number))
+    return found
+
+
+def require(ledger: Ledger) -> None:
+    """Refuse to go on before all blocks are done.
+
+    Raises
+    ------
+    ConfigError : some are missing; the first are named
+    """
+    done = finished(ledger)
+    missing = [number for number in range(len(ledger.grid)) if number not in done]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} of {len(ledger.grid)} blocks are missing",
+            file=ledger.folder,
+            expected=f"{ledger.stage} of all blocks",
+            found=f"not done: {ranges(missing)}",
+            fix=f"run {ledger.stage} for them first",
+        )
+
+
+def ranges(numbers: list[int], most: int = 8) -> str:
+    """Ascending numbers as text, runs of them put together.
+
+    >>> ranges([0, 1, 2, 5, 7, 8])
+    '0-2, 5, 7-8'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    parts = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
+    more = len(parts) - most
+    return ", ".join(parts[:most]) + (f" and {more} ranges more" if more > 0 else "")

@@ -1,0 +1,152 @@
+"""Images that are predicted and decoded block by block: which blocks, and where they are kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxseg import blocks, runs
+from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.config import Config
+from jaxseg.config.channels import Semantic
+from jaxseg.data import Sample
+from jaxseg.decoding import classes
+from jaxseg.geometry import Box
+from jaxseg.prediction import Tiling, predict
+from jaxseg.progress import progress
+from jaxseg.runs import Run
+from jaxseg.volume import Volume
+
+Array = np.ndarray
+
+
+def grid_of(config: Config, shape: tuple[int, ...]) -> BlockGrid:
+    """The blocks of an image of so many voxels: the one grid that all phases share."""
+    size = config.blocks.size
+    halo = config.blocks.halo or tuple(max(1, side // 4) for side in size)
+    band = tuple(min(config.blocks.band, *sides) for sides in zip(halo, size, strict=True))
+    return BlockGrid(tuple(shape), size, halo, band)
+
+
+def own_blocks(config: Config, grid: BlockGrid) -> range:
+    """Numbers of the blocks that this job does."""
+    layers = grid.layers(config.blocks.z_start, config.blocks.z_end)
+    return blocks.shard_of(layers, config.blocks.shard)
+
+
+def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
+    """Where the ledger of a stage of an image is."""
+    return run.results / "blocks" / stage / sample.name
+
+
+def run_stage(config: Config, ledger: Ledger, work: blocks.Work, title: str) -> None:
+    """Do this job's blocks of a stage."""
+    with progress(title) as advance:
+        blocks.run_blocks(
+            ledger,
+            own_blocks(config, ledger.grid),
+            work,
+            workers=config.blocks.workers,
+            on_progress=advance,
+        )
+
+
+def is_complete(ledger: Ledger) -> bool:
+    """Whether all blocks of all jobs are done."""
+    return len(blocks.finished(ledger)) == len(ledger.grid)
+
+
+def version_of(source: Volume) -> dict[str, Any]:
+    """What tells one version of the planes from another."""
+    found = runs.fingerprint(Path(source.path) / "zarr.json")
+    return {"planes.bytes": found["bytes"], "planes.mtime_ns": found["mtime_ns"]}
+
+
+def read_planes(source: Volume, box: Box) -> Array:
+    """A box of the planes, (*box.shape, K) float32."""
+    return source.read(box.start, box.stop).astype(np.float32, copy=False)
+
+
+def predict_by_blocks(
+    config: Config,
+    run: Run,
+    sample: Sample,
+    forward: Callable[[Any], Any],
+    tiling: Tiling,
+    *,
+    prepare: Callable[[Array], Array],
+    values: Mapping[str, Any],
+    target: Path,
+    names: tuple[str, ...],
+) -> bool:
+    """Predict this job's blocks of an image; whether that completed it.
+
+    Parameters
+    ----------
+    forward, tiling, prepare : as for :func:`jaxseg.prediction.predict`
+    values : all that decides the planes, the tiles not counted
+    target : where the planes are in the end
+    names : of the planes
+    """
+    sizes = {f"tiling.{name}": value for name, value in tiling._asdict().items()}
+    ledger = blocks.open_planes(
+        stage_folder(run, "predict", sample),
+        grid_of(config, sample.image.spatial_shape),
+        {**values, **sizes},
+        target=target,
+        spacing=sample.image.spacing,
+        channel_names=names,
+        dtype=config.predict.dtype,
+    )
+    done = blocks.finished(ledger)
+    waiting = [number for number in own_blocks(config, ledger.grid) if number not in done]
+    for box, numbers in blocks.regions(ledger.grid, waiting, len(names)):
+        with progress(f"predict {sample.name}") as advance:
+            predict(
+                forward,
+                sample.image,
+                blocks.BlockSink(ledger, numbers),
+                **tiling._asdict(),
+                region=box,
+                prepare=prepare,
+                on_progress=advance,
+            )
+    if is_complete(ledger):
+        blocks.publish(ledger)
+        return True
+    return False
+
+
+def classes_by_blocks(
+    config: Config, run: Run, sample: Sample, source: Volume, values: Mapping[str, Any], path: Path
+) -> None:
+    """Write the class of every voxel of this job's blocks.
+
+    Parameters
+    ----------
+    source : the planes
+    values : all that decides the classes
+    path : where they are in the end
+    """
+    options = config.channels[0].options
+    assert isinstance(options, Semantic)  # the configuration was checked
+    ledger = blocks.open_classes(
+        stage_folder(run, "decode", sample),
+        grid_of(config, source.spatial_shape),
+        {**values, **version_of(source)},
+        target=path,
+        spacing=sample.image.spacing,
+        dtype=np.uint8 if options.classes <= 2**8 else np.uint16,
+    )
+    if not is_complete(ledger):
+        find = functools.partial(
+            classes, channels=config.channels, threshold=config.semantic.threshold
+        )
+        work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
+        run_stage(config, ledger, work, f"classes of {sample.name}")
+    if is_complete(ledger):
+        blocks.publish(ledger)
