@@ -109,6 +109,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "test_results_metrics.csv",
         "summary.json",
         "class_metrics.csv",
+        "class_metrics_post-proc.csv",
     ),
 }
 ORDER = tuple(READS)

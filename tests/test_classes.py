@@ -82,9 +82,15 @@ def objects() -> tuple[np.ndarray, np.ndarray]:
 
 def test_true_planes_give_back_objects_and_classes_in_any_order(rng: np.random.Generator) -> None:
     labels, classes = objects()
-    some = (ch("F"), ch("C"), ch("Db"), ch("S", classes=4))
-    for _ in range(4):
-        channels = tuple(some[place] for place in rng.permutation(4))
+    beside = ch("S", classes=4)
+    for some in (
+        (ch("F"), ch("C"), ch("Db"), beside),
+        (beside, ch("H"), ch("V")),
+        (beside, ch("R"), ch("Db")),
+        (beside, ch("A")),
+        (beside, ch("E", grid_size=16.0)),
+    ):
+        channels = tuple(some[place] for place in rng.permutation(len(some)))
         assert has_both(channels)
         planes = encode(labels, channels, classes=classes)
         found = decode(planes, channels)
@@ -246,6 +252,7 @@ def test_configuration_of_classes_and_of_unknown_voxels() -> None:
         ({"task": "semantic", "data": {"ignore": 9}}, "data.ignore"),
         ({"task": "semantic", "loss": {"border_weight": 1.0}}, "loss.border_weight"),
         ({"loss": {"border_weight": -1.0}}, "loss.border_weight"),
+        ({"channels": (ch("E"),), "loss": {"balance": True}}, "loss.balance"),
         ({"loss": {"border_sigma": 0.0}}, "loss.border_sigma"),
     ):
         changed = plain(sound) | {name: plain(value) for name, value in fields.items()}
@@ -262,6 +269,7 @@ config = Config(
               test=Source(raw={root!r} + "/test/raw", labels={root!r} + "/test/labels"),
               ignore=999),
     loss=Loss(border_weight=5.0, border_sigma=2.0, balance=True),
+    postprocess=PostProcess(refine=(Refine("erosion", (1,)),)),
     semantic=SemanticOutput(names=("none", "one", "two", "three")),
     model=UNet(features=(4, 8)), train=Train(epochs=4, steps=10, batch=4, lr=2e-2, warmup=0),
 )
@@ -289,8 +297,13 @@ def test_a_whole_run_with_classes_and_unknown_voxels(
     assert len(table) > 0
     for label, one in zip(table["label"], table["class"], strict=True):
         assert set(shown[found == label]) == {one}
-    scores = pd.read_csv(results / "class_metrics.csv")
-    assert set(scores["class"]) == {"one", "two", "three", "any class"}
+    after = results / "per_image_post_processing"
+    smaller = tifffile.imread(after / "c.tif")
+    assert (smaller > 0).sum() < (found > 0).sum()
+    np.testing.assert_array_equal(tifffile.imread(after / "c_classes.tif") > 0, smaller > 0)
+    for name in ("class_metrics.csv", "class_metrics_post-proc.csv"):
+        scores = pd.read_csv(results / name)
+        assert set(scores["class"]) == {"one", "two", "three", "any class"}
     matching = pd.read_csv(results / "test_results_metrics.csv").set_index("file")
     # The stripe of unknown voxels is no object, and takes some from the last row of discs.
     assert matching.loc["c", "0.5 TH n_true"] == len(np.unique(labels)) - 2

@@ -6,7 +6,8 @@ functions here, which know no channel by name.
 """
 
 from jaxseg.channels.layout import Columns, activate, columns, has_both, kinds, ndim_of
-from jaxseg.channels.objective import loss_of, loss_parts, metric_parts
+from jaxseg.channels.learning import loss_of
+from jaxseg.channels.objective import loss_parts, metric_parts
 from jaxseg.channels.planes import encode, encode_masked
 from jaxseg.channels.spec import ChannelSpec
 from jaxseg.channels.table import CHANNELS, affinity_offsets

@@ -11,6 +11,7 @@ from jaxseg.config.channels import (
     Affinity,
     Background,
     BoundaryDistance,
+    CentreDistance,
     Channel,
     Contour,
     ContourOrForeground,
@@ -154,10 +155,15 @@ LOSSES: Mapping[type, Callable[[Any], tuple[LossName, ...]]] = MappingProxyType(
         Touching: lambda options: PROBABILITY,
         ContourOrForeground: lambda options: PROBABILITY,
         Contour: lambda options: PROBABILITY,
+        Marker: lambda options: PROBABILITY,
         BoundaryDistance: lambda options: PROBABILITY if options.norm else NUMBER,
+        CentreDistance: lambda options: PROBABILITY if options.norm else NUMBER,
+        NeighbourCloseness: lambda options: PROBABILITY if options.norm else NUMBER,
         SignedDistance: lambda options: NUMBER,
         Offset: lambda options: NUMBER,
         Affinity: lambda options: PROBABILITY,
+        Flow: lambda options: NUMBER,
+        Radial: lambda options: NUMBER,
         Semantic: lambda options: ("ce",),
     }
 )

@@ -183,6 +183,9 @@ def _counted(config: Config) -> Iterator[ConfigError]:
         )
     if config.loss.border_weight and semantic:
         yield ConfigError("classes have no objects to part", file="loss.border_weight", expected=0)
+    for field in ("border_weight", "balance") if "E" in {c.name for c in config.channels} else ():
+        if getattr(config.loss, field):
+            yield ConfigError("E has weights of its own", file=f"loss.{field}", fix="remove it")
 
 
 def _pairs(config: Config) -> Iterator[ConfigError]:

@@ -164,12 +164,13 @@ SUITS: Mapping[str, Callable[[frozenset[str]], bool]] = MappingProxyType(
 
 
 def decoder_for(channels: Collection[str]) -> str:
-    """Name of the decoder that suits channels, told by their names.
+    """Name of the decoder that suits channels, told by their names; classes beside do not matter.
 
     >>> decoder_for(["F", "C"]), decoder_for(["R", "Db"]), decoder_for(["A"])
     ('watershed', 'stardist', 'agglomeration')
     """
-    return next(name for name, suits in SUITS.items() if suits(frozenset(channels)))
+    names = frozenset(channels) - {"S"}
+    return next(name for name, suits in SUITS.items() if suits(names))
 
 
 def _unit(value: float) -> bool:

@@ -120,7 +120,7 @@ def plan(
         raise ConfigError(
             "the watershed cannot use these channels",
             expected=" ".join(_legal()),
-            found=" ".join(unusable) or "none of instances",
+            found=" ".join(unusable or [channel.name for channel in channels]) or "none",
         )
     raise_all(mistakes(options, usable, ndim))
     if not options.growth and not shows_extent(usable):

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from jaxseg import io, runs
-from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import classes, decoder_of, run_decoder
 from jaxseg.errors import ConfigError
-from jaxseg.metrics import Votes, painted
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import classes_by_blocks
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.postprocessing import (
     confined,
     filtered,
@@ -35,11 +34,6 @@ def labels_path(config: Config, run: Run, sample: Sample) -> Path:
     """Where the decoded labels of an image are; by blocks they are stored in chunks."""
     suffix = ".zarr" if config.blocks.size else ".tif"
     return run.results / FOLDERS[config.task] / f"{sample.name}{suffix}"
-
-
-def classes_path(labels: Path) -> Path:
-    """Where the classes of decoded objects are, as an image beside the objects."""
-    return labels.with_name(f"{labels.stem}_classes.tif")
 
 
 def decode_images(config: Config, run: Run, samples: Samples) -> None:
@@ -114,9 +108,7 @@ def _write_instances(
     for step, image in steps.items():
         _write_step(run.results / name / sample.name / f"{step}.tif", image, spacing)
     table = measured(config, sample, labels, planes, judged=not config.postprocess.reshapes)
-    if has_both(config.channels):
-        voted = Votes(table["label"].to_numpy(), table["class"].to_numpy())
-        io.write_labels_tiff(classes_path(path), painted(labels, voted), spacing=spacing)
+    write_classes(config, path, labels, table, spacing=spacing)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
     after = post_path(config, run, sample)
     if after is not None:

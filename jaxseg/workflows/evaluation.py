@@ -13,7 +13,6 @@ from rich.console import Console
 
 from jaxseg import io, report, runs
 from jaxseg.config import Config
-from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import (
@@ -25,12 +24,16 @@ from jaxseg.metrics import (
     cropped,
     iou,
     matching,
-    matching_by_class,
     without_unknown,
 )
 from jaxseg.runs import Run
-from jaxseg.workflows.decoding import classes_path, labels_path
+from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.object_classes import (
+    scored_classes,
+    semantic_options,
+    write_class_scores,
+)
 from jaxseg.workflows.postprocessing import post_path
 
 # Mark of the files that are about objects after post-processing.
@@ -89,7 +92,7 @@ def _compare_instances(
     """Matching statistics, associations, and outlines of what was found and missed."""
     settings = config.evaluate
     scores: dict[str, dict[str, tuple[Matching, ...]]] = {"": {}, POST: {}}
-    by_class: dict[str, ClassMatching] = {}
+    by_class: dict[str, dict[str, ClassMatching]] = {"": {}, POST: {}}
     for one in _compared(config, run, samples):
         for mark, labels in one.results():
             name = one.sample.name + mark
@@ -106,8 +109,11 @@ def _compare_instances(
             labels, truth = (cropped(a, settings.border_crop) for a in (labels, one.truth))
             scores[mark][one.sample.name] = matching(truth, labels, thresholds=settings.thresholds)
             _write_associations(config, run, name, one.sample, truth, labels)
-            if one.sample.classes is not None and not mark:
-                by_class[name] = _objects_by_class(config, run, one.sample, truth, labels)
+            path = post_path(config, run, one.sample) if mark else None
+            path = path or labels_path(config, run, one.sample)
+            classes = scored_classes(config, one.sample, path, truth, labels)
+            if classes is not None:
+                by_class[mark][one.sample.name] = classes
     if not scores[""]:
         return
     table = report.matching_table(scores[""])
@@ -117,44 +123,8 @@ def _compare_instances(
         report.show_matching(after, settings.thresholds, console, title="after post-processing")
         table = report.beside(table, after)
     _write_summary(run, table)
-    if by_class:
-        _write_by_class(config, run, by_class, console)
-
-
-def _objects_by_class(
-    config: Config, run: Run, sample: Sample, truth: np.ndarray, labels: np.ndarray
-) -> ClassMatching:
-    """Matching within every class, of images that were cropped already."""
-    path, options = classes_path(labels_path(config, run, sample)), _semantic(config)
-    assert sample.classes is not None  # the caller looked
-    true_classes, classes = (
-        cropped(volume.array(), config.evaluate.border_crop)
-        for volume in (sample.classes, io.open_labels(path, ndim=config.ndim))
-    )
-    return matching_by_class(
-        truth,
-        labels,
-        true_classes=true_classes,
-        classes=classes,
-        number=options.classes,
-        ignore=options.ignore,
-        thresholds=config.evaluate.thresholds,
-    )
-
-
-def _write_by_class(
-    config: Config, run: Run, results: Mapping[str, ClassMatching], console: Console
-) -> None:
-    """Scores of every class, as a table and on the console."""
-    names = config.semantic.names or tuple(map(str, range(_semantic(config).classes)))
-    table = report.class_matching_table(results, names, config.evaluate.thresholds)
-    report.show_class_matching(table, config.evaluate.overlay, console)
-    io.write_csv(run.results / "class_metrics.csv", table)
-
-
-def _semantic(config: Config) -> Semantic:
-    """The options of S; the configuration was checked."""
-    return next(c.options for c in config.channels if isinstance(c.options, Semantic))
+    for mark, found in by_class.items():
+        write_class_scores(config, run, mark, found, console)
 
 
 def _write_associations(
@@ -174,7 +144,7 @@ def _write_associations(
 
 def _compare_classes(config: Config, run: Run, samples: Sequence[Sample], console: Console) -> None:
     """Intersection over union of every class, per image and over all voxels."""
-    options = _semantic(config)
+    options = semantic_options(config)
     number, ignore = options.classes, options.ignore
     names = config.semantic.names or tuple(map(str, range(number)))
     counts: dict[str, dict[str, ClassCounts]] = {"": {}, POST: {}}

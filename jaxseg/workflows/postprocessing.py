@@ -26,6 +26,7 @@ from jaxseg.decoding.growth import growth_mask
 from jaxseg.errors import JaxsegError
 from jaxseg.measurements import extra_problems, measure
 from jaxseg.runs import Run
+from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.regions import region_problems
 
 
@@ -189,6 +190,7 @@ def write_post_processed(
         kept = post.survivors(table)
         io.write_csv(path.with_name(f"{sample.name}_filtered_stats.csv"), kept)
         labels = post.remove_judged(labels, table)
+    write_classes(config, path, labels, table, spacing=spacing)
     io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=spacing)
     io.write_labels_tiff(path, labels, spacing=spacing)
 

@@ -1,0 +1,170 @@
+"""The loss that training calls: from labels and logits to the parts that are added up."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxseg import losses
+from jaxseg.channels.layout import columns, has_both
+from jaxseg.channels.objective import loss_parts, metric_parts
+from jaxseg.channels.planes import encode_masked
+from jaxseg.channels.spec import Parts
+from jaxseg.config import Channel, Loss
+from jaxseg.targets import border_weights
+
+
+def loss_of(
+    channels: Sequence[Channel],
+    *,
+    ndim: int,
+    spacing: Sequence[float] | None = None,
+    reach: int | Sequence[int] | None = None,
+    objects: int | None = None,
+    options: Loss | None = None,
+) -> Callable[..., tuple[Parts, Parts, Any]]:
+    """The loss of a list of channels, as the training step calls it.
+
+    Parameters
+    ----------
+    channels : to learn
+    ndim : 2 or 3
+    spacing : size of a voxel, (z)yx, µm; None = 1
+    reach : how far distances are followed along each axis, in voxels; None = through the patch
+    objects : a number that no label of a patch exceeds
+    options : how much a voxel counts; None = all the same
+
+    Returns
+    -------
+    loss(model, variables, batch, key, train) -> (loss parts, metric parts, batch statistics).
+    ``batch`` holds ``image`` (N, *S, C) float and ``labels`` (N, *S) int32, compact, -1 where the
+    label is not known; with S beside channels of instances (N, *S, 2), instances and classes. The
+    true values are made from the labels here, so after augmentation. ``key`` goes to the model.
+    A model may return several logits in training, the finest first (deep supervision): the loss of
+    each counts as :func:`jaxseg.losses.level_weights` says, and its parts are named
+    ``F level 1`` and so on; metrics are those of the finest
+
+    Raises
+    ------
+    ConfigError : a channel that does not exist in this dimension
+    """
+    columns(channels, ndim)
+    options = options or Loss()
+
+    def truth(labels: jax.Array) -> Truth:
+        return true_values(
+            labels, channels, spacing=spacing, reach=reach, objects=objects, options=options
+        )
+
+    def loss(
+        model: Any,
+        variables: Mapping[str, Any],
+        batch: Mapping[str, jax.Array],
+        key: jax.Array | None,
+        train: bool,
+    ) -> tuple[Parts, Parts, Any]:
+        found = jax.vmap(truth)(batch["labels"])
+        if train:
+            logits, statistics = model.apply(variables, batch["image"], train=True, key=key)
+        else:
+            logits = model.apply(variables, batch["image"])
+            statistics = variables.get("batch_stats", {})
+        levels = tuple(logits) if isinstance(logits, (list, tuple)) else (logits,)
+        finest = jax.lax.stop_gradient(levels[0])
+        known: dict[str, Any] = {"labels": found.ids, "spacing": spacing, "objects": objects}
+        measured = metric_parts(finest, found.planes, found.mask, channels, **known)
+        whole = Whole(spacing, objects)
+        return _parts_of_levels(levels, found, channels, options, whole), measured, statistics
+
+    return loss
+
+
+class Truth(NamedTuple):
+    """What a patch, or each of N, is compared with."""
+
+    planes: jax.Array
+    """(*S, K) true values."""
+    mask: jax.Array
+    """(*S, K) bool, the values that count."""
+    border: jax.Array | None
+    """(*S) how much every voxel counts."""
+    ids: jax.Array
+    """(*S) int32 objects, 0 where the label is not known."""
+
+
+class Whole(NamedTuple):
+    """What channels that are compared with whole objects need to know beside the labels."""
+
+    spacing: Sequence[float] | None
+    objects: int | None
+
+
+def true_values(
+    labels: jax.Array,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None,
+    reach: int | Sequence[int] | None,
+    objects: int | None,
+    options: Loss,
+) -> Truth:
+    """True values of one patch and their weights, from labels as :func:`loss_of` takes them."""
+    ids, classes = (labels[..., 0], labels[..., 1]) if has_both(channels) else (labels, None)
+    known, ids = ids >= 0, jnp.maximum(ids, 0)
+    planes, mask = encode_masked(
+        ids,
+        channels,
+        spacing=spacing,
+        classes=classes,
+        known=known,
+        reach=reach,
+        objects=objects,
+    )
+    if not options.border_weight:
+        return Truth(jnp.asarray(planes), jnp.asarray(mask), None, ids)
+    border = border_weights(
+        ids, spacing=spacing, weight=options.border_weight, sigma=options.border_sigma
+    )
+    return Truth(jnp.asarray(planes), jnp.asarray(mask), border, ids)
+
+
+def _parts_of_levels(
+    levels: Sequence[jax.Array],
+    truth: Truth,
+    channels: Sequence[Channel],
+    options: Loss,
+    whole: Whole,
+) -> Parts:
+    """The loss of every output of a network, with the weight of its level."""
+    parts: Parts = {}
+    fine = levels[0].shape[1:-1]
+    for level, (logits, weight) in enumerate(
+        zip(levels, losses.level_weights(len(levels)), strict=True)
+    ):
+        steps = losses.level_steps(fine, logits.shape[1:-1])
+        there = jax.tree.map(functools.partial(losses.at_level, steps=steps), truth)
+        found = loss_parts(
+            logits,
+            there.planes,
+            there.mask,
+            channels,
+            labels=there.ids,
+            spacing=_coarser(whole.spacing, steps),
+            objects=whole.objects,
+            border=there.border,
+            balance=options.balance,
+        )
+        for name, (numerator, denominator) in found.items():
+            suffix = f" level {level}" if level else ""
+            parts[name + suffix] = (weight * numerator, denominator)
+    return parts
+
+
+def _coarser(spacing: Sequence[float] | None, steps: Sequence[int]) -> tuple[float, ...]:
+    """Size of the voxels that are left of every so many, µm."""
+    sizes = spacing if spacing is not None else (1.0,) * len(steps)
+    return tuple(size * step for size, step in zip(sizes, steps, strict=True))
