@@ -23,8 +23,10 @@ BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
 @pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
 def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {})
-    score = float(capsys.readouterr().out.split()[0])
-    assert score > 0.9
+    printed = capsys.readouterr().out.split()
+    assert bool(printed) == ("print(" in code)
+    if printed:
+        assert float(printed[0]) > 0.9
 
 
 def test_public_names_are_there_whatever_was_imported_before() -> None:
@@ -52,6 +54,9 @@ def test_options_in_the_readme_are_legal() -> None:
         options = set(re.findall(r"(--[\w.-]+)", block))
         if "jaxseg.check" in block:
             assert options <= {f"--{field.name}" for field in dataclasses.fields(Check)}
+            continue
+        if "jaxseg.import_weights" in block:
+            assert options <= {"--from", "--to", "--config"}
             continue
         for option in options - {"--config", "--help", "--debug"}:
             value = {"--phases": ["train"]}.get(option, ["x"])
