@@ -61,11 +61,15 @@ def import_weights(source: str | Path, to: str | Path, config: Config) -> Config
 
     Raises
     ------
-    ConfigError : an option of the network that we do not have, or that is not legal
+    ConfigError : an option of the network that we do not have, or that is not legal; or there is a
+        network in the folder already
     InputError : the weights do not fit the network; names all tensors that do not
     """
     from jaxseg import checkpoint, io, peer
 
+    folder = Path(to)
+    if checkpoint.checkpoints(folder / checkpoint.BEST):
+        raise ConfigError("there is a network here already", file=folder, fix="another --to")
     weights = peer.read(source)
     if weights.options:
         config = dataclasses.replace(config, model=peer.network_of(weights.options, config.ndim))
@@ -79,7 +83,6 @@ def import_weights(source: str | Path, to: str | Path, config: Config) -> Config
         "digest": digest({name: checkpoint.describe(array) for name, array in arrays.items()}),
         "source": str(source),
     }
-    folder = Path(to)
     checkpoint.save(folder / checkpoint.BEST, 0, checkpoint.nested(arrays), meta, keep=1)
     io.write_json(folder / "config.json", to_plain(config))
     return config

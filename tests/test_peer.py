@@ -224,6 +224,9 @@ def test_from_safetensors_to_a_checkpoint_that_predicts(tmp_path, capsys):
     assert len(meta["stats"][0]) == CHANNELS
     assert json.loads((to / "config.json").read_text()) == meta["config"]
     assert model.apply(variables, jnp.zeros((1, 4, 4, CHANNELS))).shape == (1, 4, 4, 2)
+    assert main([*call, "--config", str(tmp_path / "config.py")]) == ConfigError.exit_code
+    assert "already" in capsys.readouterr().err
+    call[-1] = str(tmp_path / "other")
     (tmp_path / "config.py").write_text(CONFIG.replace("(4, 6)", "(4, 8)"))
     assert main([*call, "--config", str(tmp_path / "config.py")]) == InputError.exit_code
     assert "of another shape" in capsys.readouterr().err

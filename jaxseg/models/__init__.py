@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import jax
 import jax.numpy as jnp
 
 from jaxseg.config.architectures import Model as Architecture
@@ -30,8 +29,9 @@ from jaxseg.models import (
 from jaxseg.models.model import Model
 from jaxseg.models.recipes import RecipeName, default_recipe
 from jaxseg.models.style import Style
+from jaxseg.models.summary import count_parameters, summary
 
-__all__ = ["Model", "build", "count_parameters"]
+__all__ = ["Model", "build", "count_parameters", "summary"]
 
 BUILDERS: Mapping[str, Callable[..., Model]] = MappingProxyType(
     {
@@ -94,8 +94,3 @@ def build(
         jnp.dtype(dtype),
     )
     return BUILDERS[config.architecture](config, heads, ndim, style=style, remat=remat)
-
-
-def count_parameters(variables: Mapping[str, object]) -> int:
-    """Number of trained values."""
-    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))

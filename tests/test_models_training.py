@@ -1,0 +1,85 @@
+"""Every network learns, and the number of devices does not change what it learns."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxseg import models, train
+from jaxseg.config import (
+    UNETR,
+    AttentionUNet,
+    HRNet,
+    MultiResUNet,
+    ResUNet,
+    ResUNetPlusPlus,
+    ResUNetSE,
+    SEUNet,
+    STUNet,
+    UNeXtV1,
+    UNeXtV2,
+)
+
+SMALL = {"features": (4, 6), "norm": "bn"}
+FAST = UNeXtV1(features=(4, 6), depth=(1, 1), kernel=3, layer_scale=1.0, stochastic_depth=0.5)
+OTHERS = [
+    ResUNet(**SMALL, dropout=(0.2, 0.2)),
+    SEUNet(**SMALL),
+    ResUNetSE(**SMALL),
+    AttentionUNet(**SMALL),
+    ResUNetPlusPlus(features=(4, 6, 6), norm="bn", dilations=(1, 2)),
+    MultiResUNet(features=(4, 6), norm="bn"),
+    UNeXtV2(features=(4, 6), depth=(1, 1), kernel=3),
+    UNETR(token=4, embed=24, depth=2, attention_heads=2, filters=4, dropout=(0.2, 0.2)),
+    HRNet(width=2, modules=(1, 1, 1), blocks=1, norm="bn"),
+    STUNet(features=(2, 3, 4, 4, 4, 4), norm="bn"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """Compilation takes most of the time here, and the numbers do not depend on it."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def distance(model, variables, batch, key, training):
+    """The squared distance of the logits to the labels."""
+    logits, stats = model.apply(variables, batch["image"], train=True, key=key)
+    square = ((logits[..., 0] - batch["labels"]) ** 2).sum((1, 2))
+    return {"F": (square, jnp.full_like(square, batch["labels"][0].size))}, {}, stats
+
+
+def learn(config, devices, steps=2):
+    """Losses and the parameters after some steps of plain gradient descent."""
+    mesh = jax.make_mesh((devices,), ("data",), devices=jax.devices()[:devices])
+    model = models.build(config, 1, 2, remat=devices > 1)
+    tx, size = optax.sgd(1e-2), 2 * model.stride[0]
+    state = train.init_state(model, tx, jax.random.key(0), (4, size, size, 1), mesh)
+    step = train.make_step(model, tx, distance, mesh)
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(4, size, size, 1)).astype(np.float32)
+    batch = {"image": image, "labels": (image[..., 0] > 0).astype(np.int32)}
+    losses = []
+    for _ in range(steps):
+        state, logs = step(state, train.place(batch, mesh))
+        losses.append(float(logs["loss"]))
+    return losses, jax.device_get(state.params)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [FAST, *(pytest.param(config, marks=pytest.mark.slow) for config in OTHERS)],
+    ids=lambda config: config.architecture,
+)
+def test_one_device_and_two_learn_the_same(config):
+    """On two devices with rematerialisation, on one without."""
+    (one, ours), (two, theirs) = learn(config, 1), learn(config, 2)
+    np.testing.assert_allclose(one, two, rtol=1e-3)
+    assert one[1] != one[0]
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)
