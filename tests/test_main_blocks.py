@@ -209,6 +209,15 @@ def test_planes_by_blocks_are_those_of_the_whole(project, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_gives_the_same(predicted) -> None:
+    pytest.importorskip("distributed")
+    results, args = predicted
+    assert main([*args, "--phases", "decode", "--blocks.scheduler", "local:2"]) == 0
+    assert np.array_equal(labels(results), canonical(watershed(planes(results), CHANNELS)))
+
+
+@pytest.mark.slow
 def test_a_run_by_blocks_equals_one_in_memory(project, tmp_path: Path) -> None:
     """A network that learned little makes large objects: the halo holds the whole image."""
     results = tmp_path / "out/discs/results"
@@ -264,6 +273,7 @@ def test_classes_by_blocks(tmp_path: Path) -> None:
         (["--blocks.shard", "0/2", "--phases", "decode"], "only a part of the work"),
         (["--blocks.size", "8", "8"], "3 values"),
         (["--blocks.band", "0"], "at least 1"),
+        (["--blocks.scheduler", "local:0"], "tcp://HOST:PORT or local:N"),
         (["--phases", "decode", "instance_merging"], "decode is instance_creation"),
     ],
 )

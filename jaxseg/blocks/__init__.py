@@ -5,6 +5,7 @@ what is done on disk; ``creation`` and ``merging`` are the stages, ``engine`` ru
 """
 
 from jaxseg.blocks.classes import classes_work, open_classes
+from jaxseg.blocks.cluster import run_on_cluster
 from jaxseg.blocks.contacts import contacts, same_objects
 from jaxseg.blocks.creation import creation_work, open_creation, pieces_of
 from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks
@@ -59,6 +60,7 @@ __all__ = [
     "regions",
     "require",
     "run_blocks",
+    "run_on_cluster",
     "same_objects",
     "shard_of",
 ]

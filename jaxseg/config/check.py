@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from jaxseg.config.channels import nearest
+from jaxseg.config.check_blocks import blocks_mistakes
 from jaxseg.config.check_channels import affinity_mistakes, representation_mistakes
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
 from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.model_rules import model_mistakes, strides
-from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.schema import Config, Source
 from jaxseg.errors import ConfigError
 
@@ -260,78 +260,6 @@ def _source(source: Source, field: str) -> Iterator[ConfigError]:
             )
 
 
-def parse_shard(shard: str) -> tuple[int, int] | None:
-    """Job and number of jobs out of ``"i/n"``; None if it is not of that form.
-
-    >>> parse_shard("2/8"), parse_shard("8/8")
-    ((2, 8), None)
-    """
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
-    place, parts = (int(match[1]), int(match[2])) if match else (0, 0)
-    return (place, parts) if place < parts else None
-
-
-def _blocks(config: Config) -> Iterator[ConfigError]:
-    blocks, single = config.blocks, {"instance_creation", "instance_merging"}
-    used = single & set(config.phases)
-    if not blocks.size and (blocks.is_part or used):
-        what = f"the phase {min(used)}" if used else "a part of the work"
-        fix = "--blocks.size Z Y X"
-        yield ConfigError(f"{what} needs blocks", file="blocks.size", found="none", fix=fix)
-    if used and config.task != "instances":
-        yield ConfigError("a phase of instances", file="phases", found=min(used), fix="decode")
-    if used and "decode" in config.phases:
-        yield ConfigError(
-            "decode is instance_creation and instance_merging", file="phases", found=config.phases
-        )
-    alone = {"train", "evaluate"} | ({"decode"} if config.task == "instances" else set())
-    if blocks.is_part and alone & set(config.phases):
-        yield ConfigError(
-            "only a part of the work is to be done",
-            file="phases",
-            expected="some of predict, instance_creation, instance_merging"
-            if config.task == "instances"
-            else "some of predict, decode",
-            found=" ".join(config.phases),
-        )
-    if blocks.size:
-        yield from _not_by_blocks(config)
-    yield from _job(config)
-
-
-def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
-    """What is done to whole images only."""
-    asked = {
-        "postprocess": config.postprocess != PostProcess(),
-        "channels": config.task == "instances" and any(c.name == "S" for c in config.channels),
-    }
-    for field in (field for field, value in asked.items() if value):
-        what = "classes of objects" if field == "channels" else "post-processing"
-        yield ConfigError(f"{what} are not made by blocks", file=field, fix="no --blocks.size")
-
-
-def _job(config: Config) -> Iterator[ConfigError]:
-    """The part of the blocks that a job is to do."""
-    start, end = config.blocks.z_start, config.blocks.z_end
-    for field, value, least in (("z_start", start, 0), ("z_end", end, 1)):
-        if value != -1 and value < least:
-            expected = f"at least {least}, or -1"
-            yield ConfigError(
-                "value out of range", file=f"blocks.{field}", expected=expected, found=value
-            )
-    if -1 not in (start, end) and start >= end:
-        yield ConfigError(
-            "an empty range", file="blocks.z_start", expected=f"below z_end {end}", found=start
-        )
-    if config.blocks.shard and parse_shard(config.blocks.shard) is None:
-        yield ConfigError(
-            "not a part of the work",
-            file="blocks.shard",
-            expected="i/n with i from 0 to n - 1",
-            found=repr(config.blocks.shard),
-        )
-
-
 RULES = (
     _names,
     _lengths,
@@ -345,5 +273,5 @@ RULES = (
     decoder_mistakes,
     _phases,
     postprocessing_mistakes,
-    _blocks,
+    blocks_mistakes,
 )

@@ -219,6 +219,9 @@ class Blocks:
     shard: str = ""
     # blocks that are decoded or merged at a time
     workers: int = 2
+    # dask scheduler that hands out the blocks of instances: tcp://HOST:PORT, or local:N for N
+    # processes here; empty for threads of this process
+    scheduler: str = ""
     # measure the objects after merging
     measure: bool = True
     # write labels as TIFF, too, plane by plane

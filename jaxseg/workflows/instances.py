@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import json
 import warnings
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxseg import blocks, io, runs
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.blocks import Ledger
 from jaxseg.config import Config
 from jaxseg.config.load import select
-from jaxseg.data import Sample, prefetch
-from jaxseg.decoding import (
-    Levels,
-    decode,
-    decoder_of,
-    plan,
-    settle,
-    settled,
-    watershed_by_plan,
-)
+from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
-from jaxseg.progress import progress
 from jaxseg.runs import Run
-from jaxseg.volume import Volume
-from jaxseg.workflows.blocks import (
-    grid_of,
-    is_complete,
-    own_blocks,
-    read_planes,
-    run_stage,
-    stage_folder,
-    version_of,
-)
+from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.prediction import planes_path
-
-Array = np.ndarray
+from jaxseg.workflows.stages import ledger_of, run_here_or_there
 
 
 def create_instances(config: Config, run: Run, samples: Samples) -> None:
@@ -69,51 +44,8 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
         values |= {"spacing": sample.image.spacing}
         grid = grid_of(config, source.spatial_shape)
         folder = stage_folder(run, "instance_creation", sample)
-        ledger = blocks.open_creation(folder, grid, values)
-        if blocks.finished(ledger).issuperset(own_blocks(config, grid)):
-            continue
-        decoder = _decoder(config, ledger, source, sample.image.spacing)
-        work = blocks.creation_work(ledger, functools.partial(read_planes, source), decoder)
-        run_stage(config, ledger, work, f"objects of {sample.name}")
-
-
-def _decoder(
-    config: Config, ledger: Ledger, source: Volume, spacing: tuple[float, ...]
-) -> Callable[[Array], Array]:
-    """What makes labels out of the planes of a block."""
-    name = decoder_of(config.channels, config.decoder)
-    if name != "watershed":
-        options = getattr(config, name)
-        return functools.partial(
-            decode, channels=config.channels, spacing=spacing, decoder=name, options=options
-        )
-    # An object may be cut by the end of a block: its size is known after merging only.
-    options = dataclasses.replace(config.watershed, min_size=1)
-    chosen = plan(config.channels, ndim=config.ndim, spacing=spacing, options=options)
-    file = ledger.folder / "levels.json"
-    if not file.exists():
-        with progress("thresholds of the volume") as advance:
-            parts = functools.partial(_parts, ledger.grid, source, advance)
-            io.write_json(file, settle(chosen, parts)._asdict(), shared=True)
-    levels = Levels(**json.loads(file.read_text()))
-    final = settled(chosen, levels)
-    if final is None:
-        return lambda planes: np.zeros(planes.shape[:-1], np.uint16)
-    return lambda planes: watershed_by_plan(planes, final, options, spacing=spacing).labels
-
-
-def _parts(
-    grid: BlockGrid, source: Volume, advance: Callable[[int, int], None]
-) -> Iterator[tuple[Array, tuple[slice, ...]]]:
-    """The planes of every block with its halo, read ahead."""
-
-    def read(number: int) -> tuple[Array, tuple[slice, ...]]:
-        block = grid[number]
-        return read_planes(source, block.read), block.core.relative_to(block.read.start).slices
-
-    for number, part in enumerate(prefetch(read, range(len(grid)), depth=2), start=1):
-        advance(number, len(grid))
-        yield part
+        blocks.open_creation(folder, grid, values)
+        run_here_or_there(config, run, sample, "instance_creation")
 
 
 def merge_instances(config: Config, run: Run, samples: Samples) -> None:
@@ -150,59 +82,45 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
             _measure(config, run, sample, ledger)
 
 
-def _created(run: Run, sample: Sample) -> Ledger:
-    return blocks.read_ledger(stage_folder(run, "instance_creation", sample))
-
-
 def _values(config: Config, created: Ledger) -> dict[str, Any]:
     return select(config, runs.READS["instance_merging"]) | {"created": created.digest}
 
 
 def _compare(config: Config, run: Run, sample: Sample) -> Ledger:
     """Compare this job's blocks with their neighbours."""
-    created = _created(run, sample)
+    created = ledger_of(run, "instance_creation", sample)
     folder = stage_folder(run, "contacts", sample)
     ledger = blocks.open_contacts(folder, created, _values(config, created))
-    work = blocks.contacts_work(ledger, created, threshold=config.blocks.merge_threshold)
-    run_stage(config, ledger, work, f"contacts of {sample.name}")
+    run_here_or_there(config, run, sample, "contacts")
     return ledger
 
 
 def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
     """Write the final ids of this job's blocks."""
-    created = _created(run, sample)
+    created = ledger_of(run, "instance_creation", sample)
     ledger = blocks.open_labels(
         stage_folder(run, "instance_merging", sample),
         created,
-        blocks.read_ledger(stage_folder(run, "contacts", sample)),
+        ledger_of(run, "contacts", sample),
         _values(config, created),
         target=labels_path(config, run, sample),
         spacing=sample.image.spacing,
         min_size=config.watershed.min_size,
     )
-    if not is_complete(ledger):
-        run_stage(config, ledger, blocks.labels_work(ledger, created), f"labels of {sample.name}")
+    run_here_or_there(config, run, sample, "instance_merging")
     return ledger
 
 
 def _measure(config: Config, run: Run, sample: Sample, labels: Ledger) -> None:
     """Measure the objects in this job's blocks; the last job writes the table."""
-    path = labels_path(config, run, sample)
-    spacing, volume = sample.image.spacing, io.open_labels(path, ndim=config.ndim)
+    spacing, channels = sample.image.spacing, sample.image.channels
     values = {"spacing": spacing, "image": runs.fingerprint(sample.image.path)}
     folder = stage_folder(run, "measurements", sample)
     ledger = blocks.open_measurements(folder, labels, values)
-    work = blocks.measuring_work(
-        ledger,
-        lambda box: volume.read(box.start, box.stop),
-        lambda box: sample.image.read(box.start, box.stop),
-        spacing=spacing,
-    )
-    run_stage(config, ledger, work, f"measurements of {sample.name}")
-    table = path.with_name(f"{sample.name}_full_stats.csv")
-    if is_complete(ledger) and not table.exists():
-        channels = sample.image.channels
-        io.write_csv(table, blocks.measurements(ledger, channels=channels, spacing=spacing))
+    run_here_or_there(config, run, sample, "measurements")
+    path = labels_path(config, run, sample).with_name(f"{sample.name}_full_stats.csv")
+    if is_complete(ledger) and not path.exists():
+        io.write_csv(path, blocks.measurements(ledger, channels=channels, spacing=spacing))
 
 
 def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:

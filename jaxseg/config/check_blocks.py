@@ -1,0 +1,102 @@
+"""What can be wrong with a configuration that works by blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.schema import Config
+from jaxseg.errors import ConfigError
+
+
+def parse_shard(shard: str) -> tuple[int, int] | None:
+    """Job and number of jobs out of ``"i/n"``; None if it is not of that form.
+
+    >>> parse_shard("2/8"), parse_shard("8/8")
+    ((2, 8), None)
+    """
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
+    place, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    return (place, parts) if place < parts else None
+
+
+def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
+    """Everything about blocks, their phases and their jobs that does not fit together."""
+    blocks, single = config.blocks, {"instance_creation", "instance_merging"}
+    used = single & set(config.phases)
+    if not blocks.size and (blocks.is_part or used):
+        what = f"the phase {min(used)}" if used else "a part of the work"
+        fix = "--blocks.size Z Y X"
+        yield ConfigError(f"{what} needs blocks", file="blocks.size", found="none", fix=fix)
+    if used and config.task != "instances":
+        yield ConfigError("a phase of instances", file="phases", found=min(used), fix="decode")
+    if used and "decode" in config.phases:
+        yield ConfigError(
+            "decode is instance_creation and instance_merging", file="phases", found=config.phases
+        )
+    alone = {"train", "evaluate"} | ({"decode"} if config.task == "instances" else set())
+    if blocks.is_part and alone & set(config.phases):
+        yield ConfigError(
+            "only a part of the work is to be done",
+            file="phases",
+            expected="some of predict, instance_creation, instance_merging"
+            if config.task == "instances"
+            else "some of predict, decode",
+            found=" ".join(config.phases),
+        )
+    if blocks.size:
+        yield from _not_by_blocks(config)
+    yield from _job(config)
+    yield from _scheduler(config)
+
+
+def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
+    """What is done to whole images only."""
+    asked = {
+        "postprocess": config.postprocess != PostProcess(),
+        "channels": config.task == "instances" and any(c.name == "S" for c in config.channels),
+    }
+    for field in (field for field, value in asked.items() if value):
+        what = "classes of objects" if field == "channels" else "post-processing"
+        yield ConfigError(f"{what} are not made by blocks", file=field, fix="no --blocks.size")
+
+
+def _job(config: Config) -> Iterator[ConfigError]:
+    """The part of the blocks that a job is to do."""
+    start, end = config.blocks.z_start, config.blocks.z_end
+    for field, value, least in (("z_start", start, 0), ("z_end", end, 1)):
+        if value != -1 and value < least:
+            expected = f"at least {least}, or -1"
+            yield ConfigError(
+                "value out of range", file=f"blocks.{field}", expected=expected, found=value
+            )
+    if -1 not in (start, end) and start >= end:
+        yield ConfigError(
+            "an empty range", file="blocks.z_start", expected=f"below z_end {end}", found=start
+        )
+    if config.blocks.shard and parse_shard(config.blocks.shard) is None:
+        yield ConfigError(
+            "not a part of the work",
+            file="blocks.shard",
+            expected="i/n with i from 0 to n - 1",
+            found=repr(config.blocks.shard),
+        )
+
+
+def _scheduler(config: Config) -> Iterator[ConfigError]:
+    """Who hands out the blocks."""
+    scheduler = config.blocks.scheduler
+    if scheduler and not re.fullmatch(r"local:[1-9]\d{0,3}|\w+://\S+", scheduler):
+        yield ConfigError(
+            "not an address",
+            file="blocks.scheduler",
+            expected="tcp://HOST:PORT or local:N",
+            found=repr(scheduler),
+        )
+    if scheduler and (config.task != "instances" or not config.blocks.size):
+        yield ConfigError(
+            "a scheduler hands out blocks of instances",
+            file="blocks.scheduler",
+            fix="--task instances and --blocks.size Z Y X, or no scheduler",
+        )
