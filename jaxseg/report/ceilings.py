@@ -34,7 +34,7 @@ def show_ceilings(
     best : index of the one to recommend
     console : where to print; without colours and drawn lines when it is no terminal
     """
-    console = console or Console()
+    console = console or Console(width=None if Console().is_terminal else 120)
     printed = text_table("true labels, encoded and decoded", console)
     printed.add_column("channels", no_wrap=True)
     for name in (
