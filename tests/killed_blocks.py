@@ -3,6 +3,8 @@
 As a script::
 
     python tests/killed_blocks.py FOLDER KILLS SEED
+
+or, with ``together`` instead of a seed, several times by two processes at once.
 """
 
 from __future__ import annotations
@@ -73,7 +75,22 @@ def killed(folder: Path, kills: int, seed: int) -> dict[str, int]:
     return {"failures": failures, "runs": runs + 1, "kills": hits, "repeated": repeated}
 
 
+def together(folder: Path, runs: int) -> dict[str, int]:
+    """Two processes that do all blocks of the same folder at the same time."""
+    failures = 0
+    for number in range(runs):
+        children = [os.fork() for _ in range(2) if os.getpid() == PARENT]
+        if 0 in children or os.getpid() != PARENT:
+            blockwise.instances(folder / f"run{number}", GRID, labels(), decode)
+            os._exit(0)
+        failures += sum(os.waitpid(child, 0)[1] != 0 for child in children)
+    return {"failures": failures, "runs": runs}
+
+
 if __name__ == "__main__":
     where, count, start = sys.argv[1:]
-    PAUSE = 0.02
-    print(json.dumps(killed(Path(where), int(count), int(start))))
+    PAUSE, PARENT = 0.02, os.getpid()
+    if start == "together":
+        print(json.dumps(together(Path(where), int(count))))
+    else:
+        print(json.dumps(killed(Path(where), int(count), int(start))))

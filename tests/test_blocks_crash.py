@@ -127,3 +127,18 @@ def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
         ledger = blockwise.blocks.read_ledger(tmp_path / f"run{number}" / "labels")
         assert np.array_equal(blockwise.labels_of(ledger), blockwise.canonical(labels()))
         assert verify.main([str(tmp_path / f"run{number}")]) == 0
+
+
+@pytest.mark.parametrize(
+    "runs", [pytest.param(3, id="3"), pytest.param(50, id="50", marks=pytest.mark.slow)]
+)
+def test_two_jobs_on_the_same_blocks_at_once(runs: int, tmp_path: Path) -> None:
+    script = Path(__file__).with_name("killed_blocks.py")
+    command = [sys.executable, str(script), str(tmp_path), str(runs), "together"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["failures"] == 0, done.stderr
+    for number in range(runs):
+        ledger = blockwise.blocks.read_ledger(tmp_path / f"run{number}" / "labels")
+        assert np.array_equal(blockwise.labels_of(ledger), blockwise.canonical(labels()))
+        assert verify.main([str(tmp_path / f"run{number}")]) == 0

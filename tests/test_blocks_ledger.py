@@ -86,6 +86,13 @@ def test_other_values_are_refused_by_name(labels: np.ndarray, tmp_path: Path) ->
         blocks.open_creation(tmp_path / "a", other, {"watershed.min_seed": 10, "seed": 0})
 
 
+def test_results_of_others_are_not_replaced(labels: np.ndarray, tmp_path: Path) -> None:
+    created = blockwise.create(tmp_path, GRID, labels, decode)
+    (tmp_path / "final" / "labels.zarr").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="not of this instance_merging"):
+        blockwise.merge(tmp_path, created)
+
+
 def test_a_ledger_changed_by_hand(tmp_path: Path) -> None:
     blocks.open_creation(tmp_path, GRID, {"seed": 0})
     file = tmp_path / "ledger.json"

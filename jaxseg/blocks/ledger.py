@@ -55,8 +55,8 @@ class Ledger:
     @property
     def data(self) -> Path:
         """Where the data are now."""
-        inside = self.folder / "data.zarr"
-        return self.final if self.target and not inside.exists() else inside
+        moved = self.target and self.final.exists()
+        return self.final if moved else self.folder / "data.zarr"
 
     @property
     def final(self) -> Path:
@@ -104,12 +104,21 @@ def open_ledger(
 
     Raises
     ------
-    ConfigError : the stage was begun with other values; they are named
+    ConfigError : the stage was begun with other values; they are named. Or it begins, and there
+        are data of another run at its target
     """
     values = json.loads(json.dumps(dict(values)))
     place = os.path.relpath(target, folder) if target else ""
     ledger = Ledger(folder, stage, grid, values, place)
+    # Asked in this order, since another job may begin and end the stage in between.
+    taken = target is not None and target.exists()
     if not (folder / "ledger.json").exists():
+        if taken:
+            raise ConfigError(
+                f"results that are not of this {stage} lie here",
+                file=target,
+                fix="move them away, or give another --run",
+            )
         with io.new_folder(folder) as partial:
             fill(partial)
             io.write_json(partial / "ledger.json", _document(ledger))

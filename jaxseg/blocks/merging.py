@@ -188,6 +188,5 @@ def publish(ledger: Ledger) -> None:
     ConfigError : blocks are missing; they are named
     """
     require(ledger)
-    inside = ledger.folder / "data.zarr"
-    if ledger.target and inside.exists():
-        io.move_complete(inside, ledger.final)
+    if ledger.target and not ledger.final.exists():
+        io.move_complete(ledger.folder / "data.zarr", ledger.final)

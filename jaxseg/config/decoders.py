@@ -39,7 +39,7 @@ class Watershed:
     fill_holes: bool = True
     # flood every z slice on its own
     by_slices: bool = False
-    # write seed_map.tif, semantic.tif and foreground.tif for every image
+    # write seed_map.tif, semantic.tif and foreground.tif for every image decoded in memory
     check_files: bool = True
 
 

@@ -109,22 +109,16 @@ def move_complete(source: Path, target: Path) -> None:
 
     Raises
     ------
-    ResourceError : another folder has that name, or it cannot be written
+    ResourceError : the folder cannot be moved there
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(source, target)
         sync_entry(target.parent)
-    except FileNotFoundError:
-        if not target.exists():
-            raise
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise ResourceError(
-                "a folder of this name is there already",
-                file=target,
-                fix="move it away and run the same command again",
-            ) from error
+        # Another process was faster.
+        if error.errno in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST) and target.exists():
+            return
         raise refusal(error, target) from error
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from jaxseg.volume import Readable, chunks_of
 
 SLAB_VOXELS = 2**22
+# Of very large planes not all of a chunk is held: it is read again for every slab.
+LARGEST_SLAB = 2**28
 
 
 def smallest_label_type(largest: int) -> np.dtype:
@@ -39,9 +41,10 @@ def largest_label(labels: Readable) -> int:
 
 
 def slabs(array: Readable) -> Any:
-    """Blocks across the first axis that together are the array, in whole chunks."""
+    """Blocks across the first axis that together are the array, in whole chunks where they fit."""
     plane = int(np.prod(array.shape[1:]))
     chunk = chunks_of(array)[0]
     depth = max(SLAB_VOXELS // max(plane, 1) // chunk, 1) * chunk
+    depth = max(min(depth, LARGEST_SLAB // max(plane, 1)), 1)
     for start in range(0, array.shape[0], depth):
         yield np.asarray(array[start : start + depth])
