@@ -43,6 +43,16 @@ TINY = (
 )
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def having(option, *fast):
+    """The small networks with an option; those of some types in the fast tests."""
+    some = [config for config in TINY if hasattr(config, option)]
+    return [config if isinstance(config, fast) else slow(config) for config in some]
+
+
 def name(config: object) -> str:
     return getattr(config, "architecture", str(config))
 
@@ -139,10 +149,6 @@ MORE_COUNTS = [
 ]  # fmt: skip
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 @pytest.mark.parametrize(
     ("config", "heads", "ndim", "count"), [*COUNTS, *(slow(*row) for row in MORE_COUNTS)], ids=name
 )
@@ -157,7 +163,7 @@ def test_every_architecture_is_tested_here():
     assert {config.architecture for config in TINY} == set(ARCHITECTURES) == set(models.BUILDERS)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("ndim", [slow(2), 3])
 @pytest.mark.parametrize("config", TINY, ids=name)
 def test_any_multiple_of_the_stride_gives_logits_of_its_size(config, ndim):
     _, variables, image, logits = shapes(config, (1, 2), ndim, channels=3)
@@ -166,7 +172,7 @@ def test_any_multiple_of_the_stride_gives_logits_of_its_size(config, ndim):
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
 
 
-@pytest.mark.parametrize("norm", ["bn", "ln", slow("in"), slow("gn"), slow("none")])
+@pytest.mark.parametrize("norm", ["bn", slow("ln"), slow("in"), slow("gn"), slow("none")])
 @pytest.mark.parametrize("config", TINY, ids=name)
 def test_every_normalisation_trains(config, norm):
     if not hasattr(config, "norm") or (norm == "ln" and isinstance(config, AttentionUNet)):
@@ -176,7 +182,7 @@ def test_every_normalisation_trains(config, norm):
     assert bool(stats) == ("batch_stats" in variables) == (norm == "bn")
 
 
-@pytest.mark.parametrize("config", [c for c in TINY if hasattr(c, "deep_supervision")], ids=name)
+@pytest.mark.parametrize("config", having("deep_supervision", UNet, UNETR, STUNet), ids=name)
 def test_deep_supervision_gives_all_levels_in_training(config):
     deep = replace(config, deep_supervision=True)
     _, _, image, (levels, _) = shapes(deep, (1, 2), train=True)
@@ -191,7 +197,7 @@ def test_deep_supervision_gives_all_levels_in_training(config):
     assert set(plain["params"]) < set(variables["params"])
 
 
-@pytest.mark.parametrize("config", [c for c in TINY if hasattr(c, "separate_decoders")], ids=name)
+@pytest.mark.parametrize("config", having("separate_decoders", UNet, UNeXtV1), ids=name)
 def test_separate_decoders(config):
     one, two = (
         shapes(replace(config, separate_decoders=separate), (1, 2))[1]["params"]
@@ -206,10 +212,10 @@ def test_separate_decoders(config):
     "config",
     [
         ResUNet(features=(4, 6), upsample="linear"),
-        UNeXtV1(features=(4, 6), depth=(1, 2), kernel=5, layer_scale=1.0),
         *(
             slow(config)
             for config in (
+                UNeXtV1(features=(4, 6), depth=(1, 2), kernel=5, layer_scale=1.0),
                 UNet(**WIDE, larger_io=True),
                 AttentionUNet(**WIDE),
                 MultiResUNet(features=(2, 3, 4)),

@@ -202,14 +202,13 @@ def test_rematerialisation_needs_less_memory():
     assert sizes[1] < 0.8 * sizes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
         UNeXtV1(features=(4, 6), kernel=3, layer_scale=1.0, stochastic_depth=0.0),
-        pytest.param(SEUNet(features=(4, 6)), marks=pytest.mark.slow),
-        pytest.param(
-            UNeXtV2(features=(4, 6), kernel=3, stochastic_depth=0.0), marks=pytest.mark.slow
-        ),
+        SEUNet(features=(4, 6)),
+        UNeXtV2(features=(4, 6), kernel=3, stochastic_depth=0.0),
     ],
     ids=lambda config: config.architecture,
 )
