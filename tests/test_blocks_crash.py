@@ -87,7 +87,7 @@ def check_every(
 
 
 STEPS = [
-    pytest.param(53, id="some"),
+    pytest.param(97, id="some"),
     pytest.param(1, id="every", marks=pytest.mark.slow),
 ]
 
@@ -111,7 +111,7 @@ def test_a_full_disk_at_every_operation(
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(6, id="6"), pytest.param(200, id="200", marks=pytest.mark.slow)]
+    "kills", [pytest.param(3, id="3"), pytest.param(200, id="200", marks=pytest.mark.slow)]
 )
 def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
     # A process of its own that started no thread, and so can fork.
@@ -130,7 +130,7 @@ def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "runs", [pytest.param(3, id="3"), pytest.param(50, id="50", marks=pytest.mark.slow)]
+    "runs", [pytest.param(2, id="2"), pytest.param(50, id="50", marks=pytest.mark.slow)]
 )
 def test_two_jobs_on_the_same_blocks_at_once(runs: int, tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed_blocks.py")

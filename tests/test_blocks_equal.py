@@ -73,7 +73,9 @@ def test_blocks_equal_the_whole(name: str, size: int, tmp_path: Path) -> None:
     check(name, size, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in SETS if name != "F C"])
+@pytest.mark.parametrize(
+    "name", ["F C Db", *(pytest.param(n, marks=pytest.mark.slow) for n in ("A", "F HVZ", "D"))]
+)
 def test_blocks_equal_the_whole_whatever_the_channels(name: str, tmp_path: Path) -> None:
     check(name, 40, tmp_path)
 

@@ -12,7 +12,7 @@ from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import BlockGrid
 from jaxseg.blocks.ledger import Ledger, open_ledger
-from jaxseg.blocks.store import chunk_of, hash_of, write_box
+from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box
 from jaxseg.geometry import Box
 
 STAGE = "decode"
@@ -53,7 +53,7 @@ def classes_work(
     read : a box of the planes, (*box.shape, K)
     find : planes (*S, K) to classes (*S)
     """
-    array = io.open_for_writing(ledger.data)
+    array = open_data(ledger)
 
     def work(number: int) -> dict[str, Any]:
         core = ledger.grid[number].core

@@ -14,7 +14,7 @@ from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import Block, BlockGrid
 from jaxseg.blocks.ledger import Ledger, open_ledger
 from jaxseg.blocks.numbering import NOWHERE
-from jaxseg.blocks.store import chunk_of, hash_of, write_box, write_table
+from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_table
 from jaxseg.geometry import Box
 from jaxseg.instances import compact
 
@@ -114,7 +114,7 @@ def creation_work(ledger: Ledger, read: ReadBox, decode: Decode) -> Work:
     -------
     number of a block to the record for its marker
     """
-    array = io.open_for_writing(ledger.data)
+    array = open_data(ledger)
 
     def work(number: int) -> dict[str, Any]:
         block = ledger.grid[number]

@@ -84,6 +84,9 @@ def do_block(ledger: Ledger, number: int, work: Work) -> bool:
     except (ResourceError, ConfigError):
         raise
     except Exception as error:
+        if ledger.marker(number).exists():
+            # Another job did it meanwhile, and complete data moved away from under this one.
+            return True
         # Whatever is wrong with one block must not keep the others from being done.
         head = f"{type(error).__name__}: {' '.join(str(error).split())}"
         text = f"{head}\n\n{traceback.format_exc()}"

@@ -22,7 +22,7 @@ from jaxseg.blocks.contacts import Slabs, contacts
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
 from jaxseg.blocks.numbering import Numbering, number_objects
-from jaxseg.blocks.store import checked, chunk_of, hash_of, write_box, write_table
+from jaxseg.blocks.store import checked, chunk_of, hash_of, open_data, write_box, write_table
 
 CONTACTS, LABELS = "contacts", "instance_merging"
 
@@ -163,7 +163,7 @@ def _write_numbering(folder: Path, pieces: Pieces, numbering: Numbering) -> None
 
 def labels_work(ledger: Ledger, created: Ledger) -> Work:
     """The function that writes the final ids of one block."""
-    source, target = io.open_for_writing(created.data), io.open_for_writing(ledger.data)
+    source, target = open_data(created), open_data(ledger)
     ids = np.load(ledger.folder / "ids.npy", mmap_mode="r", allow_pickle=False)
     offsets = np.load(ledger.folder / "offsets.npy", allow_pickle=False)
 

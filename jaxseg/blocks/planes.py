@@ -13,7 +13,7 @@ import numpy as np
 from jaxseg import io
 from jaxseg.blocks.grid import BlockGrid
 from jaxseg.blocks.ledger import Ledger, mark, open_ledger
-from jaxseg.blocks.store import chunk_of, hash_of, write_box
+from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box
 from jaxseg.geometry import Box
 
 STAGE = "predict"
@@ -59,7 +59,7 @@ class BlockSink:
 
     def __init__(self, ledger: Ledger, wanted: Sequence[int]) -> None:
         self._ledger, self._wanted = ledger, frozenset(wanted)
-        self._array = io.open_for_writing(ledger.data)
+        self._array = open_data(ledger)
         self._waiting: dict[int, np.ndarray] = {}
         self._missing: dict[int, int] = {}
 
@@ -93,9 +93,18 @@ class BlockSink:
         self._waiting[number][(slice(None), *inside)] = np.moveaxis(part, -1, 0)
         self._missing[number] -= shared.size
         if not self._missing[number]:
-            full = self._waiting.pop(number)
-            write_box(self._ledger.data, self._array, core, full)
-            mark(self._ledger, number, {"hash": hash_of(full)})
+            self._keep(number, self._waiting.pop(number))
+
+    def _keep(self, number: int, values: np.ndarray) -> None:
+        """Write and mark a full block."""
+        try:
+            core = self._ledger.grid[number].core
+            write_box(self._ledger.data, self._array, core, values)
+        except FileNotFoundError:
+            # Where another job did the block meanwhile, complete data moved away.
+            if not self._ledger.marker(number).exists():
+                raise
+        mark(self._ledger, number, {"hash": hash_of(values)})
 
 
 def touching(grid: BlockGrid, box: Box) -> Iterator[int]:

@@ -15,6 +15,7 @@ from jaxseg.blocks.ledger import Ledger, record_of
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
 from jaxseg.io.atomic import refusal
+from jaxseg.io.stored import ZarrArray
 
 # Longest side of a chunk, so that reading a halo reads little more than the halo.
 CHUNK_SIDE = {2: 512, 3: 64}
@@ -33,6 +34,18 @@ def chunk_of(block: Sequence[int]) -> tuple[int, ...]:
         else length
         for length in block
     )
+
+
+def open_data(ledger: Ledger) -> ZarrArray:
+    """The array of a stage, to read or write, wherever it is now."""
+    place = ledger.data
+    try:
+        return io.open_for_writing(place)
+    except InputError:
+        if ledger.data == place:
+            raise
+        # Another job completed the stage in between.
+        return io.open_for_writing(ledger.data)
 
 
 def write_box(folder: Path, array: Any, box: Box, values: np.ndarray) -> None:
@@ -99,7 +112,7 @@ def faults(ledger: Ledger, number: int) -> list[str]:
     try:
         record = record_of(ledger, number)
         if record.get("hash"):
-            array = io.open_for_writing(ledger.data)
+            array = open_data(ledger)
             lead = (slice(None),) * (len(array.shape) - len(ledger.grid.shape))
             values = array[(*lead, *ledger.grid[number].core.slices)]
             wrong += [] if hash_of(values) == record["hash"] else ["its voxels changed"]

@@ -10,7 +10,7 @@ from jaxseg.volume import Readable, chunks_of
 
 SLAB_VOXELS = 2**22
 # Of very large planes not all of a chunk is held: it is read again for every slab.
-LARGEST_SLAB = 2**28
+LARGEST_SLAB = 2**23
 
 
 def smallest_label_type(largest: int) -> np.dtype:
