@@ -171,12 +171,13 @@ def learned(config, image, key, **options):
     return jax.jit(jax.value_and_grad(total)), variables["params"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
         UNet(features=(4, 6), dropout=(0.2, 0.2)),
-        pytest.param(SEUNet(features=(4, 6)), marks=pytest.mark.slow),
-        pytest.param(UNeXtV2(features=(4, 6), kernel=3), marks=pytest.mark.slow),
+        SEUNet(features=(4, 6)),
+        UNeXtV2(features=(4, 6), kernel=3),
     ],
     ids=lambda config: config.architecture,
 )
