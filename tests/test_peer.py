@@ -22,7 +22,7 @@ from jaxseg.peer.names import peer_place
 from jaxseg.peer.weights import COUNTER
 
 OUTPUTS = json.loads((Path(__file__).parent / "peer_outputs.json").read_text())
-FAST = ("unet other", "resunet++ 2d", "unext_v2 2d", "stunet 2d")
+FAST = ("unet other", "stunet 2d")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -129,8 +129,8 @@ class Train:
     ema: float = 0.0
     # element type of the network's arithmetic; parameters stay float32
     precision: Literal["float32", "bfloat16"] = "float32"
-    # compute inner results of the network again in the backward pass instead of keeping them: less
-    # memory, more time, the same numbers
+    # compute inner results of the network again in the backward pass instead of keeping them: the
+    # same numbers; meant for GPUs, on a CPU it saved no memory
     remat: bool = False
     # validation patches; 0 = as many as cover the validation images once
     val_patches: int = 0

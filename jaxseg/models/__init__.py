@@ -71,8 +71,8 @@ def build(
         are float32
     recipe : how convolutions are computed, "cpu" or "plain"; None = as the default backend likes.
         Both give the same numbers out of the same parameters
-    remat : in the backward pass compute again what lies inside a block, instead of keeping it:
-        less memory, more time, the same numbers
+    remat : in the backward pass compute again what lies inside a block, instead of keeping it: the
+        same numbers; meant for GPUs, on a CPU XLA's memory did not shrink
 
     Returns
     -------
