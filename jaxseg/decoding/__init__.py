@@ -18,7 +18,13 @@ from jaxseg.decoding.flow import flow, flow_steps
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.settle import Levels, settle, settle_problems, settled
-from jaxseg.decoding.stardist import Shapes, shapes, stardist, stardist_problems
+from jaxseg.decoding.stardist import (
+    Shapes,
+    package_problems,
+    shapes,
+    stardist,
+    stardist_problems,
+)
 from jaxseg.decoding.table import (
     DECODERS,
     Decoded,
@@ -50,6 +56,7 @@ __all__ = [
     "mutex",
     "mutex_steps",
     "object_classes",
+    "package_problems",
     "plan",
     "plan_problems",
     "run_decoder",
