@@ -14,14 +14,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any, Literal
 
 import cc3d
 import numpy as np
 import tifffile
 from scipy import ndimage
+from timing import timed
 
 from jaxseg import instances
 from jaxseg.channels import encode
@@ -85,13 +84,6 @@ def quality(truth: np.ndarray, damage: tuple[float, float, float]) -> None:
         far = mutex(damaged(truth, FAR, damage), FAR, options=Mutex(min_size=SMALL))
         text += f"{f1(truth, far):12.3f}"
     print(f"{damage!s:18s}{text}", flush=True)
-
-
-def timed(function: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    """Seconds, and the result."""
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
 
 
 def speed(truth: np.ndarray, rounds: int) -> None:

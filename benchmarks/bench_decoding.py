@@ -18,16 +18,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from dense_matching import dense_matching
 from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 from skimage.segmentation import find_boundaries
 from skimage.segmentation import watershed as skimage_watershed
+from timing import timed
 
 from jaxseg import instances
 from jaxseg.config import Watershed, ch
@@ -81,22 +81,6 @@ def plain_decode(planes: np.ndarray) -> np.ndarray:
     sizes = np.bincount(seeds.ravel())
     seeds = np.where(sizes[seeds] >= 10, seeds, 0)
     return skimage_watershed(planes[..., 1], seeds, mask=mask)
-
-
-def dense_matching(truth: np.ndarray, labels: np.ndarray) -> list[tuple[int, float]]:
-    """A dense table of overlaps and the Hungarian method on all of it."""
-    shape = int(truth.max()) + 1, int(labels.max()) + 1
-    table = np.zeros(shape, np.int64)
-    np.add.at(table, (truth.ravel(), labels.ravel()), 1)
-    union = table.sum(1, keepdims=True) + table.sum(0, keepdims=True) - table
-    scores = (table / np.maximum(union, 1))[1:, 1:]
-    found = []
-    for threshold in THRESHOLDS:
-        worth = (scores >= threshold) + scores / (2 * min(scores.shape))
-        matched = scores[linear_sum_assignment(-worth)]
-        matched = matched[matched >= threshold]
-        found.append((len(matched), float(matched.sum())))
-    return found
 
 
 def mesh_areas(labels: np.ndarray) -> np.ndarray:
@@ -159,16 +143,9 @@ def matching_case(data: Volume) -> Case:
             (m.tp, m.mean_matched_score * m.tp)
             for m in matching(truth, found, thresholds=THRESHOLDS)
         ],
-        lambda: dense_matching(truth, found),
+        lambda: dense_matching(truth, found, THRESHOLDS),
         lambda a, b: float(np.allclose(a, b)),
     )
-
-
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and the result."""
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
 
 
 def main() -> None:

@@ -17,11 +17,10 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from timing import timed
 
 from jaxseg.instances import cluster
 
@@ -71,13 +70,6 @@ def plain_cluster(points: Points) -> np.ndarray:
             count += 1
             found[members] = count
     return found
-
-
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and the result."""
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
 
 
 def report(points: Points, rounds: int) -> None:

@@ -20,15 +20,15 @@ import argparse
 import importlib
 import resource
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from dense_matching import dense_matching
 from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 from skimage.measure import regionprops_table
 from skimage.segmentation import clear_border as skimage_clear_border
+from timing import timed
 
 from jaxseg.measurements import measure
 from jaxseg.metrics import associations, matching
@@ -70,21 +70,6 @@ def cells(shape: tuple[int, ...], radius: float) -> np.ndarray:
 # ------------------------------------------------------------------------------ references
 
 
-def dense_matching(truth: np.ndarray, labels: np.ndarray) -> list[tuple[float, ...]]:
-    """A dense table of overlaps and the Hungarian method on all of it; counts and sums of IoU."""
-    table = np.zeros((int(truth.max()) + 1, int(labels.max()) + 1), np.int64)
-    np.add.at(table, (truth.ravel(), labels.ravel()), 1)
-    union = table.sum(1, keepdims=True) + table.sum(0, keepdims=True) - table
-    scores = (table / np.maximum(union, 1))[1:, 1:]
-    found = []
-    for threshold in THRESHOLDS:
-        worth = (scores >= threshold) + scores / (2 * min(scores.shape))
-        matched = scores[linear_sum_assignment(-worth)]
-        matched = matched[matched >= threshold]
-        found.append((len(matched), float(matched.sum())))
-    return found
-
-
 def eroded_one_by_one(labels: np.ndarray) -> np.ndarray:
     """SciPy's erosion of every object in its box, the image border taking nothing away."""
     result = np.zeros_like(labels)
@@ -121,7 +106,7 @@ def matching_cases(truth: np.ndarray, labels: np.ndarray) -> Iterator[Case]:
             (m.tp, m.mean_matched_score * m.tp)
             for m in matching(truth, labels, thresholds=THRESHOLDS)
         ],
-        lambda: dense_matching(truth, labels),
+        lambda: dense_matching(truth, labels, THRESHOLDS),
         lambda a, b: float(np.allclose(a, b)),
     )
     for package, module in (("stardist", "stardist.matching"), ("biapy", "biapy.utils.matching")):
@@ -168,13 +153,6 @@ def object_cases(labels: np.ndarray, image: np.ndarray) -> Iterator[Case]:
         lambda: skimage_clear_border(labels),
         lambda a, b: float((a == b).mean()),
     )
-
-
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and the result."""
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
 
 
 def report(name: str, count: int, case: Case, rounds: int) -> None:

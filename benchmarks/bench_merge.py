@@ -19,13 +19,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import zarr
 from scipy import ndimage
+from timing import timed
 
 from jaxseg import blocks
 from jaxseg.blocks import BlockGrid, Ledger
@@ -138,13 +138,6 @@ def root(parent: dict[int, int], member: int) -> int:
 
 
 # ---------------------------------------------------------------------------------- tables
-
-
-def timed(function, *args) -> tuple[float, object]:
-    """Seconds, and the result."""
-    start = time.perf_counter()
-    result = function(*args)
-    return time.perf_counter() - start, result
 
 
 def right(truth: np.ndarray, labels: np.ndarray) -> float:

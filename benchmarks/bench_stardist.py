@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 from skimage.draw import polygon
+from timing import timed
 
 from jaxseg import instances
 from jaxseg.channels import columns, encode
@@ -134,13 +134,6 @@ def decode_case(labels: np.ndarray) -> Case:
         lambda: stardist_decode(planes),
         lambda a, b: matching(b, a)[0].mean_true_score,
     )
-
-
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and the result."""
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
 
 
 def report(case: Case, rounds: int) -> None:

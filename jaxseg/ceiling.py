@@ -16,40 +16,27 @@ from jaxseg.channels import encode
 from jaxseg.config import Channel, ch
 from jaxseg.decoding import DECODERS, decode, decoder_of
 from jaxseg.instances import difficulties
-from jaxseg.metrics import Matching, aggregate, matching, overlap
+from jaxseg.metrics import Matching, Overlap, aggregate, matching, overlap
 from jaxseg.metrics.assignment import matched
 
 # Overlaps at which the average precision is taken, as in the COCO and DSB 2018 challenges.
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 # Representations to compare, those that are learnt most easily first.
-CANDIDATES: Mapping[int, tuple[tuple[str, ...], ...]] = {
-    2: (
-        ("F", "C", "Db"),
-        ("F", "C"),
-        ("F", "Db"),
-        ("F", "D"),
-        ("F", "P"),
-        ("F", "Dc"),
-        ("F", "H", "V"),
-        ("F", "Gv", "Gh"),
-        ("Db", "R"),
-        ("A",),
-        ("E",),
-    ),
-    3: (
-        ("F", "C", "Db"),
-        ("F", "C"),
-        ("F", "Db"),
-        ("F", "D"),
-        ("F", "P"),
-        ("F", "Dc"),
-        ("F", "H", "V", "Z"),
-        ("F", "Gv", "Gh", "Gz"),
-        ("Db", "R"),
-        ("A",),
-        ("E",),
-    ),
-}
+CANDIDATES: tuple[tuple[str, ...], ...] = (
+    ("F", "C", "Db"),
+    ("F", "C"),
+    ("F", "Db"),
+    ("F", "D"),
+    ("F", "P"),
+    ("F", "Dc"),
+    ("F", "H", "V"),
+    ("F", "Gv", "Gh"),
+    ("Db", "R"),
+    ("A",),
+    ("E",),
+)
+# What the vectors among them have in 3D besides.
+DEPTH: Mapping[str, str] = {"V": "Z", "Gh": "Gz"}
 # Representations whose average precisions differ by less are equally good: training costs more.
 TIE = 0.03
 
@@ -114,8 +101,9 @@ def ceiling(
         planes = np.asarray(encode(labels, channels, spacing=spacing))
         decoded = decoder(planes, channels, spacing=spacing)
         scores.append(matching(labels, decoded, thresholds=THRESHOLDS))
-        best.append(_best_iou(labels, decoded))
-        lost += Counter(difficulties(labels, _unmatched(labels, decoded)))
+        table = overlap(labels, decoded)
+        best.append(_best_iou(table))
+        lost += Counter(difficulties(labels, _unmatched(table)))
     pooled = tuple(one.matching for one in aggregate(scores, by_image=False))
     every = np.concatenate(best) if best else np.zeros(0)
     return Ceiling(pooled, float(every.mean()) if every.size else float("nan"), lost)
@@ -126,7 +114,9 @@ def candidates(ndim: int) -> tuple[tuple[Channel, ...], ...]:
 
     Those whose decoder needs a package that is not installed are left out.
     """
-    sets = (tuple(ch(name) for name in names) for names in CANDIDATES[ndim])
+    depths = DEPTH if ndim == 3 else {}
+    lists = ((*names, *(depths[name] for name in names if name in depths)) for names in CANDIDATES)
+    sets = (tuple(map(ch, names)) for names in lists)
     return tuple(channels for channels in sets if not DECODERS[decoder_of(channels)].missing())
 
 
@@ -136,17 +126,15 @@ def recommended(found: Sequence[Ceiling]) -> int:
     return int(np.flatnonzero(scores >= scores.max() - TIE)[0])
 
 
-def _best_iou(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _best_iou(table: Overlap) -> np.ndarray:
     """For every true object, the largest IoU with any object."""
-    table = overlap(truth, labels)
     best = np.zeros(len(table.true_ids))
     np.maximum.at(best, table.rows, table.iou)
     return best
 
 
-def _unmatched(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _unmatched(table: Overlap) -> np.ndarray:
     """Ids of the true objects without a match at IoU 0.5."""
-    table = overlap(truth, labels)
     found = np.zeros(len(table.true_ids), bool)
     found[table.rows[matched(table, 0.5)]] = True
     return table.true_ids[~found]

@@ -68,6 +68,11 @@ def _watershed(
     return Decoded(found.labels, pictures(found) if shown else {})
 
 
+def _cut(labels: np.ndarray, within: np.ndarray | None) -> np.ndarray:
+    """Labels without what lies outside a region, numbered anew."""
+    return labels if within is None else instances.compact(np.where(within, labels, 0))
+
+
 def _confined(decoder: Callable[..., np.ndarray]) -> Callable[..., Decoded]:
     """A decoder of whole images as a row; what lies outside a region is cut off afterwards."""
 
@@ -75,9 +80,7 @@ def _confined(decoder: Callable[..., np.ndarray]) -> Callable[..., Decoded]:
         planes: np.ndarray, channels: Sequence[Channel], *, spacing: Any, options: Any, within: Any
     ) -> Decoded:
         labels = decoder(planes, channels, spacing=spacing, options=options)
-        if within is not None:
-            labels = instances.compact(np.where(within, labels, 0))
-        return Decoded(labels)
+        return Decoded(_cut(labels, within))
 
     return run
 
@@ -89,10 +92,7 @@ def _in_steps(decoder: Callable[..., Steps]) -> Callable[..., Decoded]:
         planes: np.ndarray, channels: Sequence[Channel], *, spacing: Any, options: Any, within: Any
     ) -> Decoded:
         found = decoder(planes, channels, spacing=spacing, options=options)
-        labels = found.labels
-        if within is not None:
-            labels = instances.compact(np.where(within, labels, 0))
-        return Decoded(labels, pictures(found))
+        return Decoded(_cut(found.labels, within), pictures(found))
 
     return run
 

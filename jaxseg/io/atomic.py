@@ -47,21 +47,13 @@ def atomic_path(path: str | os.PathLike[str], *, shared: bool = False) -> Iterat
     """
     target = Path(path)
     partial = _own_name(target) if shared else target.with_name(target.name + PARTIAL)
-    try:
+    with _removed_on_failure(partial, target):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove(partial)
         yield partial
         sync(partial)
         publish(partial, target)
         sync_entry(target.parent)
-    except OSError as error:
-        remove(partial)
-        if error.filename and not _related(Path(os.fsdecode(error.filename)), partial):
-            raise  # about another file, which the block read
-        raise refusal(error, target) from error
-    except BaseException:
-        remove(partial)
-        raise
 
 
 @contextmanager
@@ -77,12 +69,19 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     partial = _own_name(target)
-    try:
+    with _removed_on_failure(partial, target):
         partial.mkdir(parents=True)
         yield partial
         sync(partial)
         _move_or_drop(partial, target)
         sync_entry(target.parent)
+
+
+@contextmanager
+def _removed_on_failure(partial: Path, target: Path) -> Iterator[None]:
+    """Remove what was written under a temporary name when anything fails, and say why."""
+    try:
+        yield
     except OSError as error:
         remove(partial)
         if error.filename and not _related(Path(os.fsdecode(error.filename)), partial):
