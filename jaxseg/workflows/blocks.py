@@ -19,6 +19,7 @@ from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
 from jaxseg.progress import progress
 from jaxseg.runs import Run
+from jaxseg.signals import interruptible
 from jaxseg.volume import Volume
 
 Array = np.ndarray
@@ -105,7 +106,7 @@ def predict_by_blocks(
     done = blocks.finished(ledger)
     waiting = [number for number in own_blocks(config, ledger.grid) if number not in done]
     for box, numbers in blocks.regions(ledger.grid, waiting, len(names)):
-        with progress(f"predict {sample.name}") as advance:
+        with progress(f"predict {sample.name}") as advance, interruptible() as asked:
             predict(
                 forward,
                 sample.image,
@@ -113,12 +114,25 @@ def predict_by_blocks(
                 **tiling._asdict(),
                 region=box,
                 prepare=prepare,
-                on_progress=advance,
+                on_progress=_until(asked, ledger, advance),
             )
     if is_complete(ledger):
         blocks.publish(ledger)
         return True
     return False
+
+
+def _until(
+    asked: Callable[[], bool], ledger: Ledger, advance: Callable[[int, int], None]
+) -> Callable[[int, int], None]:
+    """What counts the tiles until the process is asked to stop: full blocks are kept by then."""
+
+    def count(done: int, total: int) -> None:
+        advance(done, total)
+        if asked():
+            raise blocks.stopped(ledger)
+
+    return count
 
 
 def classes_by_blocks(
