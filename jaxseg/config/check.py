@@ -125,6 +125,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "augment.blur",
             "augment.rotate",
             "data.cache_gib",
+            "blocks.wait",
             "cpu_devices",
             "embedseg.min_mask_sum",
             "embedseg.min_unclustered_sum",
@@ -240,6 +241,12 @@ def _phases(config: Config) -> Iterator[ConfigError]:
         yield from _source(data.train, "data.train")
         if data.val.raw or data.val.labels:
             yield from _source(data.val, "data.val")
+    if config.predict.reuse and "train" in config.phases:
+        yield ConfigError(
+            "planes of an earlier start are not those of a network that is trained now",
+            file="predict.reuse",
+            fix="--phases decode evaluate, or no --predict.reuse",
+        )
     if "predict" in config.phases and not data.test.raw:
         yield ConfigError(
             "no images to predict",

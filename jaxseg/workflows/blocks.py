@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
 from jaxseg.decoding import classes
+from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
 from jaxseg.progress import progress
@@ -37,6 +38,21 @@ def own_blocks(config: Config, grid: BlockGrid) -> range:
     """Numbers of the blocks that this job does."""
     layers = grid.layers(config.blocks.z_start, config.blocks.z_end)
     return blocks.shard_of(layers, config.blocks.shard)
+
+
+def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:
+    """A part of the work that holds nothing of any image."""
+    start, ends = config.blocks.z_start, [sample.image.spatial_shape[0] for sample in samples]
+    if not config.blocks.size or start < max(ends, default=start + 1):
+        return []
+    return [
+        ConfigError(
+            "no image reaches so far",
+            file="blocks.z_start",
+            expected=f"below {max(ends)}",
+            found=start,
+        )
+    ]
 
 
 def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
