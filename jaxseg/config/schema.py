@@ -175,6 +175,9 @@ class Predict:
     precision: Literal["float32", "bfloat16"] = "float32"
     # element type of the stored planes
     dtype: Literal["float32", "float16"] = "float32"
+    # of semantic segmentation store the class of every voxel only, found on the device: one byte
+    # instead of four per class; tiles meet without blending
+    classes_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
