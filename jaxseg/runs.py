@@ -146,6 +146,11 @@ class Run:
         return self.results / "manifests" / phase / f"{stem}.json"
 
 
+def folders(config: Config) -> Run:
+    """The folders of a configuration's run, whether they are there or not."""
+    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
+
+
 def open_run(config: Config) -> Run:
     """The folders of a configuration's run; makes them and proves that they can be written.
 
@@ -153,8 +158,7 @@ def open_run(config: Config) -> Run:
     ------
     ResourceError : a folder cannot be made or written
     """
-    label = f"{config.name}_{config.run}"
-    run = Run(Path(config.out) / config.name, label)
+    run = folders(config)
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)

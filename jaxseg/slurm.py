@@ -91,14 +91,14 @@ def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
     """Phases in their order, each with the numbers of its jobs; none for a job of its own."""
     every = f"0-{shards - 1}"
     chosen = set(config.phases)
-    if "decode" in chosen and config.task == "instances":
-        chosen |= {"instance_creation", "instance_merging"}
+    if "decode" in chosen and config.task == "instances" and config.blocks.decodes:
+        chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
     if "train" in chosen:
         yield "train", ""
-    if "predict" in chosen:
+    if "predict" in chosen and not config.predict.reuse:
         yield "predict", every
-    if "decode" in chosen and config.task == "semantic":
-        yield "decode", every
+    if "decode" in chosen:
+        yield "decode", every if config.blocks.decodes else ""
     if "instance_creation" in chosen:
         yield "instance_creation", "0"
         if shards > 1:

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from killed_blocks import decode, labels
+from block_stages import decode, labels
 
 from jaxseg import blocks
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import blockwise
 import numpy as np
 import pytest
+from block_stages import GRID, decode, labels
 from cluster_work import make_work
-from killed_blocks import GRID, decode, labels
 
 from jaxseg import blocks
 from jaxseg.blocks import BlocksFailed, Ledger

@@ -8,7 +8,7 @@ from jaxseg.blocks.classes import classes_work, open_classes
 from jaxseg.blocks.cluster import run_on_cluster
 from jaxseg.blocks.contacts import contacts, same_objects
 from jaxseg.blocks.creation import creation_work, open_creation, pieces_of
-from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks
+from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks, stopped
 from jaxseg.blocks.grid import Block, BlockGrid, shard_of
 from jaxseg.blocks.ledger import (
     Ledger,
@@ -63,4 +63,5 @@ __all__ = [
     "run_on_cluster",
     "same_objects",
     "shard_of",
+    "stopped",
 ]

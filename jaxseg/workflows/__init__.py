@@ -16,10 +16,12 @@ from jaxseg.config.decoder_check import unused_options
 from jaxseg.decoding import DECODERS, decoder_of, decoder_problems, plan, settle_problems
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
+from jaxseg.workflows.blocks import range_problems
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.instances import create_instances, merge_instances
+from jaxseg.workflows.planes import planes_problems
 from jaxseg.workflows.prediction import predict_images
 from jaxseg.workflows.training import train_network
 
@@ -48,6 +50,9 @@ def run(config: Config) -> None:
     if not wrong and config.task == "instances":
         wrong += _decoder_problems(config)
     samples, more = open_data(config)
+    if not wrong:
+        more += planes_problems(config, samples.get("test", ()))
+        more += range_problems(config, samples.get("test", ()))
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
     for phase in _phases(config):
@@ -56,8 +61,8 @@ def run(config: Config) -> None:
 
 def _phases(config: Config) -> tuple[str, ...]:
     """The phases asked for, in their order; by blocks instances are decoded in two."""
-    chosen = set(config.phases)
-    if config.blocks.size and config.task == "instances" and "decode" in chosen:
+    chosen = set(config.phases) - ({"predict"} if config.predict.reuse else set())
+    if config.blocks.decodes and config.task == "instances" and "decode" in chosen:
         chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
     return tuple(phase for phase in PHASES if phase in chosen)
 
@@ -68,7 +73,7 @@ def _decoder_problems(config: Config) -> list[JaxsegError]:
     options = getattr(config, name)
     found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     found += unused_options(config, name)
-    if config.blocks.size and name == "watershed" and not found:
+    if config.blocks.decodes and name == "watershed" and not found:
         found += settle_problems(plan(config.channels, ndim=config.ndim, options=options))
     decoding = {"decode", "instance_creation"} & set(config.phases)
     return [*found, *(DECODERS[name].missing() if decoding else [])]

@@ -12,12 +12,12 @@ from jaxseg.blocks import Ledger
 from jaxseg.config import Config
 from jaxseg.config.load import select
 from jaxseg.data import Sample
-from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
+from jaxseg.errors import ConfigError, JaxsegWarning
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
-from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.planes import await_others, await_planes
 from jaxseg.workflows.stages import ledger_of, run_here_or_there
 
 
@@ -26,17 +26,11 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
 
     Raises
     ------
-    ConfigError : an image that is not predicted completely, or was decoded in memory
+    ConfigError : an image that is not predicted, or was decoded in memory
+    Interrupted : other jobs have not predicted all their blocks yet
     """
     runs.refuse_other_way(run, ("decode",), config)
-    paths = [planes_path(run, sample) for sample in samples["test"]]
-    raise_all(
-        ConfigError(
-            "this image was not predicted, or not by all jobs", file=path, fix="--phases predict"
-        )
-        for path in paths
-        if not path.exists()
-    )
+    paths = await_planes(config, run, samples["test"])
     runs.claim(run, "instance_creation", config, runs.claimed(run, "predict"))
     for sample, path in zip(samples["test"], paths, strict=True):
         source = io.open_image(path, ndim=config.ndim)
@@ -68,13 +62,7 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
     images = samples["test"]
     for step, word in ((_compare, "compared"), (_write_labels, "written")):
         ledgers = [step(config, run, sample) for sample in images]
-        waiting = [ledger for ledger in ledgers if not is_complete(ledger)]
-        if waiting:
-            raise Interrupted(
-                f"other jobs have not {word} all their blocks yet",
-                file=waiting[0].folder,
-                fix="run the same command again when they have",
-            )
+        await_others(config, ledgers, word)
     for sample, ledger in zip(images, ledgers, strict=True):
         blocks.publish(ledger)
         _tell(config, ledger, sample, labels_path(config, run, sample))
