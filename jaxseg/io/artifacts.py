@@ -64,8 +64,8 @@ def read_arrays(path: Name) -> dict[str, np.ndarray]:
 
 
 def write_csv(path: Name, table: pd.DataFrame) -> None:
-    """Write a table, comma-separated with one header line and no index."""
-    with atomic_path(path) as partial:
+    """Write a table, comma-separated with one header line and no index; several processes may."""
+    with atomic_path(path, shared=True) as partial:
         table.to_csv(partial, index=False)
 
 

@@ -127,7 +127,7 @@ def _write(
     imagej = dtype.name in IMAGEJ_TYPES and nbytes < IMAGEJ_BYTES
     options = _imagej(spacing) if imagej else _ome(spacing)
     options["metadata"]["axes"] = stored.upper()
-    with atomic_path(path) as partial:
+    with atomic_path(path, shared=True) as partial:
         tifffile.imwrite(
             partial,
             _planes(array, axes, dtype),
