@@ -70,7 +70,27 @@ def test_without_dask_the_extra_is_named(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.fixture
 def dask() -> None:
-    pytest.importorskip("distributed")
+    pytest.importorskip("distributed", reason="needs jaxseg[cluster]")
+
+
+@pytest.mark.usefixtures("dask")
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_of_threads(tmp_path: Path) -> None:
+    """A poisoned block is put aside; mended, it alone is done."""
+    from distributed import LocalCluster
+
+    ledger = begin(tmp_path)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        with pytest.raises(BlocksFailed, match="poison") as caught:
+            on_cluster(ledger, "poison", cluster.scheduler_address)
+        assert caught.value.exit_code == 1
+        assert blocks.finished(ledger) == {0, 1, 3}
+        before = visits(tmp_path)
+        on_cluster(ledger, "good", cluster.scheduler_address)
+    assert visits(tmp_path) == [before[0], before[1], before[2] + 1, before[3]]
+    check(tmp_path)
 
 
 @pytest.mark.slow
