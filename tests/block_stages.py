@@ -104,7 +104,8 @@ def measurements(folder: Path) -> None:
         table = blocks.measurements(ledger, channels=1, spacing=(1.0, 1.0))
         io.write_csv(final / "table.csv", table)
     if not (final / "labels.tif").exists():
-        io.write_labels_tiff(final / "labels.tif", blockwise.labels_of(merged), spacing=(1.0, 1.0))
+        found_labels = blockwise.labels_of(merged)
+        io.write_labels_tiff(final / "labels.tif", found_labels, spacing=(1.0, 1.0), shared=True)
 
 
 STAGES: Mapping[str, Callable[[Path], object]] = {

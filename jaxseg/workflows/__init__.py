@@ -21,8 +21,8 @@ from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.instances import create_instances, merge_instances
-from jaxseg.workflows.planes import planes_problems
 from jaxseg.workflows.prediction import predict_images
+from jaxseg.workflows.readiness import planes_problems
 from jaxseg.workflows.training import train_network
 
 __all__ = ["PHASES", "open_data", "run"]
