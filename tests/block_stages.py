@@ -27,10 +27,10 @@ TILING = Tiling((8, 10), (1, 1), (2, 2), (1, 1), 2)
 PAUSE = [0.0]
 
 
-def labels() -> np.ndarray:
+def labels(shape: tuple[int, ...] = GRID.shape) -> np.ndarray:
     """Rectangles of 3 by 4, one voxel apart."""
-    found = np.zeros(GRID.shape, np.int64)
-    for number, (y, x) in enumerate(np.ndindex(3, 3)):
+    found = np.zeros(shape, np.int64)
+    for number, (y, x) in enumerate(np.ndindex((shape[0] + 1) // 4, (shape[1] + 1) // 5)):
         found[4 * y : 4 * y + 3, 5 * x : 5 * x + 4] = number + 1
     return found
 
@@ -104,7 +104,8 @@ def measurements(folder: Path) -> None:
         table = blocks.measurements(ledger, channels=1, spacing=(1.0, 1.0))
         io.write_csv(final / "table.csv", table)
     if not (final / "labels.tif").exists():
-        io.write_labels_tiff(final / "labels.tif", blockwise.labels_of(merged), spacing=(1.0, 1.0))
+        found_labels = blockwise.labels_of(merged)
+        io.write_labels_tiff(final / "labels.tif", found_labels, spacing=(1.0, 1.0), shared=True)
 
 
 STAGES: Mapping[str, Callable[[Path], object]] = {

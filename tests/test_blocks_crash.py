@@ -110,7 +110,7 @@ def test_a_full_disk_at_every_operation(stage: str, count: int, tmp_path: Path, 
     check_some(stage, tmp_path, first=1 + (count > 0) * 15, count=count, error=error)
 
 
-def script(*args: object) -> dict[str, int]:
+def script(*args: object) -> dict[str, Any]:
     """Run the script of kills: a process of its own that started no thread, and so can fork."""
     command = [sys.executable, str(Path(__file__).with_name("killed_blocks.py")), *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -131,9 +131,20 @@ def check_runs(stage: str, folder: Path, runs: int) -> None:
     ("stage", "kills"), [("predict", 3), ("instances", 3), *(slow(stage, 200) for stage in STAGES)]
 )
 def test_killed_at_random_moments(stage: str, kills: int, tmp_path: Path) -> None:
-    found = script(stage, tmp_path, kills, 1)
+    found = script(stage, tmp_path, kills, "killed")
     assert found["kills"] == kills
     assert found["repeated"] == 0
+    check_runs(stage, tmp_path, found["runs"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_asked_to_stop_at_random_moments(stage: str, tmp_path: Path) -> None:
+    """SIGINT, SIGTERM and SIGUSR1 in turn, 21 times: exit code 75 within ten seconds."""
+    found = script(stage, tmp_path, 21, "asked")
+    assert found["kills"] == 21
+    assert found["repeated"] == 0
+    assert found["longest"] < 10
     check_runs(stage, tmp_path, found["runs"])
 
 

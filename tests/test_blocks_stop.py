@@ -34,7 +34,9 @@ def asking(name: str, at: int, function):
     return wrapped
 
 
-@pytest.mark.parametrize(("stage", "name"), zip(STAGES, itertools.cycle(REQUESTS), strict=False))
+@pytest.mark.parametrize(
+    ("stage", "name"), list(zip(STAGES, itertools.cycle(REQUESTS), strict=False))
+)
 def test_a_request_ends_a_stage_and_loses_nothing(
     stage: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

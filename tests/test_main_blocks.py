@@ -242,10 +242,14 @@ def test_the_documented_jobs(project, tmp_path: Path, capsys, monkeypatch) -> No
     assert "other jobs have not predicted all their blocks yet" in capsys.readouterr().err
     assert main([*creation, *lower, "--blocks.wait", "0.001"]) == 75
     # While the first job waits, the second one ends.
-    monkeypatch.setattr("jaxseg.workflows.planes.time.sleep", lambda _: predict_job(*upper))
+    monkeypatch.setattr("jaxseg.workflows.readiness.time.sleep", lambda _: predict_job(*upper))
     assert main([*creation, *lower, "--blocks.wait", "60"]) == 0
+    merging = [*args, "instance_merging"]
+    assert main([*merging]) == 2
+    assert main([*merging, "--blocks.wait", "0.001"]) == 75
+    assert "other jobs have not created all their blocks yet" in capsys.readouterr().err
     assert main([*creation, *upper]) == 0
-    assert main([*args, "instance_merging"]) == 0
+    assert main(merging) == 0
     results = tmp_path / "out/discs/results/discs_2"
     assert np.array_equal(labels(results), canonical(watershed(planes(results), CHANNELS)))
 

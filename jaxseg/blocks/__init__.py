@@ -19,6 +19,7 @@ from jaxseg.blocks.ledger import (
     read_ledger,
     record_of,
     require,
+    tidy,
 )
 from jaxseg.blocks.measuring import measurements, measuring_work, open_measurements
 from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
@@ -64,4 +65,5 @@ __all__ = [
     "same_objects",
     "shard_of",
     "stopped",
+    "tidy",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 
 from jaxseg import io
-from jaxseg.blocks.ledger import Ledger, Record, finished, mark, ranges
+from jaxseg.blocks.ledger import Ledger, Record, finished, mark, ranges, tidy
 from jaxseg.data import prefetch
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, ResourceError
 from jaxseg.signals import interruptible
@@ -77,6 +77,8 @@ def run_blocks(
             found=ledger.failure(bad[0]).read_text().splitlines()[0],
             fix="mend the cause and run the same command again",
         )
+    if waiting:
+        tidy(ledger)
     return len(waiting)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from jaxseg import runs
+from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import unused_options
@@ -21,8 +21,8 @@ from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.instances import create_instances, merge_instances
-from jaxseg.workflows.planes import planes_problems
 from jaxseg.workflows.prediction import predict_images
+from jaxseg.workflows.readiness import planes_problems
 from jaxseg.workflows.training import train_network
 
 __all__ = ["PHASES", "open_data", "run"]
@@ -55,8 +55,16 @@ def run(config: Config) -> None:
         more += range_problems(config, samples.get("test", ()))
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
+    _sweep(folders)
     for phase in _phases(config):
         PHASES[phase](config, folders, samples)
+
+
+def _sweep(run: Run) -> None:
+    """Remove what earlier starts that were killed left half written."""
+    found = [io.sweep(place) for place in (run.config_file.parent, run.checkpoints, run.results)]
+    if count := sum(map(len, found)):
+        print(f"removed {count} half-written files and folders of earlier starts", flush=True)
 
 
 def _phases(config: Config) -> tuple[str, ...]:

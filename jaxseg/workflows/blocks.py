@@ -133,6 +133,8 @@ def predict_by_blocks(
                 prepare=prepare,
                 on_progress=_until(asked, ledger, advance),
             )
+    if waiting:
+        blocks.tidy(ledger)
     if is_complete(ledger):
         blocks.publish(ledger)
         return True

@@ -18,7 +18,6 @@ from jaxseg.workflows.blocks import classes_by_blocks, stage_folder
 from jaxseg.workflows.classes import classes_of
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
-from jaxseg.workflows.planes import await_planes
 from jaxseg.workflows.postprocessing import (
     confined,
     filtered,
@@ -27,6 +26,7 @@ from jaxseg.workflows.postprocessing import (
     write_post_processed,
 )
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.readiness import await_planes
 from jaxseg.workflows.regions import region_of, region_path
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}

@@ -17,7 +17,7 @@ from jaxseg.runs import Run
 from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
-from jaxseg.workflows.planes import await_others, await_planes
+from jaxseg.workflows.readiness import await_others, await_planes
 from jaxseg.workflows.stages import ledger_of, run_here_or_there
 
 
@@ -60,6 +60,8 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
     runs.claim(run, "instance_merging", config, created_before)
     # Step by step for all images, so that a job waits for the others once per step.
     images = samples["test"]
+    if config.blocks.wait:
+        await_others(config, [ledger_of(run, "instance_creation", s) for s in images], "created")
     for step, word in ((_compare, "compared"), (_write_labels, "written")):
         ledgers = [step(config, run, sample) for sample in images]
         await_others(config, ledgers, word)
@@ -124,4 +126,4 @@ def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
     tiff = path.with_suffix(".tif")
     if config.blocks.tiff and not tiff.exists():
         labels = io.open_labels(path, ndim=config.ndim)
-        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing)
+        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=True)

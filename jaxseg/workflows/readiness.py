@@ -1,4 +1,4 @@
-"""The predicted planes that later phases read: whether they are there, and waiting for them."""
+"""Whether what a phase reads is there: predicted planes, and the blocks of other jobs."""
 
 from __future__ import annotations
 
