@@ -31,7 +31,7 @@ from jaxseg.decoding import (
     watershed,
 )
 from jaxseg.errors import ConfigError, ResourceError
-from jaxseg.instances.region_graph import region_graph
+from jaxseg.instances.region_graph import contacts_of
 from jaxseg.metrics import matching
 
 SHAPES = {2: (72, 64), 3: (34, 36, 32)}
@@ -140,20 +140,23 @@ def test_no_fragment_one_fragment_and_large_ids() -> None:
     columns = np.ones((4, 4, 2))
     for fragments in (np.zeros((4, 4), int), np.ones((4, 4), int)):
         assert np.array_equal(instances.agglomerate(fragments, columns, FACES[2]), fragments)
-        assert not len(region_graph(fragments, columns, FACES[2]).pairs)
+        assert not len(contacts_of(fragments, columns, FACES[2]).pairs)
     fragments = np.full((4, 4), 70_000)
     fragments[2:] = 5
     assert len(np.unique(instances.agglomerate(fragments, columns, FACES[2]))) == 1
 
 
 def test_fragments_end_at_boundaries_and_cover_the_mask() -> None:
-    truth = truth_of(2, "balls")
-    weakest = instances.tightest_edge(planes_of(2, "balls"), FACES[2])
-    found = instances.split_by_depth(weakest > 0.5, truth > 0, -weakest)
+    truth, planes = truth_of(2, "balls"), planes_of(2, "balls")
+    weakest = instances.tightest_edge(planes, FACES[2])
+    found = instances.split_by_depth(weakest > 0.5, truth > 0, planes, FACES[2])
     assert np.array_equal(found > 0, truth > 0)
+    pairs = np.unique(np.stack([found[truth > 0], truth[truth > 0]]), axis=1)
+    assert len(pairs.T) == found.max() >= truth.max()
     lone = np.zeros((8, 8), bool)
     lone[1, 1] = lone[5, 3:6] = True
-    assert instances.split_by_depth(np.zeros_like(lone), lone, np.zeros((8, 8))).max() == 2
+    nothing = np.zeros((8, 8, 2))
+    assert instances.split_by_depth(np.zeros_like(lone), lone, nothing, FACES[2]).max() == 2
 
 
 # ----------------------------------------------------------------------- wider boundaries
