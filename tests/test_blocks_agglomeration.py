@@ -9,16 +9,20 @@ from typing import Any
 import blockwise
 import numpy as np
 import pytest
+import tifffile
 from blockwise_affinities import agglomerated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from synthetic_objects import touching_balls
 
 from jaxseg import instances
 from jaxseg.blocks import BlockGrid
+from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Channel, ch
 from jaxseg.decoding import agglomeration, agglomeration_steps
-from jaxseg.instances.region_graph import Contacts
+from jaxseg.instances import Contacts
+from jaxseg.metrics import matching
 
 # Offsets of either sign, across corners, and longer ones, which do not count beside these.
 OFFSETS = {
@@ -113,6 +117,34 @@ def test_objects_far_larger_than_blocks() -> None:
     assert whole.max() > 3
     widths = [max(s.stop - s.start for s in box) for box in ndimage.find_objects(whole)]
     assert max(widths) == 52
+    assert np.array_equal(found, whole)
+
+
+@pytest.mark.parametrize(
+    "size", [40, *(pytest.param(size, marks=pytest.mark.slow) for size in (28, 56))]
+)
+def test_touching_objects(size: int) -> None:
+    truth = touching_balls(np.random.default_rng(0), (60, 66, 70), count=60, radii=(5, 9))
+    planes = np.asarray(encode(truth, (ch("A"),)))
+    whole, found = whole_and_blocks(
+        planes, (ch("A"),), (size,) * 3, 4, options=Agglomeration(min_size=20)
+    )
+    assert matching(truth, found)[0].f1 > 0.9
+    assert np.array_equal(found, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sides", [(28, 28, 28), (50, 64, 64)])
+def test_real_neurites(sides: tuple[int, ...], data_dir: Path) -> None:
+    """Long thin objects that reach far beyond any halo, with boundaries that leak."""
+    truth = tifffile.imread(data_dir / "fib25_neurites3d/train/label/z000-119.tif")[:60, :128, :128]
+    planes = np.asarray(encode(truth, (ch("A"),)))
+    planes = ndimage.gaussian_filter(planes, (0.7, 0.7, 0.7, 0)) * affinities(
+        0, truth.shape, 3, 2.0
+    )
+    options = Agglomeration(threshold=(0.2,), min_size=100)
+    whole, found = whole_and_blocks(planes, (ch("A"),), sides, 4, options=options)
+    assert whole.max() > 10
     assert np.array_equal(found, whole)
 
 

@@ -149,14 +149,15 @@ def test_no_fragment_one_fragment_and_large_ids() -> None:
 def test_fragments_end_at_boundaries_and_cover_the_mask() -> None:
     truth, planes = truth_of(2, "balls"), planes_of(2, "balls")
     weakest = instances.tightest_edge(planes, FACES[2])
-    found = instances.split_by_depth(weakest > 0.5, truth > 0, planes, FACES[2])
+    found = instances.fragments_of(instances.ascents(weakest > 0.5, truth > 0, planes, FACES[2]))
     assert np.array_equal(found > 0, truth > 0)
     pairs = np.unique(np.stack([found[truth > 0], truth[truth > 0]]), axis=1)
     assert len(pairs.T) == found.max() >= truth.max()
     lone = np.zeros((8, 8), bool)
     lone[1, 1] = lone[5, 3:6] = True
     nothing = np.zeros((8, 8, 2))
-    assert instances.split_by_depth(np.zeros_like(lone), lone, nothing, FACES[2]).max() == 2
+    alone = instances.ascents(np.zeros_like(lone), lone, nothing, FACES[2])
+    assert instances.fragments_of(alone).max() == 2
 
 
 # ----------------------------------------------------------------------- wider boundaries

@@ -4,8 +4,8 @@
 2. the tables are added and fragments joined, all in memory, by whichever job comes first;
 3. every block is written anew with the ids of the objects.
 
-A contact takes 24 bytes and 8 more for every bin of its histogram that is not empty, on disk and in
-memory; while fragments are joined, Python adds about 600 bytes to it.
+A contact takes 24 bytes and 8 more for every bin of its histogram that is not empty, before it is
+compressed: of predicted neurites 330 bytes, or 40 with means; joining fragments adds 460 in Python.
 """
 
 from __future__ import annotations

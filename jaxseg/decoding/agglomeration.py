@@ -80,14 +80,7 @@ def agglomeration_steps(
     mask = object_mask(planes, channels, spacing=spacing, threshold=options.threshold)
     edges, offsets = affinity_edges(planes, channels, spacing=spacing)
     weakest = instances.tightest_edge(edges, offsets)
-    fragments = instances.split_by_depth(
-        weakest > options.inside,
-        mask,
-        edges,
-        offsets,
-        floor=1 - options.inside,
-        spacing=spacing,
-    )
+    fragments = instances.fragments_of(_ascents(weakest, mask, edges, offsets, spacing, options))
     join = joined_by_waterz if options.engine == "waterz" else joined
     labels = join(fragments, edges, offsets, options)
     labels = cleaned(labels, fill_holes=options.fill_holes, min_size=options.min_size)
@@ -120,17 +113,23 @@ def fragment_ascents(
     -------
     Ascents; right :func:`fragment_reach` away from the sides of a part and at those of the volume
     """
-    options = options or Agglomeration()
     edges, offsets = affinity_edges(planes, channels, spacing=spacing)
-    nowhere = np.zeros(planes.shape[:-1], bool)
-    return instances.ascents(
-        instances.tightest_edge(edges, offsets) > options.inside,
-        nowhere if criteria is None else growth_mask(planes, criteria),
-        edges,
-        offsets,
-        floor=1 - options.inside,
-        spacing=spacing,
-    )
+    weakest = instances.tightest_edge(edges, offsets)
+    mask = np.zeros(weakest.shape, bool) if criteria is None else growth_mask(planes, criteria)
+    return _ascents(weakest, mask, edges, offsets, spacing, options or Agglomeration())
+
+
+def _ascents(
+    weakest: np.ndarray,
+    mask: np.ndarray,
+    edges: np.ndarray,
+    offsets: Sequence[Sequence[int]],
+    spacing: Sequence[float] | None,
+    options: Agglomeration,
+) -> instances.Ascents:
+    """An edge as far below 1 as ``inside`` is above 0 is a boundary, as sure as that is none."""
+    inside, floor = weakest > options.inside, 1 - options.inside
+    return instances.ascents(inside, mask, edges, offsets, floor=floor, spacing=spacing)
 
 
 def near_offsets(

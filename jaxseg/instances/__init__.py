@@ -22,7 +22,7 @@ from jaxseg.instances.fragments import (
     ascent_reach,
     ascents,
     components,
-    split_by_depth,
+    fragments_of,
 )
 from jaxseg.instances.morphology import morph
 from jaxseg.instances.necks import necks
@@ -59,6 +59,7 @@ __all__ = [
     "fill_holes",
     "flood",
     "flood_slices",
+    "fragments_of",
     "is_noise",
     "joined_ids",
     "label_seeds",
@@ -73,7 +74,6 @@ __all__ = [
     "offset_size",
     "otsu",
     "rendered",
-    "split_by_depth",
     "star_package",
     "streamed_otsu",
     "suppressed",

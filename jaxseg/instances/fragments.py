@@ -47,43 +47,6 @@ class Ascents(NamedTuple):
     kinds: np.ndarray
 
 
-def split_by_depth(
-    inside: np.ndarray,
-    mask: np.ndarray,
-    columns: np.ndarray,
-    offsets: Sequence[Sequence[int]],
-    *,
-    floor: float = 0.0,
-    spacing: Sequence[float] | None = None,
-) -> np.ndarray:
-    """Cut a mask where it is narrow, however strong its connection there.
-
-    A gap of a few voxels in a boundary so stays a place where two fragments touch, and whether they
-    belong together can be asked of the whole contact.
-
-    Parameters
-    ----------
-    inside : (*S) bool, voxels that are not at a boundary
-    mask : (*S) bool, voxels that become part of a fragment
-    columns : (*S, k) float; column c at ``p`` is the edge between ``p`` and ``p - offsets[c]``
-    offsets : k offsets in voxels, (z)yx
-    floor : a voxel at a boundary follows edges above it only
-    spacing : size of a voxel, (z)yx, µm; None = 1
-
-    Returns
-    -------
-    (*S) int32, 0 and 1..N in the order of their first voxels; parts of the mask from which no
-    inside voxel is reached are fragments, too
-
-    >>> inside = np.array([[1, 1, 1, 1, 0, 1, 1, 1, 1]], bool)
-    >>> edges = np.array([[0, 1, 1, 1, 0.9, 0.2, 1, 1, 1]])[..., None]
-    >>> split_by_depth(inside, np.ones_like(inside), edges, [(0, 1)]).tolist()
-    [[1, 1, 1, 1, 1, 2, 2, 2, 2]]
-    """
-    found = ascents(inside, mask, columns, offsets, floor=floor, spacing=spacing)
-    return numbered(components(found)).numbers.astype(np.int32)
-
-
 def ascents(
     inside: np.ndarray,
     mask: np.ndarray,
@@ -93,7 +56,30 @@ def ascents(
     floor: float = 0.0,
     spacing: Sequence[float] | None = None,
 ) -> Ascents:
-    """The pointers; parameters as for :func:`split_by_depth`."""
+    """Cut a mask where it is narrow, however strong its connection there.
+
+    A gap of a few voxels in a boundary so stays a place where two fragments touch, and whether they
+    belong together can be asked of the whole contact.
+
+    Parameters
+    ----------
+    inside : (*S) bool, voxels that are not at a boundary
+    mask : (*S) bool, voxels that become part of a fragment; those from which no inside voxel is
+        reached are fragments, too, as far as they are connected through faces
+    columns : (*S, k) float; column c at ``p`` is the edge between ``p`` and ``p - offsets[c]``
+    offsets : k offsets in voxels, (z)yx
+    floor : a voxel at a boundary follows edges above it only
+    spacing : size of a voxel, (z)yx, µm; None = 1
+
+    Returns
+    -------
+    Ascents
+
+    >>> inside = np.array([[1, 1, 1, 1, 0, 1, 1, 1, 1]], bool)
+    >>> edges = np.array([[0, 1, 1, 1, 0.9, 0.2, 1, 1, 1]])[..., None]
+    >>> fragments_of(ascents(inside, np.ones_like(inside), edges, [(0, 1)])).tolist()
+    [[1, 1, 1, 1, 1, 2, 2, 2, 2]]
+    """
     inside = inside & mask
     steps = _uphill(inside, _height(inside, _relative(spacing, inside.ndim)))
     kinds = np.where(mask, ALONE, EMPTY).astype(np.uint8)
@@ -114,6 +100,11 @@ def ascent_reach(
     wide = [max(1, *(abs(offset[axis]) for offset in offsets)) for axis in range(ndim)]
     deep = [math.ceil(DEEPEST / size) + _radius(1 / size) for size in sizes]
     return tuple(max(a, LAYERS) + 1 + b for a, b in zip(deep, wide, strict=True))
+
+
+def fragments_of(found: Ascents) -> np.ndarray:
+    """The fragments of a whole image, (*S) int32, 1..N in the order of their first voxels."""
+    return numbered(components(found)).numbers.astype(np.int32)
 
 
 def components(found: Ascents) -> np.ndarray:
