@@ -17,7 +17,7 @@ from scipy import ndimage
 from synthetic_objects import touching_balls
 
 from jaxseg import instances
-from jaxseg.blocks import BlockGrid
+from jaxseg.blocks import BlockGrid, creation, graph, merging
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Channel, ch
 from jaxseg.decoding import agglomeration, agglomeration_steps
@@ -193,6 +193,33 @@ def test_the_order_of_blocks_does_not_matter_and_running_again_writes_nothing(
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert np.array_equal(agglomerated(tmp_path / "a", grid, planes, channels, options), first)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_interrupted_at_every_stage_and_continued(tmp_path: Path, monkeypatch) -> None:
+    planes, channels = affinities(3, (40, 44), 2, 1.0), (ch("A"),)
+    grid = BlockGrid(planes.shape[:-1], (15, 16), (3, 3), (3, 3))
+    options = Agglomeration(threshold=(0.3,), min_size=5)
+    for module, name in (
+        (creation, "write_table"),
+        (merging, "write_table"),
+        (merging, "write_box"),
+        (graph, "write_table"),
+        (graph, "write_box"),
+    ):
+        write, calls = getattr(module, name), []
+
+        def stop(*given: Any, write: Any = write, calls: list = calls) -> Any:
+            calls.append(given)
+            if len(calls) == 5:
+                raise KeyboardInterrupt
+            return write(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, stop)
+            with pytest.raises(KeyboardInterrupt):
+                agglomerated(tmp_path, grid, planes, channels, options)
+    found = agglomerated(tmp_path, grid, planes, channels, options)
+    assert np.array_equal(found, agglomeration(planes, channels, options=options))
 
 
 def test_fragments_are_numbered_by_their_first_voxels() -> None:
