@@ -211,7 +211,7 @@ class Blocks:
     # sides of a block in voxels, (z)yx; empty = every image in memory as a whole
     size: tuple[int, ...] = ()
     # context on each side when the objects of a block are made: at least the radius of an object,
-    # better its diameter; empty = a quarter of the size
+    # better its diameter; empty = a quarter of the size; agglomeration knows what it needs
     halo: tuple[int, ...] = ()
     # voxels on each side of a boundary in which the objects of two blocks are compared
     band: int = 4
