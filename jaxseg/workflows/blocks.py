@@ -116,7 +116,8 @@ def predict_by_blocks(
                 on_progress=advance,
             )
     if is_complete(ledger):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
         return True
     return False
 
@@ -149,4 +150,5 @@ def classes_by_blocks(
         work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
         run_stage(config, ledger, work, f"classes of {sample.name}")
     if is_complete(ledger):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)

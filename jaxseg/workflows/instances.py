@@ -13,6 +13,7 @@ from jaxseg.config import Config
 from jaxseg.config.load import select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
+from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
 from jaxseg.workflows.decoding import labels_path
@@ -76,7 +77,8 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
                 fix="run the same command again when they have",
             )
     for sample, ledger in zip(images, ledgers, strict=True):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
         _tell(config, ledger, sample, labels_path(config, run, sample))
         if config.blocks.measure:
             _measure(config, run, sample, ledger)
