@@ -16,7 +16,7 @@ from jaxseg.io.atomic import (
     sync_entry,
 )
 from jaxseg.io.label_type import smallest_label_type
-from jaxseg.io.names import list_images, stem_of
+from jaxseg.io.names import container_of, image_name, list_images, stem_of
 from jaxseg.io.ngff_store import level_names, open_for_writing, write_levels
 from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_labels_zarr
 from jaxseg.io.pairs import Pair, pair_files
@@ -26,7 +26,9 @@ from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
 __all__ = [
     "Pair",
     "atomic_path",
+    "container_of",
     "create_planes",
+    "image_name",
     "level_names",
     "list_images",
     "make_labels",
