@@ -1,4 +1,4 @@
-"""N5, precomputed, HDF5, PNG and levels: the same voxels, axes and sizes as were written."""
+"""N5, precomputed and levels: the same voxels, axes and sizes as were written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import pytest
 import tensorstore as ts
@@ -143,6 +142,24 @@ def test_contradicting_axes_of_n5_are_asked_about(tmp_path: Path, axes: str) -> 
     assert io.open_image(tmp_path / "a.n5", ndim=3, axes=axes).spatial_shape[1] == 20
 
 
+def test_n5_of_the_first_version(tmp_path: Path) -> None:
+    path = write_n5(tmp_path / "a.n5", STACK)
+    document = json.loads((path / "attributes.json").read_text())
+    document["compressionType"] = document.pop("compression")["type"]
+    (path / "attributes.json").write_text(json.dumps(document))
+    check(path, STACK, (1, 1, 1))
+    del document["compressionType"]
+    (path / "attributes.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match="damaged"):
+        io.open_image(path, ndim=3)
+
+
+def test_several_labels_per_voxel_are_refused(tmp_path: Path) -> None:
+    write_n5(tmp_path / "a.n5", IDS, isLabelMultiset=True)
+    with pytest.raises(InputError, match="one label per voxel"):
+        io.open_labels(tmp_path / "a.n5", ndim=3)
+
+
 def test_a_size_without_unit_is_not_used_silently(tmp_path: Path) -> None:
     write_n5(tmp_path / "a.n5", STACK, resolution=[4, 5, 40])
     with pytest.warns(JaxsegWarning, match="not given"):
@@ -252,6 +269,19 @@ def test_levels_and_labels_inside_an_image(image: Path) -> None:
         io.open_image(image / "s9", ndim=3)
 
 
+def test_an_image_beside_its_metadata(tmp_path: Path) -> None:
+    """As bioformats2raw writes it: images by number, and a group of metadata."""
+    root = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    root.create_group("OME")
+    axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
+    scale = {"type": "scale", "scale": [2, 0.5, 0.25]}
+    multiscale = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+    image = root.create_group("0", attributes={"multiscales": [multiscale]})
+    image.create_array("0", data=STACK)
+    check(tmp_path / "a.zarr", STACK, (2, 0.5, 0.25))
+    check(tmp_path / "a.zarr/0/0", STACK, (2, 0.5, 0.25))
+
+
 def test_levels_of_all_images_of_a_folder(image: Path) -> None:
     shutil.copytree(image, image.with_name("b.ome.zarr"))
     pairs = io.pair_files(image.parent / "*.zarr/s1", image.parent / "*.zarr/labels/nuclei/s1")
@@ -276,49 +306,6 @@ def test_our_own_levels_are_read(tmp_path: Path, rng: np.random.Generator) -> No
     (path / "1/c/0/0").unlink()
     with pytest.raises(InputError, match="chunks are missing"):
         io.open_labels(path / "1", ndim=2)
-
-
-# --- PNG --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_png(tmp_path: Path, dtype: str, channels: int) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (20, 33, channels)).astype(dtype) * 255
-    io.write_png(tmp_path / "a.png", picture.squeeze())
-    volume = io.open_image(tmp_path / "a.png", ndim=2)
-    np.testing.assert_array_equal(volume.array(), picture)
-    assert volume.unit == "voxel"
-    if channels == 1:
-        labels = io.open_labels(tmp_path / "a.png", ndim=2)
-        np.testing.assert_array_equal(labels.array(), picture[..., 0])
-    else:
-        with pytest.raises(InputError, match="perhaps colours"):
-            io.open_labels(tmp_path / "a.png", ndim=2)
-    io.write_png(tmp_path / "a.png", picture[::-1].squeeze())
-    again = io.open_image(tmp_path / "a.png", ndim=2)
-    np.testing.assert_array_equal(again.array(), picture[::-1])
-
-
-@pytest.mark.parametrize(("at", "value"), [(25, 3), (25, 4), (24, 4), (24, 1)])
-def test_png_of_other_kinds(tmp_path: Path, at: int, value: int) -> None:
-    content = bytearray(imagecodecs.png_encode(np.zeros((20, 33), np.uint8)))
-    content[at] = value
-    (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(InputError, match="save it as grey"):
-        io.open_image(tmp_path / "a.png", ndim=2)
-
-
-def test_damaged_png(tmp_path: Path) -> None:
-    content = imagecodecs.png_encode(STACK[0])
-    for length in (0, 20, 40, len(content) // 2, len(content) - 20):
-        (tmp_path / "a.png").write_bytes(content[:length])
-        with pytest.raises(InputError, match=r"a\.png"):
-            io.open_image(tmp_path / "a.png", ndim=2).array()
-    huge = content[:16] + (60000).to_bytes(4, "big") * 2 + content[24:]
-    (tmp_path / "a.png").write_bytes(huge)
-    with pytest.raises(InputError, match="claims to unpack"):
-        io.open_image(tmp_path / "a.png", ndim=2)
 
 
 # --- what belongs together --------------------------------------------------------------------

@@ -101,8 +101,14 @@ def open_n5(path: Path) -> Stored:
         )
     folder = found[0]
     document = read_document(folder / "attributes.json")
+    if document.get("isLabelMultiset"):
+        raise InputError(
+            "several labels per voxel", file=folder, fix="export one label per voxel from Paintera"
+        )
     # TensorStore refuses datasets whose other attributes are not as it writes them.
     described = {name: document[name] for name in LAYOUT if name in document}
+    # The first version of N5 had a name in place of an object.
+    described.setdefault("compression", {"type": str(document.get("compressionType"))})
     spec = {"driver": "n5", "kvstore": _place(folder), "metadata": described}
     source = _opened(spec, folder, assume_metadata=True)
     try:

@@ -21,13 +21,14 @@ TIFF = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
 ZARR = (".ome.zarr", ".zarr")
 HDF5 = (".hdf5", ".h5", ".hdf")
 CONTAINERS = (*ZARR, ".n5", ".precomputed", *HDF5)
-ENDINGS = (*TIFF, *CONTAINERS, ".png")
+JPEG = (".jpg", ".jpeg")
+ENDINGS = (*TIFF, *CONTAINERS, ".png", *JPEG)
 # Images of other formats in a folder are refused by name, not passed over.
 FOREIGN = {
-    *(".jpg", ".jpeg", ".bmp", ".gif", ".jp2", ".npy", ".npz"),
+    *(".bmp", ".gif", ".jp2", ".npy", ".npz"),
     *(".nii", ".gz", ".mrc", ".czi", ".nd2", ".lif", ".lsm", ".oib", ".oif", ".svs", ".ims"),
 }
-READ = "TIFF, PNG, Zarr, N5, HDF5 or Neuroglancer precomputed"
+READ = "TIFF, PNG, JPEG, Zarr, N5, HDF5 or Neuroglancer precomputed"
 
 
 def stem_of(name: str) -> str:

@@ -82,6 +82,8 @@ def _find(root: Path) -> _Found:
         level = _inside(root, image["datasets"][0])
         return _Found(level, attributes, image, image["datasets"][0])
     members = sorted(item for item in root.iterdir() if item.is_dir() and is_zarr(item))
+    # What bioformats2raw writes beside the images holds metadata only.
+    members = [item for item in members if item.name != "OME"]
     if len(members) == 1:
         return _find(members[0])
     raise InputError(

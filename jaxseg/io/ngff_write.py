@@ -39,6 +39,8 @@ def create_planes(
 ) -> Iterator[Reordered]:
     """A new store of planes to write into by slices; published when the block ends well.
 
+    Its coarser levels are made then, the mean of every cell.
+
     On disk the channel axis comes first, as OME-NGFF wants it; the array that is yielded is
     indexed ``(z)yxc``. Different threads may write different chunks.
 

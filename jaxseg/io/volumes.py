@@ -12,9 +12,9 @@ from jaxseg.errors import InputError
 from jaxseg.io.axes import axis_order
 from jaxseg.io.chunked import is_n5, open_n5, open_precomputed, precomputed_root
 from jaxseg.io.hdf5 import open_hdf5
-from jaxseg.io.names import FOREIGN, HDF5, container_of, image_name, not_read
+from jaxseg.io.names import FOREIGN, HDF5, JPEG, container_of, image_name, not_read
 from jaxseg.io.ngff import is_zarr, open_zarr
-from jaxseg.io.png import open_png
+from jaxseg.io.pictures import open_jpeg, open_png
 from jaxseg.io.stored import Stored
 from jaxseg.io.tiff import open_tiff
 from jaxseg.volume import ChannelView, Reordered, Volume, native
@@ -27,8 +27,8 @@ def open_image(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float
 
     Parameters
     ----------
-    path : TIFF, PNG or HDF5 file, or folder of Zarr, OME-NGFF, N5 or precomputed; it may go on to a
-        level, a label image or a dataset inside, see :mod:`jaxseg.io.names`
+    path : TIFF, PNG, JPEG or HDF5 file, or folder of Zarr, OME-NGFF, N5 or precomputed; it may go
+        on to a level, a label image or a dataset inside, see :mod:`jaxseg.io.names`
     ndim : spatial dimensions, 2 or 3
     axes : axes of the file, such as ``"CZYX"``; empty = from its metadata
     spacing : µm per voxel, (z)yx; empty = from the metadata, else 1
@@ -152,6 +152,8 @@ def _open_file(path: Path, inner: str) -> Stored:
         return open_hdf5(path, inner)
     if path.suffix.lower() in FOREIGN:
         raise not_read(path, [path])
+    if name.endswith(JPEG):
+        return open_jpeg(path)
     return open_png(path) if name.endswith(".png") else open_tiff(path)
 
 
@@ -184,6 +186,12 @@ def _spacing(size: Mapping[Any, float], order: tuple[int, ...], ndim: int) -> tu
 
 def _open_integers(path: Name) -> Stored:
     """Open a file of labels."""
+    if os.fspath(path).lower().endswith(JPEG):
+        raise InputError(
+            "labels in JPEG, whose compression changes values",
+            file=path,
+            fix="export them again as PNG or TIFF",
+        )
     stored = _open(path)
     if native(stored.source.dtype).kind not in "ui":
         raise InputError(
