@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from jaxseg.io.levels import average, level_steps, majority
 from jaxseg.io.ngff import COMPLETE
 from jaxseg.io.stored import ZarrArray, damaged
+
+THREADS = min(4, os.cpu_count() or 1)
 
 
 def create_store(
@@ -82,7 +85,7 @@ def write_levels(
 ) -> None:
     """Write the coarser levels of a store: labels by majority, other values by mean.
 
-    Each is made of the one before, chunk by chunk, in the memory of about ten chunks.
+    Each is made of the one before, chunk by chunk, in the memory of about ten chunks per thread.
 
     Parameters
     ----------
@@ -120,12 +123,18 @@ def _reduce(
     reduce: Callable[[np.ndarray, Sequence[int]], np.ndarray],
 ) -> None:
     """Fill a level from the finer one, every chunk whole and once."""
-    sides = zip(target.shape, target.chunks, strict=True)
-    for corner in itertools.product(*(range(0, size, chunk) for size, chunk in sides)):
+
+    def fill(corner: tuple[int, ...]) -> None:
         axes = list(zip(corner, target.chunks, target.shape, step, strict=True))
         box = tuple(slice(at, min(at + chunk, size)) for at, chunk, size, _ in axes)
         read = tuple(slice(at * f, (at + chunk) * f) for at, chunk, _, f in axes)
         target[box] = reduce(source[read], step)
+
+    sides = zip(target.shape, target.chunks, strict=True)
+    corners = itertools.product(*(range(0, size, chunk) for size, chunk in sides))
+    with ThreadPoolExecutor(THREADS) as pool:
+        while batch := list(itertools.islice(corners, 8 * THREADS)):
+            list(pool.map(fill, batch))
 
 
 def _create_array(
