@@ -54,6 +54,23 @@ def test_damaged_png(tmp_path: Path) -> None:
         io.open_image(tmp_path / "a.png", ndim=2)
 
 
+def test_mutated_pictures_never_leave_a_traceback(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    picture = np.tile(np.arange(33, dtype=np.uint8), (20, 1))
+    for path, encode in ("a.png", imagecodecs.png_encode), ("a.jpg", imagecodecs.jpeg8_encode):
+        content, refused = encode(picture), 0
+        for _ in range(200):
+            bad = bytearray(content)
+            for at in rng.integers(len(bad), size=2):
+                bad[at] = rng.integers(256)
+            (tmp_path / path).write_bytes(bad)
+            try:
+                io.open_image(tmp_path / path, ndim=2).array()
+            except InputError:
+                refused += 1
+        assert refused > 50
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_is_for_images_only(tmp_path: Path, channels: int) -> None:
     rows = np.linspace(0, 255, 40, dtype=np.uint8)[:, None, None]

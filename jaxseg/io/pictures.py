@@ -37,7 +37,7 @@ class Picture:
     def __getitem__(self, index: Any) -> np.ndarray:
         try:
             pixels = _decoded(self.path, os.stat(self.path).st_mtime_ns)
-        except (OSError, imagecodecs.PngError, imagecodecs.Jpeg8Error) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise damaged(self.path, error) from error
         if pixels.shape != self.shape or pixels.dtype != self.dtype:
             raise damaged(self.path, f"{pixels.shape} {pixels.dtype} in place of {self.shape}")
