@@ -74,7 +74,7 @@ def axis_order(
             what,
             file=file,
             expected=f"a {ndim}D {'image' if channels and not classes else 'label image'}",
-            found=f"shape {tuple(shape)}, axes {letters}",
+            found=f"shape {tuple(shape)}, axes {letters.replace(ASK, UNKNOWN)}",
             fix=fix.format(option=option),
         )
     wanted = "ZYX"[-ndim:] + ("C" if channels else "")
