@@ -6,7 +6,11 @@ import itertools
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import blockwise
 import numpy as np
@@ -161,47 +165,65 @@ def test_blocks_publish_the_same_store(
     assert state(tmp_path) == before
 
 
+@pytest.fixture
+def ready(tmp_path: Path, rng: np.random.Generator, small_levels: None, monkeypatch) -> Path:
+    """The folder of a volume whose labels are complete and not published."""
+    no_sync(monkeypatch)
+    folder = tmp_path / "ready"
+    with monkeypatch.context() as patch:
+        patch.setattr("blockwise.blocks.publish", lambda ledger: None)
+        blockwise.merge(folder, blockwise.create(folder, GRID, labels_of(rng), decode))
+    return folder
+
+
+def check_published(folder: Path) -> None:
+    """All levels are there, made of the level before, and nothing is left beside them."""
+    ledger = blocks.read_ledger(folder / "labels")
+    yaozarrs.validate_zarr_store(ledger.final)
+    level = blockwise.labels_of(ledger)
+    for name, step in zip(io.level_names(ledger.final), [(2, 2)] * 2, strict=True):
+        level = majority(level, step)
+        assert np.array_equal(zarr.open_array(ledger.final / name, mode="r")[...], level)
+    assert verify.main([str(folder)]) == 0
+    assert not list(folder.rglob("levels*"))
+
+
 class Killed(BaseException):
     """The end of a process."""
 
 
-def test_killed_at_any_step_of_publishing(
-    tmp_path: Path, rng: np.random.Generator, small_levels: None, monkeypatch
-) -> None:
+def test_killed_at_any_step_of_publishing(ready: Path, tmp_path: Path, monkeypatch) -> None:
     """Nothing has the final name before all is there, and the next job completes it."""
-    no_sync(monkeypatch)
-    with monkeypatch.context() as patch:
-        patch.setattr("blockwise.blocks.publish", lambda ledger: None)
-        ready = blockwise.merge(
-            tmp_path / "ready", blockwise.create(tmp_path / "ready", GRID, labels_of(rng), decode)
-        )
-    assert not ready.final.exists()
     for at in itertools.count():
-        shutil.copytree(tmp_path / "ready", tmp_path / str(at))
-        ledger = blocks.read_ledger(tmp_path / str(at) / "labels")
-        steps = itertools.count()
+        shutil.copytree(ready, tmp_path / str(at))
+        ledger, steps = blocks.read_ledger(tmp_path / str(at) / "labels"), itertools.count()
 
-        def killed(call):
-            def wrapped(*args, **options):
-                if next(steps) == at:  # noqa: B023
+        def killed(call: Callable, at: int = at, steps: Iterator[int] = steps) -> Callable:
+            def wrapped(*args: Any, **options: Any) -> Any:
+                if next(steps) == at:
                     raise Killed
                 return call(*args, **options)
 
             return wrapped
 
-        finished = False
         with monkeypatch.context() as patch:
             for name in ("rename", "replace"):
                 patch.setattr(os, name, killed(getattr(os, name)))
-            try:
+            with suppress(Killed):
                 publish(ledger)
-                finished = True
-            except Killed:
-                assert not ledger.final.exists()
+        finished = next(steps) <= at
+        assert ledger.final.exists() == finished
         publish(ledger)
-        yaozarrs.validate_zarr_store(ledger.final)
-        assert verify.main([str(tmp_path / str(at))]) == 0
-        assert not list((tmp_path / str(at)).rglob("levels*"))
+        check_published(tmp_path / str(at))
         if finished:
             break
     assert at > 5
+
+
+def test_several_jobs_publish_at_once(ready: Path, tmp_path: Path) -> None:
+    for number in range(10):
+        shutil.copytree(ready, tmp_path / str(number))
+        ledger = blocks.read_ledger(tmp_path / str(number) / "labels")
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(publish, [ledger] * 3))
+        check_published(tmp_path / str(number))
