@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import shutil
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,7 @@ from test_blocks_ledger import GRID, decode, labels_of, no_sync, state
 from jaxseg import blocks, io, verify
 from jaxseg.blocks.publishing import publish
 from jaxseg.errors import InputError
-from jaxseg.io import levels
+from jaxseg.io import levels, ngff_store
 from jaxseg.io.levels import average, level_steps, majority
 
 
@@ -95,11 +97,11 @@ def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
 SPACING = (2.0, 0.5, 0.5)
 
 
-@pytest.fixture
-def store(tmp_path: Path, rng: np.random.Generator, small_levels: None) -> tuple[Path, np.ndarray]:
+@pytest.fixture(params=[(4, 8, 16), (3, 5, 7)])
+def store(request, tmp_path: Path, rng, small_levels: None) -> tuple[Path, np.ndarray]:
     labels = rng.integers(0, 3, (7, 45, 38)) * (2**40 + 1)
     path = tmp_path / "a.ome.zarr"
-    io.write_labels_zarr(path, labels, spacing=SPACING, chunks=(4, 8, 16))
+    io.write_labels_zarr(path, labels, spacing=SPACING, chunks=request.param)
     return path, labels
 
 
@@ -134,6 +136,22 @@ def test_levels_of_planes_are_means(tmp_path: Path, small_levels: None) -> None:
     assert np.allclose(first, average(planes, (2, 2, 1)).transpose(2, 0, 1))
     whole = zarr.open_array(path / "1", mode="r").nchunks
     assert whole == 2
+
+
+def test_levels_take_the_memory_of_a_few_chunks(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(ngff_store, "THREADS", 1)
+    shape, chunks = (64, 384, 384, 2), (32, 64, 64, 2)
+    one = np.random.default_rng(0).random(chunks, np.float32)
+    planes = io.make_planes(
+        tmp_path / "a", name="a", shape=shape, chunks=chunks, spacing=(1.0, 1.0, 1.0)
+    )
+    for corner in itertools.product(*map(range, [0] * 3, shape[:3], chunks[:3])):
+        planes[tuple(slice(at, at + n) for at, n in zip(corner, chunks, strict=False))] = one
+    tracemalloc.start()
+    io.write_levels(tmp_path / "a", tmp_path / "a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * one.nbytes < math.prod(shape) * 4 / 7
 
 
 def test_levels_of_other_stores_are_refused(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def majority(labels: np.ndarray, step: Sequence[int]) -> np.ndarray:
 def _cells(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
     """The values of every cell along a new last axis; a cut cell repeats its last ones."""
     ends = [(0, -size % factor) for size, factor in zip(values.shape, step, strict=True)]
-    whole = np.pad(values, ends, mode="edge")
+    whole = np.pad(values, ends, mode="edge") if any(after for _, after in ends) else values
     sizes = zip(whole.shape, step, strict=True)
     split = whole.reshape([part for size, factor in sizes for part in (size // factor, factor)])
     inner = tuple(range(1, split.ndim, 2))

@@ -24,6 +24,9 @@ from jaxseg.io.ngff import COMPLETE
 from jaxseg.io.stored import ZarrArray, damaged
 
 THREADS = min(4, os.cpu_count() or 1)
+# Threads are fewer where chunks are so large that those at work would not fit.
+CHUNKS_HELD = 8
+BUDGET = 2**29
 
 
 def create_store(
@@ -85,7 +88,7 @@ def write_levels(
 ) -> None:
     """Write the coarser levels of a store: labels by majority, other values by mean.
 
-    Each is made of the one before, chunk by chunk, in the memory of about ten chunks per thread.
+    Each is made of the one before, chunk by chunk, in the memory of a few chunks per thread.
 
     Parameters
     ----------
@@ -125,15 +128,28 @@ def _reduce(
     """Fill a level from the finer one, every chunk whole and once."""
 
     def fill(corner: tuple[int, ...]) -> None:
-        axes = list(zip(corner, target.chunks, target.shape, step, strict=True))
-        box = tuple(slice(at, min(at + chunk, size)) for at, chunk, size, _ in axes)
-        read = tuple(slice(at * f, (at + chunk) * f) for at, chunk, _, f in axes)
-        target[box] = reduce(source[read], step)
+        ends = zip(corner, target.chunks, target.shape, strict=True)
+        sides = [min(chunk, size - at) for at, chunk, size in ends]
+        block = np.empty(sides, target.dtype)
+        # About a chunk of the finer level at a time, since a whole cell of them may be large.
+        parts = [-(-side // factor) for side, factor in zip(sides, step, strict=True)]
+        for place in itertools.product(*map(range, [0] * len(parts), sides, parts)):
+            axes = list(zip(corner, place, parts, sides, step, strict=True))
+            part = tuple(slice(low, low + size) for _, low, size, _, _ in axes)
+            read = tuple(
+                slice((at + low) * factor, (at + min(low + size, side)) * factor)
+                for at, low, size, side, factor in axes
+            )
+            block[part] = reduce(source[read], step)
+        box = tuple(slice(at, at + side) for at, side in zip(corner, sides, strict=True))
+        target[box] = block
 
+    chunk_bytes = math.prod(target.chunks) * target.dtype.itemsize
+    threads = max(1, min(THREADS, BUDGET // (CHUNKS_HELD * chunk_bytes)))
     sides = zip(target.shape, target.chunks, strict=True)
     corners = itertools.product(*(range(0, size, chunk) for size, chunk in sides))
-    with ThreadPoolExecutor(THREADS) as pool:
-        while batch := list(itertools.islice(corners, 8 * THREADS)):
+    with ThreadPoolExecutor(threads) as pool:
+        while batch := list(itertools.islice(corners, 8 * threads)):
             list(pool.map(fill, batch))
 
 
