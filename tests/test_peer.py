@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 from peer_cases import CASES, CHANNELS, EVERY, image, made_up
 
 from jaxseg import checkpoint, models, peer
@@ -213,9 +214,8 @@ def write_config(folder: Path) -> str:
 
 
 def test_from_safetensors_to_a_checkpoint_that_predicts(tmp_path, capsys):
-    files = pytest.importorskip("safetensors.numpy", reason="needs jaxseg[import]")
     model, shapes, state = peer_state(TINY, (2,), 2)
-    files.save_file(state, tmp_path / "model.safetensors")
+    safetensors.numpy.save_file(state, tmp_path / "model.safetensors")
     to = tmp_path / "imported"
     call = ["--from", str(tmp_path / "model.safetensors"), "--to", str(to)]
     assert main([*call, "--config", write_config(tmp_path)]) == 0

@@ -19,6 +19,8 @@ from jaxseg.geometry import Box
 from jaxseg.instances.contacts import FACES
 
 Slabs = Mapping[str, np.ndarray]
+# What a block shares with others, as :func:`contacts` tells it.
+Compare = Callable[[BlockGrid, Block, Callable[[int], Slabs]], Iterator[tuple[int, np.ndarray]]]
 
 
 def same_objects(
@@ -55,18 +57,17 @@ def same_objects(
         there = np.zeros(len(codes), bool)
         there[places[side]] = True
         same &= there
-    pairs = np.stack([names[rows[same]], other_names[cols[same]]], axis=1)
-    return np.unique(pairs, axis=0).astype(np.int64)
+    ends = int(others.max(initial=0)) + 1
+    found = np.unique(names[rows[same]].astype(np.int64) * ends + other_names[cols[same]])
+    return np.stack(np.divmod(found, ends), axis=1)
 
 
 def _compact(codes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The different codes, ascending, and for every voxel the place of its own among them."""
-    if count > 4 * codes.size:
-        found, places = np.unique(codes, return_inverse=True)
-        return found, places.reshape(codes.shape)
-    there = np.zeros(count, bool)
-    there[codes] = True
-    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
+    """Codes that hold all of these below ``count``, and every voxel's place among them."""
+    if count <= codes.size:
+        return np.arange(count), codes
+    found, places = np.unique(codes, return_inverse=True)
+    return found, places.reshape(codes.shape)
 
 
 def _parts(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,14 +95,14 @@ def slabs_of(grid: BlockGrid, block: Block, labels: np.ndarray) -> dict[str, np.
 
     Returns
     -------
-    by name, see :func:`slab_name`
+    by name, see :func:`slab_name`, in the smallest type that holds them
     """
-    found = {}
+    found, dtype = {}, np.min_scalar_type(labels.max(initial=0))
     for axis, (index, count) in enumerate(zip(block.index, grid.count, strict=True)):
         for side in (-1, 1):
             if 0 <= index + side < count:
                 box = grid.slab(block, axis, side).relative_to(block.wide.start)
-                found[slab_name(axis, side)] = labels[box.slices].copy()
+                found[slab_name(axis, side)] = labels[box.slices].astype(dtype)
     return found
 
 

@@ -3,7 +3,7 @@
 ```
 ledger.json           stage, grid, the values that decide the result, and their hash
 data.zarr             what the blocks wrote, until it is complete and moves to its final name
-tables/<layer>/<number>.npz     arrays of a block
+tables/<layer>/<number>.safetensors.zst   arrays of a block
 done/<layer>/<number>.json      written after all of the block's data: their hash, counts
 failed/<number>.txt   why a block could not be done
 ```
@@ -13,6 +13,7 @@ done; no process needs to remember it or tell another one.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +48,7 @@ class Ledger:
     values: Mapping[str, Any]
     target: str = ""
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Hash of all that decides the result."""
         return digest([self.stage, self.grid.to_plain(), dict(self.values)])
@@ -65,7 +66,7 @@ class Ledger:
 
     def table(self, number: int) -> Path:
         """The arrays of a block."""
-        return self.folder / "tables" / self._name(number, "npz")
+        return self.folder / "tables" / self._name(number, "safetensors.zst")
 
     def marker(self, number: int) -> Path:
         """What says that a block is done."""
@@ -244,6 +245,17 @@ def require(ledger: Ledger) -> None:
             found=f"not done: {ranges(missing)}",
             fix=f"run {ledger.stage} for them first",
         )
+
+
+def tidy(ledger: Ledger) -> None:
+    """Remove what attempts that died left of single blocks, as soon as all are done.
+
+    A job that still does a block a second time may lose what it is writing; it finds the marker of
+    the first time and goes on.
+    """
+    if len(finished(ledger)) == len(ledger.grid):
+        for name in ("data.zarr", "tables", "done", "failed"):
+            io.sweep(ledger.folder / name, untouched=0, stores=True)
 
 
 def ranges(numbers: list[int], most: int = 8) -> str:

@@ -25,17 +25,28 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
     """Everything about blocks, their phases and their jobs that does not fit together."""
     blocks, single = config.blocks, {"instance_creation", "instance_merging"}
     used = single & set(config.phases)
-    if not blocks.size and (blocks.is_part or used):
-        what = f"the phase {min(used)}" if used else "a part of the work"
+    asking = [f"the phase {name}" for name in sorted(used)]
+    asking += ["a part of the work"] if blocks.is_part else []
+    asking += ["blocks.decode whole"] if blocks.decode == "whole" else []
+    if asking and not blocks.size:
         fix = "--blocks.size Z Y X"
-        yield ConfigError(f"{what} needs blocks", file="blocks.size", found="none", fix=fix)
+        yield ConfigError(f"{asking[0]} needs blocks", file="blocks.size", found="none", fix=fix)
+    if used and blocks.decode == "whole":
+        yield ConfigError(
+            f"the phase {min(used)} works by blocks",
+            file="blocks.decode",
+            expected="by_blocks",
+            found="whole",
+            fix="--blocks.decode by_blocks, or --phases decode",
+        )
     if used and config.task != "instances":
         yield ConfigError("a phase of instances", file="phases", found=min(used), fix="decode")
     if used and "decode" in config.phases:
         yield ConfigError(
             "decode is instance_creation and instance_merging", file="phases", found=config.phases
         )
-    alone = {"train", "evaluate"} | ({"decode"} if config.task == "instances" else set())
+    whole = config.task == "instances" or blocks.decode == "whole"
+    alone = {"train", "evaluate"} | ({"decode"} if whole else set())
     if blocks.is_part and alone & set(config.phases):
         yield ConfigError(
             "only a part of the work is to be done",
@@ -45,7 +56,7 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
             else "some of predict, decode",
             found=" ".join(config.phases),
         )
-    if blocks.size:
+    if blocks.decodes:
         yield from _not_by_blocks(config)
     yield from _job(config)
     yield from _scheduler(config)
@@ -94,7 +105,7 @@ def _scheduler(config: Config) -> Iterator[ConfigError]:
             expected="tcp://HOST:PORT or local:N",
             found=repr(scheduler),
         )
-    if scheduler and (config.task != "instances" or not config.blocks.size):
+    if scheduler and (config.task != "instances" or not config.blocks.decodes):
         yield ConfigError(
             "a scheduler hands out blocks of instances",
             file="blocks.scheduler",

@@ -16,6 +16,7 @@ from jaxseg.io.atomic import (
     sync_entry,
 )
 from jaxseg.io.label_type import smallest_label_type
+from jaxseg.io.leftovers import sweep
 from jaxseg.io.names import container_of, image_name, list_images, stem_of
 from jaxseg.io.ngff_store import level_names, open_for_writing, write_levels
 from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_labels_zarr
@@ -44,6 +45,7 @@ __all__ = [
     "read_arrays",
     "smallest_label_type",
     "stem_of",
+    "sweep",
     "sync_entry",
     "write_arrays",
     "write_csv",

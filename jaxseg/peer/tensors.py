@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import safetensors.numpy
 
 from jaxseg.errors import ConfigError, InputError
 
@@ -43,15 +44,8 @@ def read(path: str | Path) -> Weights:
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ImportError as error:
-        raise ConfigError(
-            "reading safetensors needs a package", fix="pip install 'jaxseg[import]'"
-        ) from error
-    try:
-        found = load_file(path)
-    except (SafetensorError, OSError, TypeError) as error:
+        found = safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, TypeError) as error:
         raise InputError(f"not readable as safetensors: {error}", file=path) from error
     return {name: tensor.astype(np.float32) for name, tensor in found.items()}
 

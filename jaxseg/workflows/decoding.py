@@ -10,11 +10,12 @@ import numpy as np
 from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, decoder_of, run_decoder
+from jaxseg.decoding import decoder_of, run_decoder
 from jaxseg.errors import ConfigError
 from jaxseg.progress import progress
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import classes_by_blocks
+from jaxseg.workflows.blocks import classes_by_blocks, stage_folder
+from jaxseg.workflows.classes import classes_of
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.postprocessing import (
@@ -25,6 +26,7 @@ from jaxseg.workflows.postprocessing import (
     write_post_processed,
 )
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.readiness import await_planes
 from jaxseg.workflows.regions import region_of, region_path
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
@@ -32,18 +34,25 @@ FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"
 
 def labels_path(config: Config, run: Run, sample: Sample) -> Path:
     """Where the decoded labels of an image are; by blocks they are stored in chunks."""
-    suffix = ".zarr" if config.blocks.size else ".tif"
+    suffix = ".zarr" if config.blocks.decodes else ".tif"
     return run.results / FOLDERS[config.task] / f"{sample.name}{suffix}"
 
 
 def decode_images(config: Config, run: Run, samples: Samples) -> None:
-    """Decode every test image; images that are done already are passed over."""
+    """Decode every test image; images that are done already are passed over.
+
+    Raises
+    ------
+    ConfigError : an image that is not predicted, or was decoded by blocks
+    Interrupted : other jobs have not predicted all their blocks yet
+    """
     upstream = runs.claimed(run, "predict")
     if not upstream:
         raise ConfigError(
             "nothing was predicted yet", file=run.results, fix="--phases predict decode evaluate"
         )
     runs.refuse_other_way(run, ("instance_creation", "instance_merging"), config)
+    await_planes(config, run, samples["test"])
     digest = runs.claim(run, "decode", config, upstream)
     with progress("decode") as advance:
         for number, sample in enumerate(samples["test"], start=1):
@@ -54,12 +63,14 @@ def decode_images(config: Config, run: Run, samples: Samples) -> None:
 def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     """Read the planes of one image and write what they show."""
     source, path = planes_path(run, sample), labels_path(config, run, sample)
-    if not source.exists():
-        raise ConfigError("this image was not predicted", file=source, fix="--phases predict")
-    if config.blocks.size:
+    if config.blocks.decodes:
         planes = io.open_image(source, ndim=config.ndim)
         classes_by_blocks(config, run, sample, planes, {"decode": digest}, path)
         return
+    if (stage_folder(run, "decode", sample) / "ledger.json").exists():
+        raise ConfigError(
+            "classes made by blocks lie here", file=path.parent, fix="--run ANOTHER_NAME"
+        )
     state = {"digest": digest, "input": runs.fingerprint(source)}
     region = region_path(config, sample.name)
     state |= {"region": runs.fingerprint(region)} if region else {}
@@ -77,14 +88,14 @@ def _write_classes(
 ) -> None:
     """Write the class of every voxel."""
     spacing = sample.image.spacing
-    found = classes(planes, config.channels, threshold=config.semantic.threshold)
+    found = classes_of(config, planes)
     io.write_labels_zarr(path.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(path, found, spacing=spacing)
     after = post_path(config, run, sample)
     if after is None:
         return
     smooth = filtered(config, planes, spacing=spacing)
-    found = classes(smooth, config.channels, threshold=config.semantic.threshold)
+    found = classes_of(config, smooth)
     found = confined(found, region_of(config, sample))
     io.write_labels_zarr(after.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(after, found, spacing=spacing)
