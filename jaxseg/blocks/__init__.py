@@ -24,9 +24,10 @@ from jaxseg.blocks.ledger import (
     tidy,
 )
 from jaxseg.blocks.measuring import measurements, measuring_work, open_measurements
-from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
+from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels
 from jaxseg.blocks.numbering import Numbering, number_objects
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
+from jaxseg.blocks.publishing import publish
 from jaxseg.blocks.store import faults
 
 __all__ = [

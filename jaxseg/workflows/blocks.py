@@ -136,7 +136,8 @@ def predict_by_blocks(
     if waiting:
         blocks.tidy(ledger)
     if is_complete(ledger):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
         return True
     return False
 
@@ -180,4 +181,5 @@ def classes_by_blocks(
         work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
         run_stage(config, ledger, work, f"classes of {sample.name}")
     if is_complete(ledger):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
