@@ -88,26 +88,31 @@ def write_image_tiff(
     _write(path, image, np.dtype(name), spacing=spacing, axes=axes)
 
 
-def write_rgb_tiff(path: Name, picture: np.ndarray, *, spacing: Sequence[float]) -> None:
+def write_rgb_tiff(path: Name, picture: Readable, *, spacing: Sequence[float]) -> None:
     """Write a picture in colours.
 
     Parameters
     ----------
     path : file to write
-    picture : (*S, 3) uint8, red, green, blue
+    picture : (*S, 3) uint8, red, green, blue, an array or anything that is read by slices
     spacing : µm per voxel, (z)yx
 
     Raises
     ------
     ResourceError : disk full, or the folder cannot be written
     """
-    imagej = picture.nbytes < IMAGEJ_BYTES
+    shape = tuple(picture.shape)
+    imagej = math.prod(shape) < IMAGEJ_BYTES
     options = _imagej(spacing) if imagej else _ome(spacing)
-    options["metadata"]["axes"] = "ZYXS"[-picture.ndim :]
+    options["metadata"]["axes"] = "ZYXS"[-len(shape) :]
     with atomic_path(path) as partial:
         tifffile.imwrite(
             partial,
-            picture,
+            (plane for slab in slabs(picture) for plane in slab)
+            if len(shape) == 4
+            else np.asarray(picture[...]),
+            shape=shape,
+            dtype=np.uint8,
             imagej=imagej,
             ome=not imagej,
             bigtiff=not imagej,
