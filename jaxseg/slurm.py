@@ -6,7 +6,8 @@ r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a
 
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
 instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
-submitted three times: all jobs compare their blocks, then they write the labels, then they measure.
+submitted several times: all jobs compare their blocks, then they write the labels, then they measure,
+and so on, one step of the post-processing after the other.
 What is done is never done again, so a chain that broke is simply submitted once more.
 """
 
@@ -21,6 +22,7 @@ from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
 from jaxseg.main import configuration
+from jaxseg.workflows.object_stages import object_stages
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -104,7 +106,7 @@ def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
         if shards > 1:
             yield "instance_creation", f"1-{shards - 1}"
     if "instance_merging" in chosen:
-        yield from [("instance_merging", every)] * (3 if config.blocks.measure else 2)
+        yield from [("instance_merging", every)] * (2 + len(object_stages(config)))
     if "evaluate" in chosen:
         yield "evaluate", ""
 

@@ -11,7 +11,7 @@ import tifffile
 from synthetic_objects import touching_balls
 
 from jaxseg import io, runs, verify
-from jaxseg.config import Blocks, Config, Data, Evaluate, Semantic, Source, ch
+from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
 from jaxseg.config.check import check
 from jaxseg.workflows import open_data
 from jaxseg.workflows.evaluation import evaluate_images
@@ -27,7 +27,7 @@ class Project:
     def __init__(self, root: Path, task: str) -> None:
         rng = np.random.default_rng(0)
         truth = touching_balls(rng, SHAPE, count=8, radii=(2, 5)).astype(np.uint16)
-        labels = np.roll(truth, (1, 1, 2), (0, 1, 2))
+        labels = np.roll(truth, 1, 2)
         labels[:, :, :6] = 0
         truth[9:, 20:] = UNKNOWN
         self.classes = truth % 3, labels % 3
@@ -63,6 +63,8 @@ class Project:
         kind = "instances" if config.task == "instances" else "binarized"
         for name, labels in (("one", self.labels), ("one_classes", self.classes[1])):
             path = folders.results / f"per_image_{kind}/{name}"
+            if path.with_suffix(".zarr").exists():
+                continue
             io.write_labels_tiff(path.with_suffix(".tif"), labels, spacing=(1.0,) * 3)
             io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=(1.0,) * 3)
         evaluate_images(config, folders, samples)

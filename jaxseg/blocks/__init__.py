@@ -23,44 +23,71 @@ from jaxseg.blocks.ledger import (
 from jaxseg.blocks.measuring import measurements, measuring_work, open_measurements
 from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
 from jaxseg.blocks.numbering import Numbering, number_objects
+from jaxseg.blocks.objects import (
+    Extents,
+    around_objects,
+    extents,
+    known_of,
+    nearby,
+    objects_work,
+    open_objects,
+    renamed,
+)
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
-from jaxseg.blocks.store import faults
+from jaxseg.blocks.properties import open_properties, properties, properties_work
+from jaxseg.blocks.store import faults, open_data
+from jaxseg.blocks.tallies import open_tallies, tallied, tally_work
 
 __all__ = [
     "Block",
     "BlockGrid",
     "BlockSink",
     "BlocksFailed",
+    "Extents",
     "Ledger",
     "Numbering",
     "Work",
+    "around_objects",
     "classes_work",
     "contacts",
     "contacts_work",
     "creation_work",
+    "extents",
     "failed",
     "faults",
     "finished",
+    "known_of",
     "labels_work",
     "ledgers",
     "measurements",
     "measuring_work",
+    "nearby",
     "number_objects",
+    "objects_work",
     "open_classes",
     "open_contacts",
     "open_creation",
+    "open_data",
     "open_labels",
     "open_ledger",
     "open_measurements",
+    "open_objects",
     "open_planes",
+    "open_properties",
+    "open_tallies",
     "pieces_of",
+    "properties",
+    "properties_work",
     "publish",
     "read_ledger",
     "record_of",
     "regions",
+    "renamed",
     "require",
     "run_blocks",
     "run_on_cluster",
     "same_objects",
     "shard_of",
+    "tallied",
+    "tally_work",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -35,14 +34,14 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "decode is instance_creation and instance_merging", file="phases", found=config.phases
         )
-    alone = {"train", "evaluate"} | ({"decode"} if config.task == "instances" else set())
+    alone = {"train"} | ({"decode"} if config.task == "instances" else set())
     if blocks.is_part and alone & set(config.phases):
         yield ConfigError(
             "only a part of the work is to be done",
             file="phases",
-            expected="some of predict, instance_creation, instance_merging"
+            expected="some of predict, instance_creation, instance_merging, evaluate"
             if config.task == "instances"
-            else "some of predict, decode",
+            else "some of predict, decode, evaluate",
             found=" ".join(config.phases),
         )
     if blocks.size:
@@ -53,13 +52,22 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
 
 def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
     """What is done to whole images only."""
-    asked = {
-        "postprocess": config.postprocess != PostProcess(),
-        "channels": config.task == "instances" and any(c.name == "S" for c in config.channels),
-    }
+    options = config.postprocess
+    asked = {"repair": bool(options.repair.size), "voronoi": options.voronoi.mode != "none"}
     for field in (field for field, value in asked.items() if value):
-        what = "classes of objects" if field == "channels" else "post-processing"
-        yield ConfigError(f"{what} are not made by blocks", file=field, fix="no --blocks.size")
+        yield ConfigError(
+            "this needs the whole volume and is not done by blocks",
+            file=f"postprocess.{field}",
+            fix="no --blocks.size",
+        )
+    classes = any(channel.name == "S" for channel in config.channels)
+    measured = options.changes_objects or options.properties or classes
+    if config.task == "instances" and measured and not config.blocks.measure:
+        yield ConfigError(
+            "classes and post-processing of objects need their measurements",
+            file="blocks.measure",
+            fix="--blocks.measure",
+        )
 
 
 def _job(config: Config) -> Iterator[ConfigError]:

@@ -12,12 +12,13 @@ import numpy as np
 
 from jaxseg.config import Channel
 from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
-from jaxseg.decoding.classes import classes, object_classes
+from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
+from jaxseg.decoding.growth import growth_mask
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decoding.settle import Levels, settle, settle_problems, settled
+from jaxseg.decoding.settle import Levels, Part, settle, settle_problems, settled
 from jaxseg.decoding.stardist import (
     Shapes,
     package_problems,
@@ -31,6 +32,8 @@ from jaxseg.decoding.table import (
     DecoderSpec,
     decoder_of,
     decoder_problems,
+    of_instances,
+    planes_of_instances,
     run_decoder,
 )
 from jaxseg.decoding.watershed import Steps, watershed, watershed_by_plan, watershed_steps
@@ -41,11 +44,14 @@ __all__ = [
     "Decoded",
     "DecoderSpec",
     "Levels",
+    "Part",
     "Plan",
     "Shapes",
     "Steps",
     "agglomeration",
     "agglomeration_steps",
+    "class_type",
+    "class_votes",
     "classes",
     "decode",
     "decoder_of",
@@ -53,12 +59,15 @@ __all__ = [
     "embedseg",
     "flow",
     "flow_steps",
+    "growth_mask",
     "mutex",
     "mutex_steps",
     "object_classes",
+    "of_instances",
     "package_problems",
     "plan",
     "plan_problems",
+    "planes_of_instances",
     "run_decoder",
     "settle",
     "settle_problems",

@@ -111,13 +111,26 @@ def _level(criterion: Criterion, candidates: Callable[[], Iterator[np.ndarray]])
     return float(criterion.threshold)
 
 
-def settle_problems(chosen: Plan) -> list[JaxsegError]:
+def settle_problems(chosen: Plan, *, masked: bool = False) -> list[JaxsegError]:
     """What keeps a plan from being carried out block by block.
+
+    Parameters
+    ----------
+    chosen : of :func:`jaxseg.decoding.plan`
+    masked : objects may be in a mask only
 
     Returns
     -------
     list of errors, empty if it can be
     """
+    if masked and any(criterion.threshold == "auto" for criterion in chosen.seeds):
+        return [
+            ConfigError(
+                "an automatic threshold of seeds within masks is not found by blocks",
+                file="watershed.seed_thresholds",
+                fix="give a number for every source of seeds, or decode in memory",
+            )
+        ]
     names = [name for criterion in chosen.growth for name in criterion.source.names]
     alone = len(chosen.growth) == 1
     if alone and chosen.growth[0].source.encloses:

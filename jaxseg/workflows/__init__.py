@@ -13,7 +13,14 @@ from jaxseg import runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import unused_options
-from jaxseg.decoding import DECODERS, decoder_of, decoder_problems, plan, settle_problems
+from jaxseg.decoding import (
+    DECODERS,
+    decoder_of,
+    decoder_problems,
+    of_instances,
+    plan,
+    settle_problems,
+)
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.decoding import decode_images
@@ -69,6 +76,8 @@ def _decoder_problems(config: Config) -> list[JaxsegError]:
     found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     found += unused_options(config, name)
     if config.blocks.size and name == "watershed" and not found:
-        found += settle_problems(plan(config.channels, ndim=config.ndim, options=options))
+        kept = of_instances(config.channels)
+        masked = bool(config.postprocess.masks)
+        found += settle_problems(plan(kept, ndim=config.ndim, options=options), masked=masked)
     decoding = {"decode", "instance_creation"} & set(config.phases)
     return [*found, *(DECODERS[name].missing() if decoding else [])]

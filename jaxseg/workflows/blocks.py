@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxseg import blocks, runs
+from jaxseg import blocks, io, runs
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
-from jaxseg.decoding import classes
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
 from jaxseg.progress import progress
@@ -43,6 +41,11 @@ def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
     return run.results / "blocks" / stage / sample.name
 
 
+def ledger_of(run: Run, stage: str, sample: Sample) -> Ledger:
+    """The ledger of a stage that was begun."""
+    return blocks.read_ledger(stage_folder(run, stage, sample))
+
+
 def run_stage(config: Config, ledger: Ledger, work: blocks.Work, title: str) -> None:
     """Do this job's blocks of a stage."""
     with progress(title) as advance:
@@ -61,9 +64,10 @@ def is_complete(ledger: Ledger) -> bool:
 
 
 def version_of(source: Volume) -> dict[str, Any]:
-    """What tells one version of the planes from another."""
+    """What tells one version of planes or labels in a store of ours from another."""
     found = runs.fingerprint(Path(source.path) / "zarr.json")
-    return {"planes.bytes": found["bytes"], "planes.mtime_ns": found["mtime_ns"]}
+    kind = "planes" if source.axes.endswith("c") else "labels"
+    return {f"{kind}.bytes": found["bytes"], f"{kind}.mtime_ns": found["mtime_ns"]}
 
 
 def read_planes(source: Volume, box: Box) -> Array:
@@ -122,7 +126,15 @@ def predict_by_blocks(
 
 
 def classes_by_blocks(
-    config: Config, run: Run, sample: Sample, source: Volume, values: Mapping[str, Any], path: Path
+    config: Config,
+    run: Run,
+    sample: Sample,
+    source: Volume,
+    values: Mapping[str, Any],
+    path: Path,
+    *,
+    stage: str,
+    find: Callable[[Box], Array],
 ) -> None:
     """Write the class of every voxel of this job's blocks.
 
@@ -131,11 +143,13 @@ def classes_by_blocks(
     source : the planes
     values : all that decides the classes
     path : where they are in the end
+    stage : name of the folder
+    find : the classes of a box
     """
     options = config.channels[0].options
     assert isinstance(options, Semantic)  # the configuration was checked
     ledger = blocks.open_classes(
-        stage_folder(run, "decode", sample),
+        stage_folder(run, stage, sample),
         grid_of(config, source.spatial_shape),
         {**values, **version_of(source)},
         target=path,
@@ -143,10 +157,11 @@ def classes_by_blocks(
         dtype=np.uint8 if options.classes <= 2**8 else np.uint16,
     )
     if not is_complete(ledger):
-        find = functools.partial(
-            classes, channels=config.channels, threshold=config.semantic.threshold
-        )
-        work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
-        run_stage(config, ledger, work, f"classes of {sample.name}")
-    if is_complete(ledger):
-        blocks.publish(ledger)
+        run_stage(config, ledger, blocks.classes_work(ledger, find), f"classes of {sample.name}")
+    if not is_complete(ledger):
+        return
+    blocks.publish(ledger)
+    tiff = path.with_suffix(".tif")
+    if config.blocks.tiff and not tiff.exists():
+        labels = io.open_labels(path, ndim=config.ndim)
+        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing)

@@ -60,7 +60,7 @@ class Compared(NamedTuple):
             (np.arange(first, last) >= side.start) & (np.arange(first, last) < side.stop)
             for first, last, side in zip(box.start, box.stop, self.inside, strict=True)
         ]
-        inside = functools.reduce(np.logical_and, np.ix_(*within))
+        inside = functools.reduce(np.logical_and.outer, within)
         classes = [one.read(box.start, box.stop) for one in self.classes or ()]
         return [truth, labels, np.broadcast_to(inside, labels.shape), *classes]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import classes, decoder_of, run_decoder
 from jaxseg.errors import ConfigError
+from jaxseg.geometry import Box
 from jaxseg.progress import progress
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import classes_by_blocks
+from jaxseg.workflows.blocks import classes_by_blocks, read_planes
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
+from jaxseg.workflows.planes import smooth_planes
 from jaxseg.workflows.postprocessing import (
     confined,
     filtered,
@@ -25,7 +28,7 @@ from jaxseg.workflows.postprocessing import (
     write_post_processed,
 )
 from jaxseg.workflows.prediction import planes_path
-from jaxseg.workflows.regions import region_of, region_path
+from jaxseg.workflows.regions import open_region, region_of, region_path
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
 
@@ -57,8 +60,7 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     if not source.exists():
         raise ConfigError("this image was not predicted", file=source, fix="--phases predict")
     if config.blocks.size:
-        planes = io.open_image(source, ndim=config.ndim)
-        classes_by_blocks(config, run, sample, planes, {"decode": digest}, path)
+        _classes_by_blocks(config, run, sample, digest)
         return
     state = {"digest": digest, "input": runs.fingerprint(source)}
     region = region_path(config, sample.name)
@@ -70,6 +72,29 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     write = _write_classes if config.task == "semantic" else _write_instances
     write(config, run, sample, values, path)
     runs.mark_done(run, "decode", sample.name, state)
+
+
+def _classes_by_blocks(config: Config, run: Run, sample: Sample, digest: str) -> None:
+    """Write the class of every voxel of this job's blocks, before and after post-processing."""
+    planes = io.open_image(planes_path(run, sample), ndim=config.ndim)
+    after, region = post_path(config, run, sample), open_region(config, sample)
+    path = region_path(config, sample.name)
+    values = {"decode": digest} | ({"region": runs.fingerprint(path)} if path else {})
+    smooth = smooth_planes(config, planes)
+
+    find = functools.partial(classes, channels=config.channels, threshold=config.semantic.threshold)
+
+    def plain(box: Box) -> np.ndarray:
+        return find(read_planes(planes, box))
+
+    def processed(box: Box) -> np.ndarray:
+        inside = None if region is None else region.read(box.start, box.stop) > 0
+        return confined(find(smooth(box)), inside)
+
+    write = functools.partial(classes_by_blocks, config, run, sample, planes, values)
+    write(labels_path(config, run, sample), stage="decode", find=plain)
+    if after is not None:
+        write(after, stage="decode_post-proc", find=processed)
 
 
 def _write_classes(

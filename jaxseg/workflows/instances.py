@@ -14,11 +14,12 @@ from jaxseg.config.load import select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
+from jaxseg.workflows.blocks import grid_of, is_complete, ledger_of, stage_folder, version_of
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.object_results import finish_objects
 from jaxseg.workflows.prediction import planes_path
-from jaxseg.workflows.stages import ledger_of, run_here_or_there
+from jaxseg.workflows.stages import run_here_or_there
 
 
 def create_instances(config: Config, run: Run, samples: Samples) -> None:
@@ -78,8 +79,7 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
     for sample, ledger in zip(images, ledgers, strict=True):
         blocks.publish(ledger)
         _tell(config, ledger, sample, labels_path(config, run, sample))
-        if config.blocks.measure:
-            _measure(config, run, sample, ledger)
+    finish_objects(config, run, images)
 
 
 def _values(config: Config, created: Ledger) -> dict[str, Any]:
@@ -109,18 +109,6 @@ def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
     )
     run_here_or_there(config, run, sample, "instance_merging")
     return ledger
-
-
-def _measure(config: Config, run: Run, sample: Sample, labels: Ledger) -> None:
-    """Measure the objects in this job's blocks; the last job writes the table."""
-    spacing, channels = sample.image.spacing, sample.image.channels
-    values = {"spacing": spacing, "image": runs.fingerprint(sample.image.path)}
-    folder = stage_folder(run, "measurements", sample)
-    ledger = blocks.open_measurements(folder, labels, values)
-    run_here_or_there(config, run, sample, "measurements")
-    path = labels_path(config, run, sample).with_name(f"{sample.name}_full_stats.csv")
-    if is_complete(ledger) and not path.exists():
-        io.write_csv(path, blocks.measurements(ledger, channels=channels, spacing=spacing))
 
 
 def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:

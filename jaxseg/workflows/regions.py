@@ -49,7 +49,7 @@ def region_of(config: Config, sample: Sample) -> np.ndarray | None:
     -------
     (*S) bool, or None = everywhere
     """
-    volume = _opened(config, sample)
+    volume = open_region(config, sample)
     return None if volume is None else volume.array() > 0
 
 
@@ -58,7 +58,7 @@ def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
     problems: list[JaxsegError] = []
     for sample in samples:
         try:
-            volume = _opened(config, sample)
+            volume = open_region(config, sample)
         except JaxsegError as problem:
             problems.append(problem)
             continue
@@ -77,7 +77,8 @@ def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
     return list({str(problem): problem for problem in problems}.values())
 
 
-def _opened(config: Config, sample: Sample) -> Volume | None:
+def open_region(config: Config, sample: Sample) -> Volume | None:
+    """The mask of an image, read lazily; None where no masks are given."""
     path = region_path(config, sample.name)
     if path is None:
         return None

@@ -1,0 +1,266 @@
+"""Objects after merging, by blocks: measured, refined, removed as in a whole image."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from synthetic_objects import cells
+from test_workflow_postprocessing import POST, RAW, Project
+
+from jaxseg import blocks, io, runs, status, verify
+from jaxseg import postprocessing as post
+from jaxseg.blocks import BlockGrid
+from jaxseg.blocks import objects as changes
+from jaxseg.config import Blocks, Condition, Evaluate, Median, PostProcess, Refine, ch
+from jaxseg.config.check import check
+from jaxseg.errors import ConfigError, Interrupted, ResourceError
+from jaxseg.instances import fill_holes
+from jaxseg.workflows import open_data
+from jaxseg.workflows.evaluation import evaluate_images
+from jaxseg.workflows.instances import create_instances, merge_instances
+from jaxseg.workflows.prediction import planes_path
+
+# ------------------------------------------------------------- one operation, many block sizes
+
+
+def holed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Touching objects with holes, some of which hold other objects or lie at the border."""
+    labels = cells(rng, shape, count=9)
+    holes = cells(rng, shape, count=40)
+    labels[holes % 5 == 1] = 0
+    labels[rng.random(shape) < 0.02] = 0
+    labels[rng.random(shape) < 0.005] = 77
+    return labels.astype(np.uint16)
+
+
+def by_blocks(labels: np.ndarray, size: tuple[int, ...], change: changes.Change) -> np.ndarray:
+    """What a change makes of labels, block by block."""
+    ones = (1,) * labels.ndim
+    found = np.full_like(labels, 999)
+    for block in BlockGrid(labels.shape, size, ones, ones):
+        found[block.core.slices] = change(block.core)
+    return found
+
+
+def refined(labels: np.ndarray, size: tuple[int, ...], one: Refine) -> np.ndarray:
+    """What an operation makes of labels in blocks of a size."""
+    reach = post.reach_of(one, (1.0,) * labels.ndim)
+    where = changes.extents_of(labels, (0,) * labels.ndim)
+    change = (
+        blocks.around_objects(labels, where, fill_holes)
+        if reach is None
+        else blocks.nearby(labels, reach, lambda part: post.refine(part, [one]))
+    )
+    return by_blocks(labels, size, change)
+
+
+OPERATIONS = (
+    Refine("fill_holes"),
+    Refine("dilation", (1,)),
+    Refine("dilation", (2.7,)),
+    Refine("erosion", (1,)),
+    Refine("erosion", (1.6,)),
+)
+SIZES = {2: ((7, 9), (5, 40), (1, 13)), 3: ((4, 7, 9), (9, 5, 30), (1, 16, 11))}
+
+
+@pytest.mark.parametrize("one", OPERATIONS, ids=str)
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_operations_are_those_of_the_whole(
+    rng: np.random.Generator, ndim: int, one: Refine
+) -> None:
+    shape = (9, 20, 23)[-ndim:] if ndim == 3 else (31, 37)
+    for size in SIZES[ndim]:
+        labels = holed(rng, shape)
+        whole = post.refine(labels, [one])
+        assert not np.array_equal(whole, labels)
+        assert np.array_equal(refined(labels, size, one), whole)
+
+
+@pytest.mark.parametrize("radii", [(0, 2), (3, 1), (1.5, 2.5)])
+def test_radii_per_axis(rng: np.random.Generator, radii: tuple[float, ...]) -> None:
+    labels = holed(rng, (30, 33))
+    for name in ("dilation", "erosion"):
+        one = Refine(name, radii)
+        assert np.array_equal(refined(labels, (7, 8), one), post.refine(labels, [one]))
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Refine("clear_border"),
+        Refine("clear_border", z_faces=False),
+        Refine("remove_small_objects", (60,)),
+        Refine("remove_large_objects", (60,)),
+        Refine("remove_big_objects", (60.0,)),
+    ],
+    ids=str,
+)
+def test_whole_objects_are_removed_by_their_extents(rng: np.random.Generator, one: Refine) -> None:
+    for shape in ((9, 20, 23), (1, 20, 23)):
+        labels = cells(rng, shape, count=12)
+        labels[0, 3:5, 3:5] = 99
+        where = changes.extents_of(labels, (0, 0, 0))
+        gone = post.removed_by(
+            one, where.voxels, where.low, where.high, shape=shape, spacing=(1.0,) * 3
+        )
+        kept = np.unique(post.refine(labels, [one]))
+        assert gone is not None
+        assert set(where.ids[~gone]) == set(kept[kept > 0])
+
+
+def test_an_object_that_fills_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.zeros((30, 31), np.uint16)
+    labels[2, :], labels[9:12, 9:12] = 5, 7
+    monkeypatch.setattr(changes, "MOST_VOXELS", 120)
+    with pytest.raises(ResourceError, match=r"object 5 is needed, which reaches from \[2, 0\]"):
+        refined(labels, (8, 8), Refine("fill_holes"))
+
+
+# ---------------------------------------------------------------------------- whole runs
+
+
+EVERYTHING: dict[str, Any] = {
+    "median": (Median("xy", 3),),
+    "z_filtering": 3,
+    "refine": (Refine("erosion", (1,)), Refine("fill_holes"), Refine("dilation", (0.5,), unit="um"),
+               Refine("remove_small_objects", (25,)), Refine("clear_border", z_faces=False)),
+    "properties": ("solidity", "centroid_weighted", "euler_number"),
+    "remove": ((Condition("npixels", "lt", 60.0),), (Condition("solidity", "lt", 0.3),)),
+}  # fmt: skip
+# Larger than any object, so that blocks decode what the whole image decodes.
+BLOCKS = Blocks(size=(8, 25, 20), halo=(8, 16, 16), tiff=True)
+
+
+class BlockProject(Project):
+    """The same project in memory and by blocks."""
+
+    def __init__(self, root: Path, *, classes: bool = False) -> None:
+        super().__init__(root, 3)
+        if classes:
+            channels = (*self.config.channels, ch("S", classes=4))
+            self.config = replace(self.config, channels=channels)
+            for name, truth in self.truth.items():
+                both = np.stack([truth, np.where(truth > 0, truth % 3 + 1, 0)], axis=1)
+                path = root / "labels" / f"{name}.tif"
+                tifffile.imwrite(path, both.astype(np.uint16), metadata={"axes": "ZCYX"})
+
+    def planes(self, name: str) -> np.ndarray:
+        planes = super().planes(name)
+        if len(self.config.channels) == 2:
+            return planes
+        truth = self.truth[name]
+        noise = np.random.default_rng(5).random((*truth.shape, 4)).astype(np.float32)
+        noise[np.arange(4) == truth[..., None] % 3 + 1] += 0.3
+        return np.concatenate([planes, noise], axis=-1)
+
+    def by_blocks(self, name: str, *shards: str, size: Blocks = BLOCKS, **options: Any) -> Path:
+        """The folder of results of some jobs, each of which may have to wait for the others."""
+        phases = ("instance_creation", "instance_merging", "evaluate")
+        for shard in shards or ("",):
+            config = replace(
+                self.config, run=name, postprocess=PostProcess(**options), phases=phases,
+                blocks=replace(size, shard=shard), evaluate=Evaluate(coloured=(0.5,)),
+            )  # fmt: skip
+            assert not check(config)
+            run = runs.open_run(config)
+            samples, problems = open_data(config)
+            assert not problems
+            samples = {"test": samples["test"][:1]}
+            path = planes_path(run, samples["test"][0])
+            if not path.exists():
+                planes = self.planes("one")
+                io.write_json(run.manifest("predict"), {"digest": "by hand"})
+                with io.create_planes(path, shape=planes.shape, chunks=planes.shape,
+                                      spacing=self.spacing) as stored:  # fmt: skip
+                    stored[...] = planes
+            create_instances(config, run, samples)
+            merge_instances(config, run, samples)
+            evaluate_images(config, run, samples)
+        return run.results
+
+
+def same_objects(results: Path, whole: Path, folder: str) -> dict[int, int]:
+    """Whether images of objects are the same up to their ids; the ids of the one by the other."""
+    found, wanted = (io.open_labels(one / folder / "one.tif", ndim=3).array()
+                     for one in (results, whole))  # fmt: skip
+    ids = np.unique(np.stack([found.ravel(), wanted.ravel()]), axis=1).T.tolist()
+    assert len({one for one, _ in ids}) == len({other for _, other in ids}) == len(ids)
+    return dict(ids)
+
+
+def same_tables(results: Path, whole: Path, name: str, ids: dict[int, int]) -> None:
+    found, wanted = (pd.read_csv(one / name) for one in (results, whole))
+    found["label"] = [ids[label] for label in found.label]
+    found = found.sort_values("label").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_a_run_by_blocks_writes_what_one_in_memory_writes(tmp_path: Path, classes: bool) -> None:
+    project = BlockProject(tmp_path, classes=classes)
+    project.write("masks", "one", (np.indices(project.truth["one"].shape)[2] < 33).astype(np.uint8))
+    options = EVERYTHING | {"masks": str(tmp_path / "masks/one.tif")}
+    whole = project.run("whole", evaluate=True, **options)
+    results = project.by_blocks("blocks", **options)
+    ids = same_objects(results, whole, RAW)
+    assert len(ids) > 5
+    after = same_objects(results, whole, POST)
+    assert after.items() < ids.items()
+    assert len(after) > 2
+    same_tables(results, whole, f"{RAW}/one_full_stats.csv", ids)
+    same_tables(results, whole, f"{POST}/one_full_stats.csv", ids)
+    same_tables(results, whole, f"{POST}/one_filtered_stats.csv", ids)
+    names = ["test_results_metrics.csv", "summary.json", "overlays/one_post-proc.png",
+             "instance_associations/one_post-proc_th_0.5.tif"]  # fmt: skip
+    if classes:
+        names += [*(f"{folder}/one_classes.tif" for folder in (RAW, POST)), "class_metrics.csv"]
+    for name in names:
+        assert (results / name).read_bytes() == (whole / name).read_bytes()
+    assert verify.main([str(results)]) == 0
+    assert status.main([str(results)]) == 0
+
+
+def test_removal_alone(tmp_path: Path) -> None:
+    project = BlockProject(tmp_path)
+    options = {"remove": ((Condition("npixels", "lt", 100.0),),)}
+    whole, results = project.run("whole", **options), project.by_blocks("blocks", **options)
+    ids = same_objects(results, whole, RAW)
+    assert 0 < len(same_objects(results, whole, POST)) < len(ids)
+    for name in (RAW, POST):
+        same_tables(results, whole, f"{name}/one_full_stats.csv", ids)
+    same_tables(results, whole, f"{POST}/one_filtered_stats.csv", ids)
+
+
+@pytest.mark.slow
+def test_jobs_share_what_is_done_to_objects(tmp_path: Path) -> None:
+    project, options = BlockProject(tmp_path, classes=True), EVERYTHING
+    whole = project.by_blocks("single", **options)
+    waits = 0
+    for shard in itertools.cycle(("1/2", "0/2")):
+        try:
+            results = project.by_blocks("shared", shard, **options)
+        except (ConfigError, Interrupted):
+            waits += 1
+            continue
+        if (results / "summary.json").exists():
+            break
+    assert waits > 3
+    for path in [*whole.glob("per_image_*/*.tif"), *whole.glob("per_image_*/*.csv")]:
+        assert (results / path.relative_to(whole)).read_bytes() == path.read_bytes()
+
+
+def test_noise_is_told_before_it_is_filtered(tmp_path: Path) -> None:
+    project = BlockProject(tmp_path)
+    noise = np.random.default_rng(0).random((*project.truth["one"].shape, 2)).astype(np.float32)
+    project.planes = lambda name: noise  # type: ignore[method-assign]
+    results = project.by_blocks("noise", **EVERYTHING)
+    assert not io.open_labels(results / POST / "one.zarr", ndim=3).array().any()
+    assert pd.read_csv(results / POST / "one_filtered_stats.csv").empty
