@@ -85,6 +85,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "watershed.min_size",
         "blocks.merge_threshold",
         "postprocess.refine",
+        "postprocess.repair",
         "postprocess.properties",
         "postprocess.remove",
     ),

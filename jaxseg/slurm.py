@@ -6,9 +6,9 @@ r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a
 
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
 instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
-submitted several times: all jobs compare their blocks, then they write the labels, then they measure,
-and so on, one step of the post-processing after the other.
-What is done is never done again, so a chain that broke is simply submitted once more.
+submitted several times: all jobs compare their blocks, then they write the labels, then they
+measure, then come the steps of post-processing, one after the other. What is done is never done
+again, so a chain that broke is simply submitted once more.
 """
 
 from __future__ import annotations

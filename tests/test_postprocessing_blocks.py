@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,28 @@ from test_workflow_postprocessing import POST, RAW, Project
 
 from jaxseg import blocks, io, runs, status, verify
 from jaxseg import postprocessing as post
-from jaxseg.blocks import BlockGrid
+from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.blocks import objects as changes
-from jaxseg.config import Blocks, Condition, Evaluate, Median, PostProcess, Refine, ch
+from jaxseg.config import (
+    Blocks,
+    Condition,
+    Config,
+    Evaluate,
+    Median,
+    PostProcess,
+    Refine,
+    Repair,
+    ch,
+)
 from jaxseg.config.check import check
 from jaxseg.errors import ConfigError, Interrupted, ResourceError
 from jaxseg.instances import fill_holes
 from jaxseg.workflows import open_data
+from jaxseg.workflows.blocks import ledger_of, stage_folder
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.repair_stages import JOINED, REPAIRED, repair_stages
 
 # ------------------------------------------------------------- one operation, many block sizes
 
@@ -52,7 +65,7 @@ def by_blocks(labels: np.ndarray, size: tuple[int, ...], change: changes.Change)
 def refined(labels: np.ndarray, size: tuple[int, ...], one: Refine) -> np.ndarray:
     """What an operation makes of labels in blocks of a size."""
     reach = post.reach_of(one, (1.0,) * labels.ndim)
-    where = changes.extents_of(labels, (0,) * labels.ndim)
+    where = changes.extents_of(labels, (0,) * labels.ndim, labels.shape)
     change = (
         blocks.around_objects(labels, where, fill_holes)
         if reach is None
@@ -107,7 +120,7 @@ def test_whole_objects_are_removed_by_their_extents(rng: np.random.Generator, on
     for shape in ((9, 20, 23), (1, 20, 23)):
         labels = cells(rng, shape, count=12)
         labels[0, 3:5, 3:5] = 99
-        where = changes.extents_of(labels, (0, 0, 0))
+        where = changes.extents_of(labels, (0, 0, 0), shape)
         gone = post.removed_by(
             one, where.voxels, where.low, where.high, shape=shape, spacing=(1.0,) * 3
         )
@@ -124,6 +137,57 @@ def test_an_object_that_fills_memory_is_named(monkeypatch: pytest.MonkeyPatch) -
         refined(labels, (8, 8), Refine("fill_holes"))
 
 
+@pytest.mark.parametrize("shape", [(24, 27), (7, 14, 15)])
+def test_repair_is_that_of_the_whole(
+    tmp_path: Path, rng: np.random.Generator, shape: tuple[int, ...]
+) -> None:
+    """Its stages on drawn labels, as they are run on merged objects."""
+    changed = 0
+    for number in range(2):
+        labels = cells(rng, shape, count=30)
+        labels[rng.random(shape) < 0.05] = 0
+        options = Repair(size=45, contact=rng.uniform(0.1, 0.5), contained=rng.uniform(0.1, 0.9))
+        whole = post.repair_large(
+            labels, options.size, contact=options.contact, contained=options.contained
+        )
+        found = repaired(tmp_path / str(number), labels.astype(np.uint16), options)
+        assert np.array_equal(found, whole)
+        changed += not np.array_equal(whole, post.refine(labels, [Refine("fill_holes")]))
+    assert changed
+
+
+def repaired(folder: Path, labels: np.ndarray, options: Repair) -> np.ndarray:
+    """All stages of a repair, block by block."""
+    config = Config(ndim=labels.ndim, postprocess=PostProcess(repair=options))
+    run, sample = runs.Run(folder, "run"), SimpleNamespace(name="one")
+    grid = BlockGrid(labels.shape, (5, 9, 11)[-labels.ndim :], *[(1,) * labels.ndim] * 2)
+    chain = ["drawn", JOINED, REPAIRED]
+
+    def before(config: Any, run: Any, sample: Any, name: str) -> Ledger:
+        return ledger_of(run, chain[chain.index(name) - 1], sample)
+
+    def begin(config: Any, run: Any, sample: Any, name: str, values: Any, known: Any) -> Ledger:
+        objects = before(config, run, sample, name)
+        return blocks.open_objects(
+            stage_folder(run, name, sample), name, objects, values, lambda: known(objects),
+            spacing=(1.0,) * labels.ndim,
+        )  # fmt: skip
+
+    counted = blocks.open_tallies(folder / "nothing", "nothing", grid, {})
+    blocks.run_blocks(counted, range(len(grid)), lambda number: {"objects": 0})
+    drawn = blocks.open_objects(
+        stage_folder(run, "drawn", sample), "drawn", counted, {}, dict,
+        spacing=(1.0,) * labels.ndim, dtype=labels.dtype,
+    )  # fmt: skip
+    write = blocks.objects_work(drawn, lambda box: labels[box.slices])
+    blocks.run_blocks(drawn, range(len(grid)), write)
+    for group in repair_stages(before, begin, lambda run, sample, objects: blocks.extents(objects)):
+        for stage in group.values():
+            ledger = stage.begin(config, run, sample)
+            blocks.run_blocks(ledger, range(len(grid)), stage.work(config, run, sample))
+    return blocks.open_data(ledger)[...]
+
+
 # ---------------------------------------------------------------------------- whole runs
 
 
@@ -132,6 +196,7 @@ EVERYTHING: dict[str, Any] = {
     "z_filtering": 3,
     "refine": (Refine("erosion", (1,)), Refine("fill_holes"), Refine("dilation", (0.5,), unit="um"),
                Refine("remove_small_objects", (25,)), Refine("clear_border", z_faces=False)),
+    "repair": Repair(size=150, contact=0.2),
     "properties": ("solidity", "centroid_weighted", "euler_number"),
     "remove": ((Condition("npixels", "lt", 60.0),), (Condition("solidity", "lt", 0.3),)),
 }  # fmt: skip
@@ -203,7 +268,7 @@ def same_tables(results: Path, whole: Path, name: str, ids: dict[int, int]) -> N
     pd.testing.assert_frame_equal(found, wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("classes", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_run_by_blocks_writes_what_one_in_memory_writes(tmp_path: Path, classes: bool) -> None:
     project = BlockProject(tmp_path, classes=classes)
     project.write("masks", "one", (np.indices(project.truth["one"].shape)[2] < 33).astype(np.uint8))
@@ -237,6 +302,17 @@ def test_removal_alone(tmp_path: Path) -> None:
     for name in (RAW, POST):
         same_tables(results, whole, f"{name}/one_full_stats.csv", ids)
     same_tables(results, whole, f"{POST}/one_filtered_stats.csv", ids)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_does_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the cluster extra is not installed")
+    project, options = BlockProject(tmp_path, classes=True), EVERYTHING
+    whole = project.by_blocks("threads", **options)
+    results = project.by_blocks("cluster", size=replace(BLOCKS, scheduler="local:2"), **options)
+    for path in [*whole.glob("per_image_*/*.tif"), *whole.glob("per_image_*/*.csv")]:
+        assert (results / path.relative_to(whole)).read_bytes() == path.read_bytes()
 
 
 @pytest.mark.slow

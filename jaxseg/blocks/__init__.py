@@ -27,7 +27,6 @@ from jaxseg.blocks.objects import (
     Extents,
     around_objects,
     extents,
-    known_of,
     nearby,
     objects_work,
     open_objects,
@@ -35,7 +34,7 @@ from jaxseg.blocks.objects import (
 )
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
 from jaxseg.blocks.properties import open_properties, properties, properties_work
-from jaxseg.blocks.store import faults, open_data
+from jaxseg.blocks.store import faults, known_of, open_data
 from jaxseg.blocks.tallies import open_tallies, tallied, tally_work
 
 __all__ = [

@@ -17,7 +17,7 @@ from scipy import ndimage
 from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
-from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_table
+from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_known, write_table
 from jaxseg.errors import ResourceError
 from jaxseg.geometry import Box
 from jaxseg.instances import numbered
@@ -39,29 +39,32 @@ class Extents(NamedTuple):
     ids : (n,) ascending, of the type of the labels
     voxels : (n,) int64
     low, high : (n, axes) int64, first voxel and one past the last
+    first : (n,) int64, in the order of the objects' first voxels in the volume
     """
 
     ids: np.ndarray
     voxels: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    first: np.ndarray
 
     def in_box(self, box: Box) -> np.ndarray:
         """(n,) bool, whether the box around an object shares voxels with another box."""
         return np.all((self.low < box.stop) & (self.high > box.start), axis=1)
 
 
-def extents_of(labels: np.ndarray, start: Sequence[int]) -> Extents:
+def extents_of(labels: np.ndarray, start: Sequence[int], shape: Sequence[int]) -> Extents:
     """Where the objects of a part of a volume are.
 
     Parameters
     ----------
     labels : (*S) non-negative integers
     start : coordinates of the first voxel
+    shape : of the volume
 
-    >>> found = extents_of(np.array([[0, 7], [7, 7]]), (10, 20))
-    >>> found.voxels.tolist(), found.low.tolist(), found.high.tolist()
-    ([3], [[10, 20]], [[12, 22]])
+    >>> found = extents_of(np.array([[0, 7], [7, 7]]), (10, 20), (100, 100))
+    >>> found.voxels.tolist(), found.low.tolist(), found.high.tolist(), found.first.tolist()
+    ([3], [[10, 20]], [[12, 22]], [1021])
     """
     numbers, ids = numbered(labels)
     boxes = ndimage.find_objects(numbers.astype(np.int32))
@@ -69,7 +72,13 @@ def extents_of(labels: np.ndarray, start: Sequence[int]) -> Extents:
     ends = ends.reshape(-1, labels.ndim, 2) + np.asarray(start, np.int64)[:, None]
     order = np.argsort(ids[1:])
     voxels = np.bincount(numbers.ravel(), minlength=len(ids))[1:]
-    return Extents(ids[1:][order], voxels[order], ends[order, :, 0], ends[order, :, 1])
+    # Objects are numbered in the order of their first voxels: each new maximum is one.
+    highest = np.maximum.accumulate(numbers.ravel())
+    places = np.unravel_index(np.searchsorted(highest, np.arange(1, len(ids))), labels.shape)
+    moved = [at + low for at, low in zip(places, start, strict=True)]
+    first = np.ravel_multi_index(moved, tuple(shape))
+    columns = (ids[1:], voxels, ends[..., 0], ends[..., 1], first)
+    return Extents(*(np.ascontiguousarray(column[order]) for column in columns))
 
 
 def extents(ledger: Ledger) -> Extents:
@@ -80,24 +89,28 @@ def extents(ledger: Ledger) -> Extents:
     ConfigError : blocks are missing; they are named
     """
     require(ledger)
-    columns = [np.concatenate(column) for column in zip(*_parts(ledger), strict=True)]
-    ids, place = np.unique(columns[0], return_inverse=True)
-    voxels = np.zeros(len(ids), np.int64)
-    np.add.at(voxels, place, columns[1])
-    low = np.full((len(ids), len(ledger.grid.shape)), np.iinfo(np.int64).max)
-    np.minimum.at(low, place, columns[2])
+    columns = Extents(*(np.concatenate(column) for column in zip(*_parts(ledger), strict=True)))
+    ids, place = np.unique(columns.ids, return_inverse=True)
+    far = np.iinfo(np.int64).max
+    voxels, first = np.zeros(len(ids), np.int64), np.full(len(ids), far)
+    low = np.full((len(ids), len(ledger.grid.shape)), far)
     high = np.zeros_like(low)
-    np.maximum.at(high, place, columns[3])
-    return Extents(ids, voxels, low, high)
+    np.add.at(voxels, place, columns.voxels)
+    np.minimum.at(low, place, columns.low)
+    np.maximum.at(high, place, columns.high)
+    np.minimum.at(first, place, columns.first)
+    return Extents(ids, voxels, low, high, first)
 
 
 def _parts(ledger: Ledger) -> Iterator[Extents]:
     """What the blocks noted, after one without objects."""
-    yield Extents(np.zeros(0, np.uint16), np.zeros(0, np.int64),
-                  *np.zeros((2, 0, len(ledger.grid.shape)), np.int64))  # fmt: skip
+    shape = ledger.grid.shape
+    yield extents_of(np.zeros((1,) * len(shape), np.uint16), (0,) * len(shape), shape)
     for number in range(len(ledger.grid)):
         if record_of(ledger, number)["objects"]:
             arrays = io.read_arrays(ledger.table(number))
+            # What is measured are merged objects, which are numbered by their first voxels.
+            arrays = {"first": arrays["ids"].astype(np.int64), **arrays}
             # Measurements name objects beside the block, too.
             own = arrays["voxels"] > 0
             yield Extents(*(arrays[name][own] for name in Extents._fields))
@@ -130,7 +143,7 @@ def open_objects(
     require(before)
 
     def fill(partial: Path) -> None:
-        io.write_arrays(partial / "known.safetensors", known())
+        write_known(partial, known())
         io.make_labels(
             partial / "data.zarr",
             name=io.stem_of((target or folder).name),
@@ -142,11 +155,6 @@ def open_objects(
 
     values = {**values, "before": before.digest}
     return open_ledger(folder, stage, before.grid, values, target=target, fill=fill)
-
-
-def known_of(ledger: Ledger) -> dict[str, np.ndarray]:
-    """What the stage was begun with."""
-    return io.read_arrays(ledger.folder / "known.safetensors")
 
 
 def objects_work(ledger: Ledger, change: Change) -> Work:
@@ -163,7 +171,7 @@ def objects_work(ledger: Ledger, change: Change) -> Work:
         core = ledger.grid[number].core
         labels = change(core).astype(array.dtype, copy=False)
         write_box(ledger.data, array, core, labels)
-        found = extents_of(labels, core.start)
+        found = extents_of(labels, core.start, ledger.grid.shape)
         tables = write_table(ledger, number, found._asdict()) if len(found.ids) else ""
         return {"objects": len(found.ids), "hash": hash_of(labels), "tables": tables}
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
-from jaxseg.blocks.objects import Extents, box_of_objects, extents, known_of
-from jaxseg.blocks.store import open_data, write_table
+from jaxseg.blocks.objects import Extents, box_of_objects, extents
+from jaxseg.blocks.store import known_of, open_data, write_known, write_table
 from jaxseg.geometry import Box
 from jaxseg.instances import numbered
 from jaxseg.measurements import extra_column_names, extra_columns
@@ -40,7 +40,7 @@ def open_properties(
     require(measured)
 
     def fill(partial: Path) -> None:
-        io.write_arrays(partial / "known.safetensors", extents(measured)._asdict())
+        write_known(partial, extents(measured)._asdict())
 
     values = {**values, "labels": labels.digest}
     return open_ledger(folder, STAGE, labels.grid, values, fill=fill)

@@ -12,14 +12,31 @@ from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import BlockGrid
 from jaxseg.blocks.ledger import Ledger, open_ledger, require
-from jaxseg.blocks.store import write_table
+from jaxseg.blocks.store import write_known, write_table
 from jaxseg.geometry import Box
 from jaxseg.metrics import Tally, merged, tally
 
 
-def open_tallies(folder: Path, stage: str, grid: BlockGrid, values: Mapping[str, Any]) -> Ledger:
-    """Begin to count, or go on with it; see :func:`jaxseg.blocks.open_ledger`."""
-    return open_ledger(folder, stage, grid, values)
+def open_tallies(
+    folder: Path,
+    stage: str,
+    grid: BlockGrid,
+    values: Mapping[str, Any],
+    known: Callable[[], Mapping[str, np.ndarray]] = dict,
+) -> Ledger:
+    """Begin to count, or go on with it; see :func:`jaxseg.blocks.open_ledger`.
+
+    Parameters
+    ----------
+    folder, stage, grid, values : of this stage
+    known : arrays about the whole volume that every block needs, see
+        :func:`jaxseg.blocks.known_of`; asked once
+    """
+
+    def fill(partial: Path) -> None:
+        write_known(partial, known())
+
+    return open_ledger(folder, stage, grid, values, fill=fill)
 
 
 def tally_work(ledger: Ledger, read: Callable[[Box], Sequence[np.ndarray]]) -> Work:

@@ -53,12 +53,11 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
 def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
     """What is done to whole images only."""
     options = config.postprocess
-    asked = {"repair": bool(options.repair.size), "voronoi": options.voronoi.mode != "none"}
-    for field in (field for field, value in asked.items() if value):
+    if options.voronoi.mode != "none":
         yield ConfigError(
-            "this needs the whole volume and is not done by blocks",
-            file=f"postprocess.{field}",
-            fix="no --blocks.size",
+            "objects that fill a mask need the whole volume and are not made by blocks",
+            file="postprocess.voronoi",
+            fix="no --blocks.size, or --postprocess.voronoi.mode none",
         )
     classes = any(channel.name == "S" for channel in config.channels)
     measured = options.changes_objects or options.properties or classes

@@ -15,13 +15,24 @@ from jaxseg.postprocessing.removal import (
     remove_small_objects,
     without,
 )
-from jaxseg.postprocessing.repair import repair_large
+from jaxseg.postprocessing.repair import (
+    Contacts,
+    absorbable,
+    faces_of,
+    filled_where,
+    repair_large,
+    targets,
+)
 from jaxseg.postprocessing.voronoi import voronoi
 
 __all__ = [
+    "Contacts",
+    "absorbable",
     "clear_border",
     "dilate",
     "erode",
+    "faces_of",
+    "filled_where",
     "judge",
     "median_filter",
     "reach_of",
@@ -33,6 +44,7 @@ __all__ = [
     "removed_ids",
     "repair_large",
     "survivors",
+    "targets",
     "voronoi",
     "without",
 ]

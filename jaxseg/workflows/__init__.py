@@ -77,7 +77,6 @@ def _decoder_problems(config: Config) -> list[JaxsegError]:
     found += unused_options(config, name)
     if config.blocks.size and name == "watershed" and not found:
         kept = of_instances(config.channels)
-        masked = bool(config.postprocess.masks)
-        found += settle_problems(plan(kept, ndim=config.ndim, options=options), masked=masked)
+        found += settle_problems(plan(kept, ndim=config.ndim, options=options))
     decoding = {"decode", "instance_creation"} & set(config.phases)
     return [*found, *(DECODERS[name].missing() if decoding else [])]

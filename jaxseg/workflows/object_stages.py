@@ -40,6 +40,7 @@ from jaxseg.workflows.object_tables import (
 )
 from jaxseg.workflows.postprocessing import confined, post_path
 from jaxseg.workflows.regions import open_region, region_path
+from jaxseg.workflows.repair_stages import JOINED, REPAIRED, repair_stages
 
 CONFINED, REMOVED = f"{AFTER}/confined", f"{AFTER}/removed"
 
@@ -55,7 +56,10 @@ def object_stages(config: Config) -> list[Stages]:
     groups = measuring(config, MERGED) if config.blocks.measure else []
     if has_both(config.channels):
         groups.append(_painting(MERGED, MERGED))
-    groups += [{name: _changing(name)} for name in chain if name != REMOVED]
+    repair = repair_stages(_before, _begin, _extents) if JOINED in chain else []
+    for name in chain:
+        groups += repair if name == JOINED else []
+        groups += [{name: _changing(name)}] * (name not in (JOINED, REPAIRED, REMOVED))
     if judged_labels(config) != MERGED:
         groups += measuring(config, judged_labels(config))
     groups += [{REMOVED: ObjectStage(_begin_removal, _remove)}] * (REMOVED in chain)
@@ -68,6 +72,7 @@ def _chain(config: Config) -> list[str]:
     """The stages that change objects, in their order; none where nothing is asked for."""
     options = config.postprocess
     names = [f"{AFTER}/{place}_{one.operation}" for place, one in enumerate(options.refine)]
+    names += [JOINED, REPAIRED] * bool(options.repair.size)
     names += [CONFINED] * bool(options.masks and options.reshapes)
     return names + [REMOVED] * bool(options.remove)
 
@@ -130,14 +135,19 @@ def _begin_refining(name: str, config: Config, run: Run, sample: Sample) -> Ledg
     def known(before: Ledger) -> Mapping[str, np.ndarray]:
         if post.reach_of(one, spacing) is not None:
             return {}
-        merged = before.stage == MERGED
-        found = blocks.extents(ledger_of(run, "measurements", sample) if merged else before)
+        found = _extents(run, sample, before)
         sizes = found.voxels, found.low, found.high
         gone = post.removed_by(one, *sizes, shape=before.grid.shape, spacing=spacing)
         return found._asdict() if gone is None else {"table": _without(found.ids, found.ids[gone])}
 
     values = {f"refine.{field}": value for field, value in asdict(one).items()}
     return _begin(config, run, sample, name, values | {"spacing": spacing}, known)
+
+
+def _extents(run: Run, sample: Sample, objects: Ledger) -> Extents:
+    """Where the objects of a stage are; of the merged ones the measurements say it."""
+    merged = objects.stage == MERGED
+    return blocks.extents(ledger_of(run, "measurements", sample) if merged else objects)
 
 
 def _without(ids: np.ndarray, gone: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ from jaxseg.decoding import (
     watershed_by_plan,
 )
 from jaxseg.geometry import Box
+from jaxseg.instances import morph
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import ledger_of, own_blocks, read_planes, run_stage
@@ -159,9 +160,25 @@ def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
             # Filtered noise looks like objects: whether planes show any is told before.
             raw = functools.partial(parts, smooth=False)
             noise = bool(config.postprocess.filters) and not _show_objects(chosen, raw)
-            levels = Levels(None, ()) if noise else settle(chosen, parts)
+            reshape = functools.partial(_growing, config, sample, ledger.grid)
+            levels = Levels(None, ()) if noise else settle(chosen, parts, reshape=reshape)
             io.write_json(file, levels._asdict(), shared=True)
     return Levels(**json.loads(file.read_text()))
+
+
+def _growing(config: Config, sample: Sample, grid: BlockGrid, mask: Array, number: int) -> Array:
+    """Where objects of a block may grow, as in :func:`jaxseg.decoding.watershed_by_plan`."""
+    options, region = config.watershed, open_region(config, sample)
+    mask = morph(
+        mask,
+        options.growth_morphology,
+        spacing=sample.image.spacing,
+        by_slices=options.by_slices,
+    )
+    if region is None:
+        return mask
+    box = grid[number].read
+    return mask & (region.read(box.start, box.stop) > 0)
 
 
 def _show_objects(chosen: Plan, parts: Callable[[], Iterator[Part]]) -> bool:
