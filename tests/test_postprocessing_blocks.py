@@ -28,6 +28,7 @@ from jaxseg.config import (
     PostProcess,
     Refine,
     Repair,
+    Watershed,
     ch,
 )
 from jaxseg.config.check import check
@@ -35,6 +36,7 @@ from jaxseg.errors import ConfigError, Interrupted, ResourceError
 from jaxseg.instances import fill_holes
 from jaxseg.workflows import open_data
 from jaxseg.workflows.blocks import ledger_of, stage_folder
+from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import planes_path
@@ -207,8 +209,8 @@ BLOCKS = Blocks(size=(8, 25, 20), halo=(8, 16, 16), tiff=True)
 class BlockProject(Project):
     """The same project in memory and by blocks."""
 
-    def __init__(self, root: Path, *, classes: bool = False) -> None:
-        super().__init__(root, 3)
+    def __init__(self, root: Path, *, classes: bool = False, task: str = "instances") -> None:
+        super().__init__(root, 3, task)
         if classes:
             channels = (*self.config.channels, ch("S", classes=4))
             self.config = replace(self.config, channels=channels)
@@ -219,7 +221,7 @@ class BlockProject(Project):
 
     def planes(self, name: str) -> np.ndarray:
         planes = super().planes(name)
-        if len(self.config.channels) == 2:
+        if len(self.config.channels) < 3:
             return planes
         truth = self.truth[name]
         noise = np.random.default_rng(5).random((*truth.shape, 4)).astype(np.float32)
@@ -228,10 +230,13 @@ class BlockProject(Project):
 
     def by_blocks(self, name: str, *shards: str, size: Blocks = BLOCKS, **options: Any) -> Path:
         """The folder of results of some jobs, each of which may have to wait for the others."""
-        phases = ("instance_creation", "instance_merging", "evaluate")
+        semantic = self.config.task == "semantic"
+        phases = ("decode",) if semantic else ("instance_creation", "instance_merging")
+        steps = (decode_images,) if semantic else (create_instances, merge_instances)
         for shard in shards or ("",):
             config = replace(
-                self.config, run=name, postprocess=PostProcess(**options), phases=phases,
+                self.config, run=name, postprocess=PostProcess(**options),
+                phases=(*phases, "evaluate"),
                 blocks=replace(size, shard=shard), evaluate=Evaluate(coloured=(0.5,)),
             )  # fmt: skip
             assert not check(config)
@@ -246,9 +251,8 @@ class BlockProject(Project):
                 with io.create_planes(path, shape=planes.shape, chunks=planes.shape,
                                       spacing=self.spacing) as stored:  # fmt: skip
                     stored[...] = planes
-            create_instances(config, run, samples)
-            merge_instances(config, run, samples)
-            evaluate_images(config, run, samples)
+            for step in (*steps, evaluate_images):
+                step(config, run, samples)
         return run.results
 
 
@@ -293,9 +297,19 @@ def test_a_run_by_blocks_writes_what_one_in_memory_writes(tmp_path: Path, classe
     assert status.main([str(results)]) == 0
 
 
-def test_removal_alone(tmp_path: Path) -> None:
+def test_removal_alone_in_masks_with_automatic_thresholds(tmp_path: Path) -> None:
     project = BlockProject(tmp_path)
-    options = {"remove": ((Condition("npixels", "lt", 100.0),),)}
+    truth, rng = project.truth["one"], np.random.default_rng(3)
+    project.write("masks", "one", (np.indices(truth.shape)[1] > 9).astype(np.uint8))
+    noisy = np.clip(project.planes("one") + rng.normal(0, 0.2, (*truth.shape, 2)), 0, 1)
+    project.planes = lambda name: noisy.astype(np.float32)  # type: ignore[method-assign]
+    watershed = Watershed(
+        check_files=False, seeds=("F", "C"), seed_thresholds=("auto", "auto"),
+        growth_morphology=(("dilate", 1), ("erode", 1)),
+    )  # fmt: skip
+    project.config = replace(project.config, watershed=watershed)
+    remove = ((Condition("npixels", "lt", 100.0),),)
+    options = {"remove": remove, "masks": str(tmp_path / "masks/one.tif")}
     whole, results = project.run("whole", **options), project.by_blocks("blocks", **options)
     ids = same_objects(results, whole, RAW)
     assert 0 < len(same_objects(results, whole, POST)) < len(ids)
@@ -331,6 +345,19 @@ def test_jobs_share_what_is_done_to_objects(tmp_path: Path) -> None:
     assert waits > 3
     for path in [*whole.glob("per_image_*/*.tif"), *whole.glob("per_image_*/*.csv")]:
         assert (results / path.relative_to(whole)).read_bytes() == path.read_bytes()
+
+
+def test_classes_of_filtered_planes_in_masks(tmp_path: Path) -> None:
+    project = BlockProject(tmp_path, task="semantic")
+    project.write("masks", "one", (np.indices(project.truth["one"].shape)[1] > 9).astype(np.uint8))
+    masks = str(tmp_path / "masks/one.tif")
+    options = {"z_filtering": 5, "median": (Median("xy", 3),), "masks": masks}
+    whole = project.run("whole", evaluate=True, **options)
+    results = project.by_blocks("blocks", **options)
+    for name in ("per_image_binarized/one.tif", f"{POST}/one.tif"):
+        assert np.array_equal(*(tifffile.imread(one / name) for one in (whole, results)))
+    for name in ("test_results_metrics.csv", "overlays/one_post-proc.png"):
+        assert (results / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_noise_is_told_before_it_is_filtered(tmp_path: Path) -> None:
