@@ -93,14 +93,14 @@ def slabs_of(grid: BlockGrid, block: Block, labels: np.ndarray) -> dict[str, np.
 
     Returns
     -------
-    by name, see :func:`slab_name`
+    by name, see :func:`slab_name`, in the smallest type that holds them
     """
-    found = {}
+    found, dtype = {}, np.min_scalar_type(labels.max(initial=0))
     for axis, (index, count) in enumerate(zip(block.index, grid.count, strict=True)):
         for side in (-1, 1):
             if 0 <= index + side < count:
                 box = grid.slab(block, axis, side).relative_to(block.wide.start)
-                found[slab_name(axis, side)] = labels[box.slices].copy()
+                found[slab_name(axis, side)] = labels[box.slices].astype(dtype)
     return found
 
 
