@@ -40,7 +40,7 @@ from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import planes_path
-from jaxseg.workflows.repair_stages import JOINED, REPAIRED, repair_stages
+from jaxseg.workflows.repair_stages import JOINED, REPAIRED, Chain, repair_stages
 
 # ------------------------------------------------------------- one operation, many block sizes
 
@@ -183,7 +183,8 @@ def repaired(folder: Path, labels: np.ndarray, options: Repair) -> np.ndarray:
     )  # fmt: skip
     write = blocks.objects_work(drawn, lambda box: labels[box.slices])
     blocks.run_blocks(drawn, range(len(grid)), write)
-    for group in repair_stages(before, begin, lambda run, sample, objects: blocks.extents(objects)):
+    where = lambda run, sample, objects: blocks.extents(objects)  # noqa: E731
+    for group in repair_stages(Chain(before, begin, where)):
         for stage in group.values():
             ledger = stage.begin(config, run, sample)
             blocks.run_blocks(ledger, range(len(grid)), stage.work(config, run, sample))

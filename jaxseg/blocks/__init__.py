@@ -1,7 +1,8 @@
 """Volumes larger than memory, block by block, with a result that does not depend on the blocks.
 
 The pure functions are in ``grid``, ``contacts`` and ``numbering``; ``ledger`` and ``store`` keep
-what is done on disk; ``creation`` and ``merging`` are the stages, ``engine`` runs them.
+what is done on disk; ``creation`` and ``merging`` are the stages, ``measuring``, ``properties``,
+``tallies`` and ``objects`` those after them, ``engine`` runs them.
 """
 
 from jaxseg.blocks.classes import classes_work, open_classes

@@ -161,7 +161,12 @@ def classes_by_blocks(
     if not is_complete(ledger):
         return
     blocks.publish(ledger)
+    export(config, sample, path)
+
+
+def export(config: Config, sample: Sample, path: Path) -> None:
+    """Write complete labels as TIFF, too, beside them, where asked for and unless it is there."""
     tiff = path.with_suffix(".tif")
     if config.blocks.tiff and not tiff.exists():
-        labels = io.open_labels(path, ndim=config.ndim)
-        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing)
+        labels, shared = io.open_labels(path, ndim=config.ndim), config.blocks.is_part
+        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=shared)

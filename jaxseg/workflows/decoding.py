@@ -28,7 +28,7 @@ from jaxseg.workflows.postprocessing import (
     write_post_processed,
 )
 from jaxseg.workflows.prediction import planes_path
-from jaxseg.workflows.regions import open_region, region_of, region_path
+from jaxseg.workflows.regions import open_region, region_of, region_version
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
 
@@ -63,8 +63,7 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
         _classes_by_blocks(config, run, sample, digest)
         return
     state = {"digest": digest, "input": runs.fingerprint(source)}
-    region = region_path(config, sample.name)
-    state |= {"region": runs.fingerprint(region)} if region else {}
+    state |= region_version(config, sample)
     after = post_path(config, run, sample)
     if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
         return
@@ -78,8 +77,7 @@ def _classes_by_blocks(config: Config, run: Run, sample: Sample, digest: str) ->
     """Write the class of every voxel of this job's blocks, before and after post-processing."""
     planes = io.open_image(planes_path(run, sample), ndim=config.ndim)
     after, region = post_path(config, run, sample), open_region(config, sample)
-    path = region_path(config, sample.name)
-    values = {"decode": digest} | ({"region": runs.fingerprint(path)} if path else {})
+    values = {"decode": digest} | region_version(config, sample)
     smooth = smooth_planes(config, planes)
 
     find = functools.partial(classes, channels=config.channels, threshold=config.semantic.threshold)

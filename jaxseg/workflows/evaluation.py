@@ -199,7 +199,8 @@ def _write_associations(config: Config, run: Run, one: _Result) -> None:
         io.write_csv(folder / f"{one.name}_th_{threshold:g}_fp.csv", tables.fp)
     for threshold in config.evaluate.coloured:
         path = folder / f"{one.name}_th_{threshold:g}.tif"
-        io.write_rgb_tiff(path, _coloured(one, threshold), spacing=one.sample.image.spacing)
+        picture, spacing = _coloured(one, threshold), one.sample.image.spacing
+        io.write_rgb_tiff(path, picture, spacing=spacing, shared=config.blocks.is_part)
 
 
 def _coloured(one: _Result, threshold: float) -> _Drawn:
@@ -265,4 +266,4 @@ def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str,
 def _write_summary(run: Run, table: pd.DataFrame) -> None:
     """All rows as CSV, the last one also as JSON."""
     io.write_csv(run.results / "test_results_metrics.csv", table)
-    io.write_json(run.results / "summary.json", table.iloc[-1].to_dict())
+    io.write_json(run.results / "summary.json", table.iloc[-1].to_dict(), shared=True)

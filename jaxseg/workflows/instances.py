@@ -14,11 +14,19 @@ from jaxseg.config.load import select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import grid_of, is_complete, ledger_of, stage_folder, version_of
+from jaxseg.workflows.blocks import (
+    export,
+    grid_of,
+    is_complete,
+    ledger_of,
+    stage_folder,
+    version_of,
+)
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_results import finish_objects
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.regions import region_version
 from jaxseg.workflows.stages import run_here_or_there
 
 
@@ -42,7 +50,7 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
     for sample, path in zip(samples["test"], paths, strict=True):
         source = io.open_image(path, ndim=config.ndim)
         values = select(config, runs.READS["instance_creation"]) | version_of(source)
-        values |= {"spacing": sample.image.spacing}
+        values |= {"spacing": sample.image.spacing, **region_version(config, sample)}
         grid = grid_of(config, source.spatial_shape)
         folder = stage_folder(run, "instance_creation", sample)
         blocks.open_creation(folder, grid, values)
@@ -121,7 +129,4 @@ def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
             JaxsegWarning,
             stacklevel=2,
         )
-    tiff = path.with_suffix(".tif")
-    if config.blocks.tiff and not tiff.exists():
-        labels = io.open_labels(path, ndim=config.ndim)
-        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing)
+    export(config, sample, path)

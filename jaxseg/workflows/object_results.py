@@ -14,7 +14,7 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import Interrupted
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import is_complete
+from jaxseg.workflows.blocks import export, is_complete
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.object_classes import classes_path
 from jaxseg.workflows.object_stages import judged_labels, object_stages
@@ -80,15 +80,10 @@ def _write_once(path: Path, table: pd.DataFrame) -> None:
 
 
 def _export(config: Config, run: Run, sample: Sample) -> None:
-    """Write images as TIFF, too, where asked for; the merged objects are written before."""
-    if not config.blocks.tiff:
-        return
+    """Write images as TIFF, too, where asked for; that of the merged objects is there already."""
     labels, after = labels_path(config, run, sample), post_path(config, run, sample)
     paths = [] if after is None else [after]
     if has_both(config.channels):
         paths += [classes_path(path) for path in (labels, *paths)]
     for path in paths:
-        tiff = path.with_suffix(".tif")
-        if not tiff.exists():
-            volume = io.open_labels(path, ndim=config.ndim)
-            io.write_labels_tiff(tiff, volume, spacing=sample.image.spacing)
+        export(config, sample, path)

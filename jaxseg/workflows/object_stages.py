@@ -22,7 +22,7 @@ from jaxseg.data import Sample
 from jaxseg.decoding import class_type
 from jaxseg.geometry import Box
 from jaxseg.metrics import painted
-from jaxseg.runs import Run, fingerprint
+from jaxseg.runs import Run
 from jaxseg.volume import Readable
 from jaxseg.workflows.blocks import ledger_of, stage_folder
 from jaxseg.workflows.decoding import labels_path
@@ -39,8 +39,8 @@ from jaxseg.workflows.object_tables import (
     stage_about,
 )
 from jaxseg.workflows.postprocessing import confined, post_path
-from jaxseg.workflows.regions import open_region, region_path
-from jaxseg.workflows.repair_stages import JOINED, REPAIRED, repair_stages
+from jaxseg.workflows.regions import open_region, region_version
+from jaxseg.workflows.repair_stages import JOINED, REPAIRED, Chain, repair_stages
 
 CONFINED, REMOVED = f"{AFTER}/confined", f"{AFTER}/removed"
 
@@ -52,20 +52,19 @@ def object_stages(config: Config) -> list[Stages]:
     ----------
     config : of a run by blocks
     """
-    chain = _chain(config)
-    groups = measuring(config, MERGED) if config.blocks.measure else []
-    if has_both(config.channels):
-        groups.append(_painting(MERGED, MERGED))
-    repair = repair_stages(_before, _begin, _extents) if JOINED in chain else []
+    chain, both = _chain(config), has_both(config.channels)
+    first, then = measuring(config, MERGED) if config.blocks.measure else ({}, {})
+    groups = [first, then | (_painting(MERGED, MERGED) if both else {})]
+    repair = repair_stages(Chain(_before, _begin, _extents)) if JOINED in chain else []
     for name in chain:
         groups += repair if name == JOINED else []
         groups += [{name: _changing(name)}] * (name not in (JOINED, REPAIRED, REMOVED))
     if judged_labels(config) != MERGED:
         groups += measuring(config, judged_labels(config))
     groups += [{REMOVED: ObjectStage(_begin_removal, _remove)}] * (REMOVED in chain)
-    if has_both(config.channels) and chain:
+    if both and chain:
         groups.append(_painting(judged_labels(config), chain[-1]))
-    return groups
+    return [group for group in groups if group]
 
 
 def _chain(config: Config) -> list[str]:
@@ -171,9 +170,8 @@ def _refine(name: str, config: Config, run: Run, sample: Sample) -> Work:
 
 
 def _begin_confining(config: Config, run: Run, sample: Sample) -> Ledger:
-    path = region_path(config, sample.name)
-    values = {"region": fingerprint(path)} if path else {}
-    return _begin(config, run, sample, CONFINED, values, lambda before: {})
+    version = region_version(config, sample)
+    return _begin(config, run, sample, CONFINED, version, lambda before: {})
 
 
 def _confine(config: Config, run: Run, sample: Sample) -> Work:

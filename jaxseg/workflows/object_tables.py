@@ -55,8 +55,8 @@ def stage_about(labels: str, what: str) -> str:
     return what if labels == MERGED else f"{AFTER}/{what}"
 
 
-def measuring(config: Config, labels: str) -> list[Stages]:
-    """The stages that measure objects; the second group needs the first.
+def measuring(config: Config, labels: str) -> tuple[Stages, Stages]:
+    """The stages that measure objects, and those that need them.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def measuring(config: Config, labels: str) -> list[Stages]:
     if has_both(config.channels):
         first |= stage("votes", _begin_votes, _vote)
     if not config.postprocess.properties:
-        return [first]
-    return [first, stage("properties", _begin_properties, _find_properties)]
+        return first, {}
+    return first, stage("properties", _begin_properties, _find_properties)
 
 
 def object_table(config: Config, run: Run, sample: Sample, labels: str) -> pd.DataFrame:

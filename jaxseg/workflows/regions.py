@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from jaxseg import io
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import InputError, JaxsegError
+from jaxseg.runs import fingerprint
 from jaxseg.volume import Volume
 
 
@@ -51,6 +53,12 @@ def region_of(config: Config, sample: Sample) -> np.ndarray | None:
     """
     volume = open_region(config, sample)
     return None if volume is None else volume.array() > 0
+
+
+def region_version(config: Config, sample: Sample) -> dict[str, Any]:
+    """What tells one version of the mask of an image from another; nothing without masks."""
+    path = region_path(config, sample.name)
+    return {"region": fingerprint(path)} if path else {}
 
 
 def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from jaxseg.blocks import Extents, Ledger, Work
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.geometry import Box
+from jaxseg.metrics import Tally
 from jaxseg.runs import Run
 from jaxseg.volume import Readable
 from jaxseg.workflows.blocks import ledger_of, stage_folder
@@ -27,80 +29,103 @@ from jaxseg.workflows.object_tables import AFTER, ObjectStage, Stages
 
 COUNTED, INSIDE = f"{AFTER}/contacts", f"{AFTER}/inside"
 JOINED, REPAIRED = f"{AFTER}/joined", f"{AFTER}/repaired"
-# How a stage that changes objects begins, and the objects before it.
-Begin = Callable[..., Ledger]
-Before = Callable[[Config, Run, Sample, str], Ledger]
-Where = Callable[[Run, Sample, Ledger], Extents]
 
 
-def repair_stages(before: Before, begin: Begin, where: Where) -> list[Stages]:
-    """The stages in their order.
+class Chain(NamedTuple):
+    """The stages that change objects, one after the other.
 
     Parameters
     ----------
     before : the ledger of the objects that a stage changes
-    begin : begins a stage that changes objects
+    begin : begins such a stage
     where : the extents of the objects of a ledger
     """
 
-    def begin_counting(name: str, config: Config, run: Run, sample: Sample) -> Ledger:
-        objects = before(config, run, sample, JOINED)
-        blocks.require(objects)
-        values = {"labels": objects.digest, **_values(config)}
-        folder = stage_folder(run, name, sample)
-        if name == COUNTED:
-            return blocks.open_tallies(folder, name, objects.grid, values)
-        known = functools.partial(_pairs, config, run, sample, where(run, sample, objects))
-        return blocks.open_tallies(folder, name, objects.grid, values, known=known)
+    before: Callable[[Config, Run, Sample, str], Ledger]
+    begin: Callable[..., Ledger]
+    where: Callable[[Run, Sample, Ledger], Extents]
 
-    def count(config: Config, run: Run, sample: Sample) -> Work:
-        source = blocks.open_data(before(config, run, sample, JOINED))
-        return blocks.tally_work(ledger_of(run, COUNTED, sample), functools.partial(_faces, source))
+    def source(self, config: Config, run: Run, sample: Sample, name: str) -> Readable:
+        """The objects that a stage changes."""
+        return blocks.open_data(self.before(config, run, sample, name))
 
-    def count_inside(config: Config, run: Run, sample: Sample) -> Work:
-        source, ledger = before(config, run, sample, JOINED), ledger_of(run, INSIDE, sample)
-        read = functools.partial(_inside, blocks.open_data(source), blocks.known_of(ledger))
-        return blocks.tally_work(ledger, read)
 
-    def begin_joining(config: Config, run: Run, sample: Sample) -> Ledger:
-        def known(objects: Ledger) -> Mapping[str, np.ndarray]:
-            found = _joined(config, run, sample, where(run, sample, objects))
-            return {"table": found.astype(blocks.open_data(objects).dtype)}
-
-        return begin(config, run, sample, JOINED, _values(config), known)
-
-    def join(config: Config, run: Run, sample: Sample) -> Work:
-        source, ledger = before(config, run, sample, JOINED), ledger_of(run, JOINED, sample)
-        table = blocks.known_of(ledger)["table"]
-        return blocks.objects_work(ledger, blocks.renamed(blocks.open_data(source), table))
-
-    def begin_filling(config: Config, run: Run, sample: Sample) -> Ledger:
-        def known(objects: Ledger) -> Mapping[str, np.ndarray]:
-            sizes = where(run, sample, before(config, run, sample, JOINED))
-            large = sizes.ids[sizes.voxels >= config.postprocess.repair.size]
-            found = where(run, sample, objects)
-            rows = np.isin(found.ids, large)
-            return Extents(*(column[rows] for column in found))._asdict()
-
-        return begin(config, run, sample, REPAIRED, _values(config), known)
-
-    def fill(config: Config, run: Run, sample: Sample) -> Work:
-        source, ledger = before(config, run, sample, REPAIRED), ledger_of(run, REPAIRED, sample)
-        large = Extents(**blocks.known_of(ledger))
-        function = functools.partial(_filled, large.ids)
-        change = blocks.around_objects(blocks.open_data(source), large, function)
-        return blocks.objects_work(ledger, change)
-
-    counting = functools.partial(begin_counting, COUNTED)
+def repair_stages(chain: Chain) -> list[Stages]:
+    """The stages in their order, each of which needs those before it."""
+    stages = {
+        COUNTED: (_begin_counting, _count),
+        INSIDE: (_begin_inside, _count_inside),
+        JOINED: (_begin_joining, _join),
+        REPAIRED: (_begin_filling, _fill),
+    }
     return [
-        {COUNTED: ObjectStage(counting, count)},
-        {INSIDE: ObjectStage(functools.partial(begin_counting, INSIDE), count_inside)},
-        {JOINED: ObjectStage(begin_joining, join)},
-        {REPAIRED: ObjectStage(begin_filling, fill)},
+        {name: ObjectStage(functools.partial(begin, chain), functools.partial(work, chain))}
+        for name, (begin, work) in stages.items()
     ]
 
 
-def _values(config: Config) -> dict[str, float]:
+def _begin_counting(chain: Chain, config: Config, run: Run, sample: Sample) -> Ledger:
+    objects = chain.before(config, run, sample, JOINED)
+    blocks.require(objects)
+    folder, values = stage_folder(run, COUNTED, sample), {"labels": objects.digest}
+    return blocks.open_tallies(folder, COUNTED, objects.grid, values)
+
+
+def _count(chain: Chain, config: Config, run: Run, sample: Sample) -> Work:
+    read = functools.partial(_faces, chain.source(config, run, sample, JOINED))
+    return blocks.tally_work(ledger_of(run, COUNTED, sample), read)
+
+
+def _begin_inside(chain: Chain, config: Config, run: Run, sample: Sample) -> Ledger:
+    objects = chain.before(config, run, sample, JOINED)
+    folder, values = stage_folder(run, INSIDE, sample), {"labels": objects.digest}
+
+    def known() -> Mapping[str, np.ndarray]:
+        return _pairs(config, run, sample, chain.where(run, sample, objects))
+
+    values |= _values(config)
+    return blocks.open_tallies(folder, INSIDE, objects.grid, values, known=known)
+
+
+def _count_inside(chain: Chain, config: Config, run: Run, sample: Sample) -> Work:
+    source, ledger = chain.source(config, run, sample, JOINED), ledger_of(run, INSIDE, sample)
+    read = functools.partial(_inside, source, blocks.known_of(ledger))
+    return blocks.tally_work(ledger, read)
+
+
+def _begin_joining(chain: Chain, config: Config, run: Run, sample: Sample) -> Ledger:
+    def known(objects: Ledger) -> Mapping[str, np.ndarray]:
+        found = _joined(config, run, sample, chain.where(run, sample, objects))
+        return {"table": found.astype(blocks.open_data(objects).dtype)}
+
+    return chain.begin(config, run, sample, JOINED, _values(config), known)
+
+
+def _join(chain: Chain, config: Config, run: Run, sample: Sample) -> Work:
+    source, ledger = chain.source(config, run, sample, JOINED), ledger_of(run, JOINED, sample)
+    change = blocks.renamed(source, blocks.known_of(ledger)["table"])
+    return blocks.objects_work(ledger, change)
+
+
+def _begin_filling(chain: Chain, config: Config, run: Run, sample: Sample) -> Ledger:
+    def known(objects: Ledger) -> Mapping[str, np.ndarray]:
+        sizes = chain.where(run, sample, chain.before(config, run, sample, JOINED))
+        large = sizes.ids[sizes.voxels >= config.postprocess.repair.size]
+        found = chain.where(run, sample, objects)
+        rows = np.isin(found.ids, large)
+        return Extents(*(column[rows] for column in found))._asdict()
+
+    return chain.begin(config, run, sample, REPAIRED, _values(config), known)
+
+
+def _fill(chain: Chain, config: Config, run: Run, sample: Sample) -> Work:
+    source, ledger = chain.source(config, run, sample, REPAIRED), ledger_of(run, REPAIRED, sample)
+    large = Extents(**blocks.known_of(ledger))
+    change = blocks.around_objects(source, large, functools.partial(_filled, large.ids))
+    return blocks.objects_work(ledger, change)
+
+
+def _values(config: Config) -> dict[str, Any]:
     return {f"repair.{name}": value for name, value in asdict(config.postprocess.repair).items()}
 
 
@@ -130,59 +155,78 @@ def _inside(
     return other, own
 
 
-class _Numbers:
-    """Objects by number, in the order of their first voxels, as in memory."""
+class _Numbered(NamedTuple):
+    """Objects by number, in the order of their first voxels, as in memory; 0 = background.
 
-    def __init__(self, config: Config, run: Run, sample: Sample, where: Extents) -> None:
-        order = np.argsort(where.first)
-        self.ids = np.concatenate([np.zeros(1, where.ids.dtype), where.ids[order]])
-        self.sizes = np.concatenate([[0], where.voxels[order]])
-        self.low, self.high = (
-            np.concatenate([np.zeros_like(column[:1]), column[order]])
-            for column in (where.low, where.high)
-        )
-        self.large = self.sizes >= config.postprocess.repair.size
-        self.large[0] = False
-        # From every id its number.
-        self.numbers = np.zeros(int(self.ids.max()) + 1, np.int64)
-        self.numbers[self.ids] = np.arange(len(self.ids))
-        counts = blocks.tallied(ledger_of(run, COUNTED, sample))
-        own, other = (self.numbers[column] for column in counts.columns)
-        self.contacts = post.Contacts(own, other, counts.voxels)
-        self.pairs = post.absorbable(self.contacts, self.sizes, self.large)
+    Parameters
+    ----------
+    where : extents of every number
+    numbers : of every id
+    large : whether an object is large
+    contacts, pairs : see :func:`jaxseg.postprocessing.absorbable`
+    """
+
+    where: Extents
+    numbers: np.ndarray
+    large: np.ndarray
+    contacts: post.Contacts
+    pairs: post.Contacts
+
+
+def _numbered(config: Config, run: Run, sample: Sample, where: Extents) -> _Numbered:
+    """What was counted, by number."""
+    order = np.argsort(where.first)
+    where = Extents(*(np.concatenate([np.zeros_like(c[:1], shape=(1, *c.shape[1:])), c[order]])
+                      for c in where))  # fmt: skip
+    numbers = np.zeros(int(where.ids.max()) + 1, np.int64)
+    numbers[where.ids] = np.arange(len(where.ids))
+    large = where.voxels >= config.postprocess.repair.size
+    large[0] = False
+    counts = blocks.tallied(ledger_of(run, COUNTED, sample))
+    own, other = (numbers[column] for column in counts.columns)
+    contacts = post.Contacts(own, other, counts.voxels)
+    pairs = post.absorbable(contacts, where.voxels, large)
+    return _Numbered(where, numbers, large, contacts, pairs)
 
 
 def _pairs(config: Config, run: Run, sample: Sample, where: Extents) -> Mapping[str, np.ndarray]:
     """The pairs of which it is to be found how much of the first lies in the box of the second."""
-    found = _Numbers(config, run, sample, where)
-    other = found.pairs.other
-    return {
-        "own": found.ids[found.pairs.own].astype(np.int64),
-        "other": found.ids[other].astype(np.int64),
-        "low": found.low[other],
-        "high": found.high[other],
-    }
+    found = _numbered(config, run, sample, where)
+    own, other = (
+        Extents(*(column[rows] for column in found.where))
+        for rows in (found.pairs.own, found.pairs.other)
+    )
+    ids = {"own": own.ids.astype(np.int64), "other": other.ids.astype(np.int64)}
+    return ids | {"low": other.low, "high": other.high}
 
 
 def _joined(config: Config, run: Run, sample: Sample, where: Extents) -> np.ndarray:
     """For every id the one it becomes."""
-    found, options = _Numbers(config, run, sample, where), config.postprocess.repair
-    counts = blocks.tallied(ledger_of(run, INSIDE, sample))
-    width = len(found.ids)
+    found, options = _numbered(config, run, sample, where), config.postprocess.repair
+    target = post.targets(
+        found.contacts,
+        found.pairs,
+        _voxels_inside(found, blocks.tallied(ledger_of(run, INSIDE, sample))),
+        sizes=found.where.voxels,
+        contact=options.contact,
+        contained=options.contained,
+    )
+    table = np.zeros(len(found.numbers), found.where.ids.dtype)
+    table[found.where.ids] = found.where.ids[target]
+    return table
+
+
+def _voxels_inside(found: _Numbered, counts: Tally) -> np.ndarray:
+    """Of every pair, voxels of the first in the box of the second; (pairs,) int64."""
+    width = len(found.where.ids)
     other, own = (found.numbers[column] for column in counts.columns)
-    codes, voxels = own * width + other, counts.voxels
+    codes = own * width + other
     order = np.argsort(codes)
-    codes, voxels = np.append(codes[order], width**2), np.append(voxels[order], 0)
+    # One more at the end, for pairs beyond all that were counted.
+    codes, voxels = np.append(codes[order], width**2), np.append(counts.voxels[order], 0)
     wanted = found.pairs.own * width + found.pairs.other
     places = np.searchsorted(codes, wanted)
-    inside = np.where(codes[places] == wanted, voxels[places], 0)
-    target = post.targets(
-        found.contacts, found.pairs, inside, sizes=found.sizes,
-        contact=options.contact, contained=options.contained,
-    )  # fmt: skip
-    table = np.zeros(len(found.numbers), found.ids.dtype)
-    table[found.ids] = found.ids[target]
-    return table
+    return np.where(codes[places] == wanted, voxels[places], 0)
 
 
 def _filled(large: np.ndarray, labels: np.ndarray) -> np.ndarray:
