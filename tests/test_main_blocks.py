@@ -275,6 +275,8 @@ def test_classes_by_blocks(tmp_path: Path) -> None:
         (["--blocks.band", "0"], "at least 1"),
         (["--blocks.scheduler", "local:0"], "tcp://HOST:PORT or local:N"),
         (["--phases", "decode", "instance_merging"], "decode is instance_creation"),
+        (["--postprocess.voronoi.mode", "objects"], "objects that fill a mask need the whole"),
+        (["--blocks.no-measure", "--postprocess.repair.size", "9"], "need their measurements"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_computed(project, capsys, options, message) -> None:
