@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from synthetic_objects import touching_balls
 from jaxseg import io, runs, verify
 from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
 from jaxseg.config.check import check
+from jaxseg.errors import ConfigError
 from jaxseg.workflows import open_data
 from jaxseg.workflows.evaluation import evaluate_images
 
@@ -53,9 +55,9 @@ class Project:
             evaluate=Evaluate(border_crop=(1, 2, 2), coloured=(0.5,)),
         )  # fmt: skip
 
-    def evaluate(self, run: str, by_blocks: Blocks) -> Path:
+    def evaluate(self, run: str, by_blocks: Blocks, **options: Any) -> Path:
         """The folder of results."""
-        config = replace(self.config, run=run, blocks=by_blocks)
+        config = replace(self.config, run=run, blocks=by_blocks, **options)
         assert not check(config)
         samples, problems = open_data(config)
         assert not problems
@@ -99,3 +101,16 @@ def test_jobs_share_an_evaluation(tmp_path: Path) -> None:
     shared = results.with_name(results.name.replace("whole", "shared"))
     assert not written(shared)
     assert written(project.evaluate("shared", replace(BLOCKS, shard="1/2"))) == written(results)
+
+
+def test_another_version_of_the_truth_is_counted_anew_when_asked(tmp_path: Path) -> None:
+    project = Project(tmp_path, "instances")
+    before = written(project.evaluate("whole", BLOCKS))
+    truth = tifffile.imread(tmp_path / "labels/one.tif")
+    truth[:, 0][truth[:, 0] == 1] = 0
+    tifffile.imwrite(tmp_path / "labels/one.tif", truth, metadata={"axes": "ZCYX"})
+    with pytest.raises(ConfigError, match="evaluate differs in upstream"):
+        project.evaluate("whole", BLOCKS)
+    after = written(project.evaluate("whole", BLOCKS, overwrite=True))
+    assert after != before
+    assert after == written(project.evaluate("memory", Blocks()))

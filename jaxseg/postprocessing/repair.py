@@ -84,6 +84,10 @@ def faces_of(
     labels : (*S)
     core : (axes,) of a part of a volume, read with the next voxel on along every axis: voxels of
         the part itself, to which the faces on its upper side belong; None = all of it
+
+    Yields
+    ------
+    (n,) labels on the one side, and on the other
     """
     core = labels.shape if core is None else core
     for axis in range(labels.ndim):

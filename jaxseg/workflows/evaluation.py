@@ -13,6 +13,7 @@ from rich.console import Console
 
 from jaxseg import blocks, io, report, runs
 from jaxseg.config import Config
+from jaxseg.config.load import digest
 from jaxseg.data import Sample
 from jaxseg.geometry import Box
 from jaxseg.metrics import (
@@ -42,9 +43,15 @@ from jaxseg.workflows.stages import run_here_or_there
 
 def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
     """Compare every test image that has labels; draw all of them."""
-    runs.claim(run, "evaluate", config)
-    images = [(sample, mark) for sample in samples["test"] for mark in marks(config, run, sample)]
-    found = [_counted(config, run, sample, mark) for sample, mark in images]
+    images = [
+        (sample, mark, compared(config, run, sample, mark))
+        for sample in samples["test"]
+        for mark in marks(config, run, sample)
+    ]
+    # What blocks counted of other versions of the images must not be taken for these.
+    versions = [_version(opened) for *_, opened in images] if config.blocks.size else []
+    runs.claim(run, "evaluate", config, digest(versions) if versions else "")
+    found = [_counted(config, run, *image) for image in images]
     whole = [one for one in found if one is not None]
     if len(whole) < len(found):
         return
@@ -86,12 +93,18 @@ class _Result:
         return cleared(truth, labels, truth == self.ignore, self.hidden)
 
 
-def _counted(config: Config, run: Run, sample: Sample, mark: str) -> _Result | None:
+def _version(images: Compared) -> dict[str, Any]:
+    """What tells one version of the images from another."""
+    truth = {"truth": runs.fingerprint(images.truth.path)} if images.truth else {}
+    return version_of(images.labels) | truth
+
+
+def _counted(
+    config: Config, run: Run, sample: Sample, mark: str, images: Compared
+) -> _Result | None:
     """Count the voxels of an image; None if other jobs have not done their part."""
-    images = compared(config, run, sample, mark)
     if config.blocks.size:
-        values = {"border_crop": config.evaluate.border_crop, **version_of(images.labels)}
-        values |= {"truth": runs.fingerprint(images.truth.path)} if images.truth else {}
+        values = {"border_crop": config.evaluate.border_crop, **_version(images)}
         stage = f"overlaps{mark}"
         grid = grid_of(config, images.shape)
         ledger = blocks.open_tallies(stage_folder(run, stage, sample), stage, grid, values)
