@@ -57,7 +57,8 @@ READS: Mapping[str, tuple[str, ...]] = {
         "ndim",
         "channels",
         "decoder",
-        *(name for name in NEEDS if name != "watershed"),
+        *(name for name in NEEDS if name not in ("watershed", "agglomeration")),
+        *(f"agglomeration.{field}" for field in ("threshold", "inside", "engine", "fill_holes")),
         *(
             f"watershed.{field}"
             for field in (
@@ -83,6 +84,10 @@ READS: Mapping[str, tuple[str, ...]] = {
     ),
     "instance_merging": (
         "watershed.min_size",
+        *(
+            f"agglomeration.{field}"
+            for field in ("merge", "score", "quantile", "min_contact", "min_size")
+        ),
         "blocks.merge_threshold",
         "postprocess.refine",
         "postprocess.repair",
@@ -112,8 +117,20 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
     "instance_creation": ("blocks/instance_creation",),
     "instance_merging": (
-        *(f"blocks/{stage}" for stage in ("contacts", "instance_merging", "measurements")),
-        *(f"blocks/{stage}" for stage in ("votes", "properties", "classes", "post_processing")),
+        *(
+            f"blocks/{stage}"
+            for stage in (
+                "contacts",
+                "fragments",
+                "region_graph",
+                "instance_merging",
+                "measurements",
+                "votes",
+                "properties",
+                "classes",
+                "post_processing",
+            )
+        ),
         "per_image_instances",
         "per_image_post_processing",
     ),
@@ -162,6 +179,11 @@ class Run:
         return self.results / "manifests" / phase / f"{stem}.json"
 
 
+def folders(config: Config) -> Run:
+    """The folders of a configuration's run, whether they are there or not."""
+    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
+
+
 def open_run(config: Config) -> Run:
     """The folders of a configuration's run; makes them and proves that they can be written.
 
@@ -169,8 +191,7 @@ def open_run(config: Config) -> Run:
     ------
     ResourceError : a folder cannot be made or written
     """
-    label = f"{config.name}_{config.run}"
-    run = Run(Path(config.out) / config.name, label)
+    run = folders(config)
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)

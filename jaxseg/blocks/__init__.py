@@ -9,7 +9,9 @@ from jaxseg.blocks.classes import classes_work, open_classes
 from jaxseg.blocks.cluster import run_on_cluster
 from jaxseg.blocks.contacts import contacts, same_objects
 from jaxseg.blocks.creation import creation_work, open_creation, pieces_of
-from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks
+from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks, stopped
+from jaxseg.blocks.fragments import fragments_work, shared_voxels, with_reach
+from jaxseg.blocks.graph import graph_work, joined_work, open_graph, open_joined
 from jaxseg.blocks.grid import Block, BlockGrid, shard_of
 from jaxseg.blocks.ledger import (
     Ledger,
@@ -20,6 +22,7 @@ from jaxseg.blocks.ledger import (
     read_ledger,
     record_of,
     require,
+    tidy,
 )
 from jaxseg.blocks.measuring import measurements, measuring_work, open_measurements
 from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
@@ -56,6 +59,9 @@ __all__ = [
     "failed",
     "faults",
     "finished",
+    "fragments_work",
+    "graph_work",
+    "joined_work",
     "known_of",
     "labels_work",
     "ledgers",
@@ -68,6 +74,8 @@ __all__ = [
     "open_contacts",
     "open_creation",
     "open_data",
+    "open_graph",
+    "open_joined",
     "open_labels",
     "open_ledger",
     "open_measurements",
@@ -88,6 +96,10 @@ __all__ = [
     "run_on_cluster",
     "same_objects",
     "shard_of",
+    "shared_voxels",
+    "stopped",
     "tallied",
     "tally_work",
+    "tidy",
+    "with_reach",
 ]

@@ -11,11 +11,20 @@ from typing import Any
 import numpy as np
 
 from jaxseg.config import Channel
-from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
+from jaxseg.decoding.agglomeration import (
+    affinity_edges,
+    agglomeration,
+    agglomeration_steps,
+    fragment_ascents,
+    fragment_reach,
+    join_options,
+    near_offsets,
+)
 from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
 from jaxseg.decoding.growth import growth_mask
+from jaxseg.decoding.mask import mask_plan
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.settle import Levels, Part, settle, settle_problems, settled
@@ -48,6 +57,7 @@ __all__ = [
     "Plan",
     "Shapes",
     "Steps",
+    "affinity_edges",
     "agglomeration",
     "agglomeration_steps",
     "class_type",
@@ -59,9 +69,14 @@ __all__ = [
     "embedseg",
     "flow",
     "flow_steps",
+    "fragment_ascents",
+    "fragment_reach",
     "growth_mask",
+    "join_options",
+    "mask_plan",
     "mutex",
     "mutex_steps",
+    "near_offsets",
     "object_classes",
     "of_instances",
     "package_problems",

@@ -10,6 +10,7 @@ from jaxseg.io.artifacts import (
 )
 from jaxseg.io.atomic import atomic_path, move_complete, new_folder, sync_entry
 from jaxseg.io.label_type import smallest_label_type
+from jaxseg.io.leftovers import sweep
 from jaxseg.io.names import list_images, stem_of
 from jaxseg.io.ngff_write import (
     create_planes,
@@ -39,6 +40,7 @@ __all__ = [
     "read_arrays",
     "smallest_label_type",
     "stem_of",
+    "sweep",
     "sync_entry",
     "write_arrays",
     "write_csv",

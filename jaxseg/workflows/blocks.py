@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
+from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
 from jaxseg.progress import progress
 from jaxseg.runs import Run
+from jaxseg.signals import interruptible
 from jaxseg.volume import Volume
 
 Array = np.ndarray
@@ -34,6 +36,21 @@ def own_blocks(config: Config, grid: BlockGrid) -> range:
     """Numbers of the blocks that this job does."""
     layers = grid.layers(config.blocks.z_start, config.blocks.z_end)
     return blocks.shard_of(layers, config.blocks.shard)
+
+
+def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:
+    """A part of the work that holds nothing of any image."""
+    start, ends = config.blocks.z_start, [sample.image.spatial_shape[0] for sample in samples]
+    if not config.blocks.size or start < max(ends, default=start + 1):
+        return []
+    return [
+        ConfigError(
+            "no image reaches so far",
+            file="blocks.z_start",
+            expected=f"below {max(ends)}",
+            found=start,
+        )
+    ]
 
 
 def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
@@ -86,6 +103,7 @@ def predict_by_blocks(
     values: Mapping[str, Any],
     target: Path,
     names: tuple[str, ...],
+    dtype: str = "float32",
 ) -> bool:
     """Predict this job's blocks of an image; whether that completed it.
 
@@ -94,7 +112,7 @@ def predict_by_blocks(
     forward, tiling, prepare : as for :func:`jaxseg.prediction.predict`
     values : all that decides the planes, the tiles not counted
     target : where the planes are in the end
-    names : of the planes
+    names, dtype : of the planes, as they are stored
     """
     sizes = {f"tiling.{name}": value for name, value in tiling._asdict().items()}
     ledger = blocks.open_planes(
@@ -104,12 +122,12 @@ def predict_by_blocks(
         target=target,
         spacing=sample.image.spacing,
         channel_names=names,
-        dtype=config.predict.dtype,
+        dtype=dtype,
     )
     done = blocks.finished(ledger)
     waiting = [number for number in own_blocks(config, ledger.grid) if number not in done]
     for box, numbers in blocks.regions(ledger.grid, waiting, len(names)):
-        with progress(f"predict {sample.name}") as advance:
+        with progress(f"predict {sample.name}") as advance, interruptible() as asked:
             predict(
                 forward,
                 sample.image,
@@ -117,12 +135,27 @@ def predict_by_blocks(
                 **tiling._asdict(),
                 region=box,
                 prepare=prepare,
-                on_progress=advance,
+                on_progress=_until(asked, ledger, advance),
             )
+    if waiting:
+        blocks.tidy(ledger)
     if is_complete(ledger):
         blocks.publish(ledger)
         return True
     return False
+
+
+def _until(
+    asked: Callable[[], bool], ledger: Ledger, advance: Callable[[int, int], None]
+) -> Callable[[int, int], None]:
+    """What counts the tiles until the process is asked to stop: full blocks are kept by then."""
+
+    def count(done: int, total: int) -> None:
+        advance(done, total)
+        if asked():
+            raise blocks.stopped(ledger)
+
+    return count
 
 
 def classes_by_blocks(
@@ -168,5 +201,5 @@ def export(config: Config, sample: Sample, path: Path) -> None:
     """Write complete labels as TIFF, too, beside them, where asked for and unless it is there."""
     tiff = path.with_suffix(".tif")
     if config.blocks.tiff and not tiff.exists():
-        labels, shared = io.open_labels(path, ndim=config.ndim), config.blocks.is_part
-        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=shared)
+        labels = io.open_labels(path, ndim=config.ndim)
+        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=True)

@@ -49,7 +49,7 @@ def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
         for mark in marks(config, run, sample)
     ]
     # What blocks counted of other versions of the images must not be taken for these.
-    versions = [_version(opened) for *_, opened in images] if config.blocks.size else []
+    versions = [_version(opened) for *_, opened in images] if config.blocks.decodes else []
     runs.claim(run, "evaluate", config, digest(versions) if versions else "")
     found = [_counted(config, run, *image) for image in images]
     whole = [one for one in found if one is not None]
@@ -103,7 +103,7 @@ def _counted(
     config: Config, run: Run, sample: Sample, mark: str, images: Compared
 ) -> _Result | None:
     """Count the voxels of an image; None if other jobs have not done their part."""
-    if config.blocks.size:
+    if config.blocks.decodes:
         values = {"border_crop": config.evaluate.border_crop, **_version(images)}
         stage = f"overlaps{mark}"
         grid = grid_of(config, images.shape)
@@ -213,7 +213,7 @@ def _write_associations(config: Config, run: Run, one: _Result) -> None:
     for threshold in config.evaluate.coloured:
         path = folder / f"{one.name}_th_{threshold:g}.tif"
         picture, spacing = _coloured(one, threshold), one.sample.image.spacing
-        io.write_rgb_tiff(path, picture, spacing=spacing, shared=config.blocks.is_part)
+        io.write_rgb_tiff(path, picture, spacing=spacing, shared=True)
 
 
 def _coloured(one: _Result, threshold: float) -> _Drawn:

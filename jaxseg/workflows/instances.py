@@ -10,14 +10,15 @@ from typing import Any
 from jaxseg import blocks, io, runs
 from jaxseg.blocks import Ledger
 from jaxseg.config import Config
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import select
 from jaxseg.data import Sample
-from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
+from jaxseg.errors import ConfigError, JaxsegWarning
 from jaxseg.runs import Run
+from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import (
     export,
     grid_of,
-    is_complete,
     ledger_of,
     stage_folder,
     version_of,
@@ -25,7 +26,7 @@ from jaxseg.workflows.blocks import (
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_results import finish_objects
-from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.readiness import await_others, await_planes
 from jaxseg.workflows.regions import region_version
 from jaxseg.workflows.stages import run_here_or_there
 
@@ -35,23 +36,19 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
 
     Raises
     ------
-    ConfigError : an image that is not predicted completely, or was decoded in memory
+    ConfigError : an image that is not predicted, or was decoded in memory
+    Interrupted : other jobs have not predicted all their blocks yet
     """
     runs.refuse_other_way(run, ("decode",), config)
-    paths = [planes_path(run, sample) for sample in samples["test"]]
-    raise_all(
-        ConfigError(
-            "this image was not predicted, or not by all jobs", file=path, fix="--phases predict"
-        )
-        for path in paths
-        if not path.exists()
-    )
+    paths = await_planes(config, run, samples["test"])
     runs.claim(run, "instance_creation", config, runs.claimed(run, "predict"))
     for sample, path in zip(samples["test"], paths, strict=True):
         source = io.open_image(path, ndim=config.ndim)
         values = select(config, runs.READS["instance_creation"]) | version_of(source)
         values |= {"spacing": sample.image.spacing, **region_version(config, sample)}
         grid = grid_of(config, source.spatial_shape)
+        if joins_fragments(config):
+            grid = agglomeration.fragment_grid(config, sample, grid)
         folder = stage_folder(run, "instance_creation", sample)
         blocks.open_creation(folder, grid, values)
         run_here_or_there(config, run, sample, "instance_creation")
@@ -75,15 +72,14 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
     runs.claim(run, "instance_merging", config, created_before)
     # Step by step for all images, so that a job waits for the others once per step.
     images = samples["test"]
-    for step, word in ((_compare, "compared"), (_write_labels, "written")):
+    if config.blocks.wait:
+        await_others(config, [ledger_of(run, "instance_creation", s) for s in images], "created")
+    steps = [(_compare, "compared"), (_write_labels, "written")]
+    if joins_fragments(config):
+        steps[1:1] = [(_number_fragments, "numbered"), (_gather_contacts, "asked for contacts")]
+    for step, word in steps:
         ledgers = [step(config, run, sample) for sample in images]
-        waiting = [ledger for ledger in ledgers if not is_complete(ledger)]
-        if waiting:
-            raise Interrupted(
-                f"other jobs have not {word} all their blocks yet",
-                file=waiting[0].folder,
-                fix="run the same command again when they have",
-            )
+        await_others(config, ledgers, word)
     for sample, ledger in zip(images, ledgers, strict=True):
         blocks.publish(ledger)
         _tell(config, ledger, sample, labels_path(config, run, sample))
@@ -103,18 +99,38 @@ def _compare(config: Config, run: Run, sample: Sample) -> Ledger:
     return ledger
 
 
+def _number_fragments(config: Config, run: Run, sample: Sample) -> Ledger:
+    """Write the fragments of this job's blocks with ids of the volume."""
+    created = ledger_of(run, "instance_creation", sample)
+    ledger = agglomeration.open_fragments(run, sample, _values(config, created))
+    run_here_or_there(config, run, sample, agglomeration.FRAGMENTS)
+    return ledger
+
+
+def _gather_contacts(config: Config, run: Run, sample: Sample) -> Ledger:
+    """Gather the contacts of fragments in this job's blocks."""
+    created = ledger_of(run, "instance_creation", sample)
+    ledger = agglomeration.open_contacts_of_fragments(run, sample, _values(config, created))
+    run_here_or_there(config, run, sample, agglomeration.GRAPH)
+    return ledger
+
+
 def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
     """Write the final ids of this job's blocks."""
     created = ledger_of(run, "instance_creation", sample)
-    ledger = blocks.open_labels(
-        stage_folder(run, "instance_merging", sample),
-        created,
-        ledger_of(run, "contacts", sample),
-        _values(config, created),
-        target=labels_path(config, run, sample),
-        spacing=sample.image.spacing,
-        min_size=config.watershed.min_size,
-    )
+    values, target = _values(config, created), labels_path(config, run, sample)
+    if joins_fragments(config):
+        ledger = agglomeration.open_objects(config, run, sample, values, target)
+    else:
+        ledger = blocks.open_labels(
+            stage_folder(run, "instance_merging", sample),
+            created,
+            ledger_of(run, "contacts", sample),
+            values,
+            target=target,
+            spacing=sample.image.spacing,
+            min_size=config.watershed.min_size,
+        )
     run_here_or_there(config, run, sample, "instance_merging")
     return ledger
 

@@ -12,7 +12,6 @@ from jaxseg import postprocessing as post
 from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.errors import Interrupted
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import export, is_complete
 from jaxseg.workflows.decoding import labels_path
@@ -20,6 +19,7 @@ from jaxseg.workflows.object_classes import classes_path
 from jaxseg.workflows.object_stages import judged_labels, object_stages
 from jaxseg.workflows.object_tables import MERGED, judged, object_table
 from jaxseg.workflows.postprocessing import post_path
+from jaxseg.workflows.readiness import await_others
 from jaxseg.workflows.stages import run_here_or_there
 
 
@@ -41,12 +41,7 @@ def finish_objects(config: Config, run: Run, samples: Sequence[Sample]) -> None:
         waiting = [ledger for ledger in ledgers if not is_complete(ledger)]
         if waiting and place == len(groups):
             return
-        if waiting:
-            raise Interrupted(
-                f"other jobs have not done all their blocks of {waiting[0].stage} yet",
-                file=waiting[0].folder,
-                fix="run the same command again when they have",
-            )
+        await_others(config, waiting, "done")
         for ledger in ledgers:
             blocks.publish(ledger)
     for sample in samples:

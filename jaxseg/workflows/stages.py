@@ -14,6 +14,7 @@ import numpy as np
 from jaxseg import blocks, io, runs
 from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import from_plain, to_plain
 from jaxseg.data import Sample, prefetch
 from jaxseg.decoding import (
@@ -34,6 +35,7 @@ from jaxseg.geometry import Box
 from jaxseg.instances import morph
 from jaxseg.progress import progress
 from jaxseg.runs import Run
+from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import ledger_of, own_blocks, read_planes, run_stage
 from jaxseg.workflows.comparing import POST, compared
 from jaxseg.workflows.inputs import open_data
@@ -83,8 +85,11 @@ def work_of(text: str, stage: str, name: str) -> blocks.Work:
 
 
 def _creation(config: Config, run: Run, sample: Sample) -> blocks.Work:
-    planes, decoder = _reader(config, run, sample), _decoder(config, run, sample)
-    ledger, region = ledger_of(run, "instance_creation", sample), open_region(config, sample)
+    planes, ledger = _reader(config, run, sample), ledger_of(run, "instance_creation", sample)
+    levels, region = levels_of(config, run, sample), open_region(config, sample)
+    if joins_fragments(config) and levels is not None:
+        return agglomeration.find_fragments(config, sample, ledger, planes, levels)
+    decoder = _decoder(config, sample, levels)
 
     def read(box: Box) -> tuple[Array, Array | None]:
         inside = None if region is None else region.read(box.start, box.stop) > 0
@@ -96,10 +101,18 @@ def _creation(config: Config, run: Run, sample: Sample) -> blocks.Work:
 def _contacts(config: Config, run: Run, sample: Sample) -> blocks.Work:
     created = ledger_of(run, "instance_creation", sample)
     ledger, threshold = ledger_of(run, "contacts", sample), config.blocks.merge_threshold
+    if joins_fragments(config):
+        return blocks.contacts_work(ledger, created, compare=blocks.shared_voxels)
     return blocks.contacts_work(ledger, created, threshold=threshold)
 
 
+def _graph(config: Config, run: Run, sample: Sample) -> blocks.Work:
+    return agglomeration.gather_contacts(config, run, sample, _reader(config, run, sample))
+
+
 def _labels(config: Config, run: Run, sample: Sample) -> blocks.Work:
+    if joins_fragments(config):
+        return agglomeration.write_objects(run, sample)
     created = ledger_of(run, "instance_creation", sample)
     return blocks.labels_work(ledger_of(run, "instance_merging", sample), created)
 
@@ -113,6 +126,8 @@ WORK: Mapping[str, Callable[[Config, Run, Sample], blocks.Work]] = MappingProxyT
     {
         "instance_creation": _creation,
         "contacts": _contacts,
+        agglomeration.FRAGMENTS: agglomeration.number_fragments,
+        agglomeration.GRAPH: _graph,
         "instance_merging": _labels,
         "overlaps": functools.partial(_overlaps, ""),
         f"overlaps{POST}": functools.partial(_overlaps, POST),
@@ -140,17 +155,12 @@ def _reader(
 
 def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
     """The thresholds of the volume, found by whoever asks first; None for other decoders."""
-    if decoder_of(config.channels, config.decoder) != "watershed":
+    chosen = _plan_of(config, sample)
+    if chosen is None:
         return None
     ledger = ledger_of(run, "instance_creation", sample)
     file = ledger.folder / "levels.json"
     if not file.exists():
-        chosen = plan(
-            of_instances(config.channels),
-            ndim=config.ndim,
-            spacing=sample.image.spacing,
-            options=config.watershed,
-        )
         with progress("thresholds of the volume") as advance:
 
             def parts(smooth: bool = True) -> Iterator[Part]:
@@ -159,11 +169,22 @@ def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
 
             # Filtered noise looks like objects: whether planes show any is told before.
             raw = functools.partial(parts, smooth=False)
-            noise = bool(config.postprocess.filters) and not _show_objects(chosen, raw)
+            judged = bool(config.postprocess.filters) and not joins_fragments(config)
+            noise = judged and not _show_objects(chosen, raw)
             reshape = functools.partial(_growing, config, sample, ledger.grid)
             levels = Levels(None, ()) if noise else settle(chosen, parts, reshape=reshape)
             io.write_json(file, levels._asdict(), shared=True)
     return Levels(**json.loads(file.read_text()))
+
+
+def _plan_of(config: Config, sample: Sample) -> Plan | None:
+    """The plan whose thresholds are found in the volume; None for decoders without one."""
+    if joins_fragments(config):
+        return agglomeration.fragment_plan(config, sample)
+    if decoder_of(config.channels, config.decoder) != "watershed":
+        return None
+    kept, spacing = of_instances(config.channels), sample.image.spacing
+    return plan(kept, ndim=config.ndim, spacing=spacing, options=config.watershed)
 
 
 def _growing(config: Config, sample: Sample, grid: BlockGrid, mask: Array, number: int) -> Array:
@@ -190,10 +211,11 @@ def _show_objects(chosen: Plan, parts: Callable[[], Iterator[Part]]) -> bool:
         return any(growth_mask(planes, final.growth)[core].any() for planes, core in found)
 
 
-def _decoder(config: Config, run: Run, sample: Sample) -> Callable[[Array, Array | None], Array]:
+def _decoder(
+    config: Config, sample: Sample, levels: Levels | None
+) -> Callable[[Array, Array | None], Array]:
     """What makes labels out of the planes of a block, and of where objects may be."""
-    kept = of_instances(config.channels)
-    spacing, levels = sample.image.spacing, levels_of(config, run, sample)
+    kept, spacing = of_instances(config.channels), sample.image.spacing
     if levels is None:
         name = decoder_of(config.channels, config.decoder)
         options = getattr(config, name)
