@@ -77,6 +77,10 @@ READS: Mapping[str, tuple[str, ...]] = {
         "blocks.size",
         "blocks.halo",
         "blocks.band",
+        "postprocess.median",
+        "postprocess.z_filtering",
+        "postprocess.yz_filtering",
+        "postprocess.masks",
     ),
     "instance_merging": (
         "watershed.min_size",
@@ -85,6 +89,10 @@ READS: Mapping[str, tuple[str, ...]] = {
             for field in ("merge", "score", "quantile", "min_contact", "min_size")
         ),
         "blocks.merge_threshold",
+        "postprocess.refine",
+        "postprocess.repair",
+        "postprocess.properties",
+        "postprocess.remove",
     ),
     "evaluate": (
         "task",
@@ -105,6 +113,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "per_image_post_processing",
         *NEEDS,
         "blocks/decode",
+        "blocks/decode_post-proc",
     ),
     "instance_creation": ("blocks/instance_creation",),
     "instance_merging": (
@@ -116,11 +125,18 @@ WRITES: Mapping[str, tuple[str, ...]] = {
                 "region_graph",
                 "instance_merging",
                 "measurements",
+                "votes",
+                "properties",
+                "classes",
+                "post_processing",
             )
         ),
         "per_image_instances",
+        "per_image_post_processing",
     ),
     "evaluate": (
+        "blocks/overlaps",
+        "blocks/overlaps_post-proc",
         "instance_associations",
         "overlays",
         "test_results_metrics.csv",

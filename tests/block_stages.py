@@ -77,7 +77,7 @@ def classes(folder: Path) -> None:
         folder / "classes", GRID, {"a": 1}, target=folder / "final" / "im.zarr", spacing=(1.0, 1.0)
     )
     if len(blocks.finished(ledger)) < len(GRID):
-        work = blocks.classes_work(ledger, lambda box: labels()[box.slices], decode)
+        work = blocks.classes_work(ledger, lambda box: decode(labels()[box.slices]))
         blocks.run_blocks(ledger, range(len(GRID)), work)
     blocks.publish(ledger)
 
@@ -108,11 +108,46 @@ def measurements(folder: Path) -> None:
         io.write_labels_tiff(final / "labels.tif", found_labels, spacing=(1.0, 1.0), shared=True)
 
 
+def objects(folder: Path) -> None:
+    """The objects measured, changed, the first removed, and counted."""
+    every, spacing = range(len(GRID)), (1.0, 1.0)
+    merged = blockwise.merge(folder, blockwise.create(folder, GRID, labels(), decode))
+    nothing = np.ones((*GRID.shape, 1), np.float32)
+    where = blocks.open_measurements(folder / "measurements", merged, {})
+    measure = blocks.measuring_work(
+        where, lambda box: labels()[box.slices], lambda box: nothing[box.slices], spacing=spacing
+    )
+    blocks.run_blocks(where, every, measure)
+    filled = blocks.open_objects(
+        folder / "filled", "filled", merged, {}, lambda: blocks.extents(where)._asdict(),
+        spacing=spacing,
+    )  # fmt: skip
+    known = blocks.Extents(**blocks.known_of(filled))
+    fill = blocks.around_objects(blocks.open_data(merged), known, decode)
+    blocks.run_blocks(filled, every, blocks.objects_work(filled, fill))
+    table = np.arange(len(known.ids) + 1, dtype=np.uint16)
+    table[1] = 0
+    ledger = blocks.open_objects(
+        folder / "removed", "removed", filled, {}, lambda: {"table": table}, spacing=spacing,
+        target=folder / "final" / "objects.zarr",
+    )  # fmt: skip
+    if len(blocks.finished(ledger)) < len(GRID):
+        rename = blocks.renamed(blocks.open_data(filled), blocks.known_of(ledger)["table"])
+        blocks.run_blocks(ledger, every, blocks.objects_work(ledger, rename))
+    blocks.publish(ledger)
+    counted = blocks.open_tallies(folder / "counted", "counted", GRID, {})
+    source = blocks.open_data(ledger)
+    blocks.run_blocks(counted, every, blocks.tally_work(counted, lambda box: [source[box.slices]]))
+    found = blocks.tallied(counted)
+    io.write_arrays(folder / "final" / "counts", {"voxels": found.voxels})
+
+
 STAGES: Mapping[str, Callable[[Path], object]] = {
     "predict": predict,
     "classes": classes,
     "instances": instances,
     "measurements": measurements,
+    "objects": objects,
 }
 
 

@@ -112,7 +112,7 @@ def test_instances_by_blocks_are_those_of_the_whole(predicted, tmp_path, capsys)
     assert state(results) == before
     assert status.main([str(results)]) == 0
     assert verify.main([str(results)]) == 0
-    assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 4
+    assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 5
 
 
 def test_several_jobs_in_any_order_equal_one(predicted, capsys) -> None:

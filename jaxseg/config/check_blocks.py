@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -45,15 +45,16 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "decode is instance_creation and instance_merging", file="phases", found=config.phases
         )
-    whole = config.task == "instances" or blocks.decode == "whole"
-    alone = {"train", "evaluate"} | ({"decode"} if whole else set())
+    memory = blocks.decode == "whole"
+    whole = config.task == "instances" or memory
+    alone = {"train"} | ({"decode"} if whole else set()) | ({"evaluate"} if memory else set())
     if blocks.is_part and alone & set(config.phases):
         yield ConfigError(
             "only a part of the work is to be done",
             file="phases",
-            expected="some of predict, instance_creation, instance_merging"
+            expected="some of predict, instance_creation, instance_merging, evaluate"
             if config.task == "instances"
-            else "some of predict, decode",
+            else "some of predict, decode, evaluate",
             found=" ".join(config.phases),
         )
     if blocks.decodes:
@@ -64,13 +65,27 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
 
 def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
     """What is done to whole images only."""
-    asked = {
-        "postprocess": config.postprocess != PostProcess(),
-        "channels": config.task == "instances" and any(c.name == "S" for c in config.channels),
-    }
-    for field in (field for field, value in asked.items() if value):
-        what = "classes of objects" if field == "channels" else "post-processing"
-        yield ConfigError(f"{what} are not made by blocks", file=field, fix="no --blocks.size")
+    options = config.postprocess
+    if options.voronoi.mode != "none":
+        yield ConfigError(
+            "objects that fill a mask need the whole volume and are not made by blocks",
+            file="postprocess.voronoi",
+            fix="no --blocks.size, or --postprocess.voronoi.mode none",
+        )
+    if options.masks and joins_fragments(config):
+        yield ConfigError(
+            "fragments of affinities are not confined to masks by blocks",
+            file="postprocess.masks",
+            fix="no --blocks.size, or no masks",
+        )
+    classes = any(channel.name == "S" for channel in config.channels)
+    measured = options.changes_objects or options.properties or classes
+    if config.task == "instances" and measured and not config.blocks.measure:
+        yield ConfigError(
+            "classes and post-processing of objects need their measurements",
+            file="blocks.measure",
+            fix="--blocks.measure",
+        )
 
 
 def _job(config: Config) -> Iterator[ConfigError]:

@@ -13,7 +13,14 @@ from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import unused_options
-from jaxseg.decoding import DECODERS, decoder_of, decoder_problems, plan, settle_problems
+from jaxseg.decoding import (
+    DECODERS,
+    decoder_of,
+    decoder_problems,
+    of_instances,
+    plan,
+    settle_problems,
+)
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import range_problems
@@ -82,6 +89,7 @@ def _decoder_problems(config: Config) -> list[JaxsegError]:
     found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     found += unused_options(config, name)
     if config.blocks.decodes and name == "watershed" and not found:
-        found += settle_problems(plan(config.channels, ndim=config.ndim, options=options))
+        kept = of_instances(config.channels)
+        found += settle_problems(plan(kept, ndim=config.ndim, options=options))
     decoding = {"decode", "instance_creation"} & set(config.phases)
     return [*found, *(DECODERS[name].missing() if decoding else [])]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxseg import blocks, runs
+from jaxseg import blocks, io, runs
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
@@ -21,7 +20,6 @@ from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.signals import interruptible
 from jaxseg.volume import Volume
-from jaxseg.workflows.classes import classes_of
 
 Array = np.ndarray
 
@@ -60,6 +58,11 @@ def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
     return run.results / "blocks" / stage / sample.name
 
 
+def ledger_of(run: Run, stage: str, sample: Sample) -> Ledger:
+    """The ledger of a stage that was begun."""
+    return blocks.read_ledger(stage_folder(run, stage, sample))
+
+
 def run_stage(config: Config, ledger: Ledger, work: blocks.Work, title: str) -> None:
     """Do this job's blocks of a stage."""
     with progress(title) as advance:
@@ -78,9 +81,10 @@ def is_complete(ledger: Ledger) -> bool:
 
 
 def version_of(source: Volume) -> dict[str, Any]:
-    """What tells one version of the planes from another."""
+    """What tells one version of planes or labels in a store of ours from another."""
     found = runs.fingerprint(Path(source.path) / "zarr.json")
-    return {"planes.bytes": found["bytes"], "planes.mtime_ns": found["mtime_ns"]}
+    kind = "planes" if source.axes.endswith("c") else "labels"
+    return {f"{kind}.bytes": found["bytes"], f"{kind}.mtime_ns": found["mtime_ns"]}
 
 
 def read_planes(source: Volume, box: Box) -> Array:
@@ -156,7 +160,15 @@ def _until(
 
 
 def classes_by_blocks(
-    config: Config, run: Run, sample: Sample, source: Volume, values: Mapping[str, Any], path: Path
+    config: Config,
+    run: Run,
+    sample: Sample,
+    source: Volume,
+    values: Mapping[str, Any],
+    path: Path,
+    *,
+    stage: str,
+    find: Callable[[Box], Array],
 ) -> None:
     """Write the class of every voxel of this job's blocks.
 
@@ -165,11 +177,13 @@ def classes_by_blocks(
     source : the planes
     values : all that decides the classes
     path : where they are in the end
+    stage : name of the folder
+    find : the classes of a box
     """
     options = config.channels[0].options
     assert isinstance(options, Semantic)  # the configuration was checked
     ledger = blocks.open_classes(
-        stage_folder(run, "decode", sample),
+        stage_folder(run, stage, sample),
         grid_of(config, source.spatial_shape),
         {**values, **version_of(source)},
         target=path,
@@ -177,9 +191,17 @@ def classes_by_blocks(
         dtype=np.uint8 if options.classes <= 2**8 else np.uint16,
     )
     if not is_complete(ledger):
-        find = functools.partial(classes_of, config)
-        work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
-        run_stage(config, ledger, work, f"classes of {sample.name}")
-    if is_complete(ledger):
-        with progress(f"levels of {sample.name}") as advance:
-            blocks.publish(ledger, on_progress=advance)
+        run_stage(config, ledger, blocks.classes_work(ledger, find), f"classes of {sample.name}")
+    if not is_complete(ledger):
+        return
+    with progress(f"levels of {sample.name}") as advance:
+        blocks.publish(ledger, on_progress=advance)
+    export(config, sample, path)
+
+
+def export(config: Config, sample: Sample, path: Path) -> None:
+    """Write complete labels as TIFF, too, beside them, where asked for and unless it is there."""
+    tiff = path.with_suffix(".tif")
+    if config.blocks.tiff and not tiff.exists():
+        labels = io.open_labels(path, ndim=config.ndim)
+        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=True)

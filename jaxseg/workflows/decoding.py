@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import decoder_of, run_decoder
 from jaxseg.errors import ConfigError
+from jaxseg.geometry import Box
 from jaxseg.progress import progress
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import classes_by_blocks, stage_folder
+from jaxseg.workflows.blocks import classes_by_blocks, read_planes, stage_folder
 from jaxseg.workflows.classes import classes_of
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
+from jaxseg.workflows.planes import smooth_planes
 from jaxseg.workflows.postprocessing import (
     confined,
     filtered,
@@ -27,7 +30,7 @@ from jaxseg.workflows.postprocessing import (
 )
 from jaxseg.workflows.prediction import planes_path
 from jaxseg.workflows.readiness import await_planes
-from jaxseg.workflows.regions import region_of, region_path
+from jaxseg.workflows.regions import open_region, region_of, region_version
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
 
@@ -64,16 +67,14 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     """Read the planes of one image and write what they show."""
     source, path = planes_path(run, sample), labels_path(config, run, sample)
     if config.blocks.decodes:
-        planes = io.open_image(source, ndim=config.ndim)
-        classes_by_blocks(config, run, sample, planes, {"decode": digest}, path)
+        _classes_by_blocks(config, run, sample, digest)
         return
     if (stage_folder(run, "decode", sample) / "ledger.json").exists():
         raise ConfigError(
             "classes made by blocks lie here", file=path.parent, fix="--run ANOTHER_NAME"
         )
     state = {"digest": digest, "input": runs.fingerprint(source)}
-    region = region_path(config, sample.name)
-    state |= {"region": runs.fingerprint(region)} if region else {}
+    state |= region_version(config, sample)
     after = post_path(config, run, sample)
     if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
         return
@@ -81,6 +82,28 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     write = _write_classes if config.task == "semantic" else _write_instances
     write(config, run, sample, values, path)
     runs.mark_done(run, "decode", sample.name, state)
+
+
+def _classes_by_blocks(config: Config, run: Run, sample: Sample, digest: str) -> None:
+    """Write the class of every voxel of this job's blocks, before and after post-processing."""
+    planes = io.open_image(planes_path(run, sample), ndim=config.ndim)
+    after, region = post_path(config, run, sample), open_region(config, sample)
+    values = {"decode": digest} | region_version(config, sample)
+    smooth = smooth_planes(config, planes)
+
+    find = functools.partial(classes_of, config)
+
+    def plain(box: Box) -> np.ndarray:
+        return find(read_planes(planes, box))
+
+    def processed(box: Box) -> np.ndarray:
+        inside = None if region is None else region.read(box.start, box.stop) > 0
+        return confined(find(smooth(box)), inside)
+
+    write = functools.partial(classes_by_blocks, config, run, sample, planes, values)
+    write(labels_path(config, run, sample), stage="decode", find=plain)
+    if after is not None:
+        write(after, stage="decode_post-proc", find=processed)
 
 
 def _write_classes(

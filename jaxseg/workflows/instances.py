@@ -17,11 +17,19 @@ from jaxseg.errors import ConfigError, JaxsegWarning
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows import agglomeration
-from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
+from jaxseg.workflows.blocks import (
+    export,
+    grid_of,
+    ledger_of,
+    stage_folder,
+    version_of,
+)
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
+from jaxseg.workflows.object_results import finish_objects
 from jaxseg.workflows.readiness import await_others, await_planes
-from jaxseg.workflows.stages import ledger_of, run_here_or_there
+from jaxseg.workflows.regions import region_version
+from jaxseg.workflows.stages import run_here_or_there
 
 
 def create_instances(config: Config, run: Run, samples: Samples) -> None:
@@ -38,7 +46,7 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
     for sample, path in zip(samples["test"], paths, strict=True):
         source = io.open_image(path, ndim=config.ndim)
         values = select(config, runs.READS["instance_creation"]) | version_of(source)
-        values |= {"spacing": sample.image.spacing}
+        values |= {"spacing": sample.image.spacing, **region_version(config, sample)}
         grid = grid_of(config, source.spatial_shape)
         if joins_fragments(config):
             grid = agglomeration.fragment_grid(config, sample, grid)
@@ -77,8 +85,7 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
         with progress(f"levels of {sample.name}") as advance:
             blocks.publish(ledger, on_progress=advance)
         _tell(config, ledger, sample, labels_path(config, run, sample))
-        if config.blocks.measure:
-            _measure(config, run, sample, ledger)
+    finish_objects(config, run, images)
 
 
 def _values(config: Config, created: Ledger) -> dict[str, Any]:
@@ -130,18 +137,6 @@ def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
     return ledger
 
 
-def _measure(config: Config, run: Run, sample: Sample, labels: Ledger) -> None:
-    """Measure the objects in this job's blocks; the last job writes the table."""
-    spacing, channels = sample.image.spacing, sample.image.channels
-    values = {"spacing": spacing, "image": runs.fingerprint(sample.image.path)}
-    folder = stage_folder(run, "measurements", sample)
-    ledger = blocks.open_measurements(folder, labels, values)
-    run_here_or_there(config, run, sample, "measurements")
-    path = labels_path(config, run, sample).with_name(f"{sample.name}_full_stats.csv")
-    if is_complete(ledger) and not path.exists():
-        io.write_csv(path, blocks.measurements(ledger, channels=channels, spacing=spacing))
-
-
 def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
     """Say what came out, warn where objects are cut, and export."""
     found = json.loads((ledger.folder / "summary.json").read_text())
@@ -152,7 +147,4 @@ def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
             JaxsegWarning,
             stacklevel=2,
         )
-    tiff = path.with_suffix(".tif")
-    if config.blocks.tiff and not tiff.exists():
-        labels = io.open_labels(path, ndim=config.ndim)
-        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=True)
+    export(config, sample, path)
