@@ -91,6 +91,7 @@ def _fit(
         validation=validation,
         steps=steps,
         channels=learn[0].image.channels,
+        patch=patch,
         folders=Folders(run.checkpoints, run.results / "train_logs", run.results / "charts"),
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
