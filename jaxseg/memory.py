@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -107,6 +108,18 @@ def _values(path: Path) -> dict[str, int]:
     """The numbers of a file with a name and a number in each line."""
     words = (line.split() for line in path.read_text().splitlines())
     return {name: int(value) for name, value, *_ in words}
+
+
+def readable(count: float) -> str:
+    """Bytes as a person reads them.
+
+    >>> readable(500), readable(3 * 2**20), readable(5.25 * 2**30)
+    ('1 KiB', '3.0 MiB', '5.2 GiB')
+    """
+    for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB")):
+        if count >= unit:
+            return f"{count / unit:.{1 if count < 100 * unit else 0}f} {name}"
+    return f"{math.ceil(count / 2**10)} KiB"
 
 
 def is_exhausted(error: Exception) -> bool:

@@ -24,7 +24,7 @@ from jaxseg.blocks.measuring import measurements, measuring_work, open_measureme
 from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
 from jaxseg.blocks.numbering import Numbering, number_objects
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
-from jaxseg.blocks.store import faults
+from jaxseg.blocks.store import chunk_of, faults
 
 __all__ = [
     "Block",
@@ -34,6 +34,7 @@ __all__ = [
     "Ledger",
     "Numbering",
     "Work",
+    "chunk_of",
     "classes_work",
     "contacts",
     "contacts_work",

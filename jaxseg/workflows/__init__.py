@@ -21,9 +21,10 @@ from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import predict_images
+from jaxseg.workflows.space import refuse_without_space, space_needed
 from jaxseg.workflows.training import train_network
 
-__all__ = ["PHASES", "open_data", "run"]
+__all__ = ["PHASES", "checked", "open_data", "phases_of", "run"]
 
 PHASES: Mapping[str, Callable[[Config, Run, Samples], None]] = MappingProxyType(
     {
@@ -43,18 +44,32 @@ def run(config: Config) -> None:
     Raises
     ------
     JaxsegError : all that is wrong with the configuration and the data, before any compute
+    ResourceError : the results will not fit the disk
+    """
+    samples = checked(config)
+    folders = runs.open_run(config)
+    phases = phases_of(config)
+    refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
+    for phase in phases:
+        PHASES[phase](config, folders, samples)
+
+
+def checked(config: Config) -> Samples:
+    """The images of a configuration that is sound.
+
+    Raises
+    ------
+    JaxsegError : all that is wrong with the configuration and the data
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
         wrong += _decoder_problems(config)
     samples, more = open_data(config)
     raise_all([*wrong, *more])
-    folders = runs.open_run(config)
-    for phase in _phases(config):
-        PHASES[phase](config, folders, samples)
+    return samples
 
 
-def _phases(config: Config) -> tuple[str, ...]:
+def phases_of(config: Config) -> tuple[str, ...]:
     """The phases asked for, in their order; by blocks instances are decoded in two."""
     chosen = set(config.phases)
     if config.blocks.size and config.task == "instances" and "decode" in chosen:
