@@ -1,5 +1,8 @@
 """The command line: ``python -m jaxseg.main --config configs/inst2d.py [--train.epochs 5 ...]``.
 
+``--dry-run`` checks everything and prints what the run needs of memory, disk and time, without
+running it.
+
 Exit codes: 0 done, 2 configuration or refusal, 3 non-finite numbers, 4 resources, 5 bad input,
 75 interrupted (run the same command again to continue).
 """
@@ -15,19 +18,22 @@ from jaxseg.config.load import load, parse
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError
 from jaxseg.signals import stoppable
 
+# Options of the command line alone, which no configuration holds.
+FLAGS = {"--debug", "--dry-run"}
+
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the phases that the command line asks for; return the exit code."""
     args = list(sys.argv[1:] if args is None else args)
-    debug, args = "--debug" in args, [arg for arg in args if arg != "--debug"]
+    flags, args = set(args) & FLAGS, [arg for arg in args if arg not in FLAGS]
     try:
         config = configuration(args)
-        run(config)
+        (plan if "--dry-run" in flags else run)(config)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)
         return Interrupted.exit_code
     except JaxsegError as error:
-        if debug:
+        if "--debug" in flags:
             raise
         print(error, file=sys.stderr)
         return error.exit_code
@@ -53,13 +59,27 @@ def configuration(args: Sequence[str]) -> Config:
 @stoppable()
 def run(config: Config) -> None:
     """Check everything, then run the phases of a configuration."""
-    from jaxseg import runtime
-
-    # Before JAX starts its backend, which reads these settings once.
-    runtime.configure(cpu_devices=config.cpu_devices, batch=config.train.batch)
+    _prepare(config)
     from jaxseg import workflows
 
     workflows.run(config)
+
+
+def plan(config: Config) -> None:
+    """Check everything, and print what the run would need; nothing is written."""
+    _prepare(config)
+    from jaxseg.planning import plan_run
+    from jaxseg.planning.text import lines
+
+    for line in lines(plan_run(config), config):
+        print(line, flush=True)
+
+
+def _prepare(config: Config) -> None:
+    """Settings of the process, before JAX starts its backend, which reads them once."""
+    from jaxseg import runtime
+
+    runtime.configure(cpu_devices=config.cpu_devices, batch=config.train.batch)
 
 
 def script() -> int:

@@ -27,7 +27,7 @@ from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
 from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, ResourceError
-from jaxseg.io import container_of, write_json
+from jaxseg.io import container_of, sync_entry, write_json
 
 # Field prefixes that each phase reads, and the folders and files that it writes.
 READS: Mapping[str, tuple[str, ...]] = {
@@ -179,7 +179,7 @@ class Run:
         return self.results / "manifests" / phase / f"{stem}.json"
 
 
-def folders(config: Config) -> Run:
+def run_of(config: Config) -> Run:
     """The folders of a configuration's run, whether they are there or not."""
     return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
 
@@ -191,12 +191,13 @@ def open_run(config: Config) -> Run:
     ------
     ResourceError : a folder cannot be made or written
     """
-    run = folders(config)
+    run = run_of(config)
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".probe{uuid.uuid4().hex}"
             probe.write_bytes(b"0")
+            sync_entry(probe)
             probe.unlink()
     except OSError as error:
         raise ResourceError(
@@ -223,28 +224,47 @@ def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
     ------
     ConfigError : results made with other values lie there, and overwriting was not asked for
     """
-    values = select(config, READS[phase]) | {"upstream": upstream}
-    values = json.loads(json.dumps(values))
-    path = run.manifest(phase)
-    if path.exists():
-        before = json.loads(path.read_text())["values"]
-        changed = differing(before, values)
-        if changed and not config.overwrite:
-            raise ConfigError(
-                f"results of another configuration lie here; {phase} differs in {_listed(changed)}",
-                file=run.results,
-                expected=before.get(changed[0]),
-                found=values.get(changed[0]),
-                fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
-            )
-        if changed:
-            discard(run, ORDER[ORDER.index(phase) :])
+    values, path = _values(phase, config, upstream), run.manifest(phase)
+    if differs(run, phase, config, upstream):
+        discard(run, ORDER[ORDER.index(phase) :])
     if not path.exists():
         document = {"values": values, "digest": digest(values), "versions": versions()}
         write_json(path, document, shared=True)
     # Only now: a start that was refused leaves no trace.
     write_json(run.config_file, to_plain(config), shared=True)
     return digest(values)
+
+
+def differs(run: Run, phase: str, config: Config, upstream: str = "") -> bool:
+    """Whether results made with other values lie there, which are to be overwritten.
+
+    Parameters
+    ----------
+    run, phase, config, upstream : as for :func:`claim`
+
+    Raises
+    ------
+    ConfigError : they lie there, and overwriting was not asked for
+    """
+    path, values = run.manifest(phase), _values(phase, config, upstream)
+    if not path.exists():
+        return False
+    before = json.loads(path.read_text())["values"]
+    changed = differing(before, values)
+    if changed and not config.overwrite:
+        raise ConfigError(
+            f"results of another configuration lie here; {phase} differs in {_listed(changed)}",
+            file=run.results,
+            expected=before.get(changed[0]),
+            found=values.get(changed[0]),
+            fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
+        )
+    return bool(changed)
+
+
+def _values(phase: str, config: Config, upstream: str) -> dict[str, Any]:
+    """All that decides the result of a phase, as JSON gives it back."""
+    return json.loads(json.dumps(select(config, READS[phase]) | {"upstream": upstream}))
 
 
 def claimed(run: Run, phase: str) -> str:

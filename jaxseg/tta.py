@@ -55,8 +55,7 @@ def averaged(
     """
     every = orientations(ndim, group)
     isotropic = spacing is None or spacing[-1] == spacing[-2]
-    allowed = [way for way in every if isotropic or not way.transposes]
-    turns = [(way, back) for way in allowed if (back := _moves_back(channels, ndim, way))]
+    turns = turns_used(channels, ndim=ndim, isotropic=isotropic, group=group)
     if len(turns) < len(every):
         reason = "the channels" if isotropic else "the spacing of y and x"
         _warn(len(turns), len(every), reason)
@@ -72,6 +71,20 @@ def averaged(
         return total / known
 
     return mean
+
+
+def turns_used(
+    channels: Sequence[Channel], *, ndim: int, isotropic: bool, group: Group
+) -> list[Turn]:
+    """The orientations of a group that are averaged, and how columns move when turned back.
+
+    Parameters
+    ----------
+    channels, ndim, group : as for :func:`averaged`
+    isotropic : whether voxels have the same size along y and x
+    """
+    allowed = [way for way in orientations(ndim, group) if isotropic or not way.transposes]
+    return [(way, back) for way in allowed if (back := _moves_back(channels, ndim, way))]
 
 
 def _warn(used: int, every: int, reason: str) -> None:

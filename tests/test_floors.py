@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "jaxseg"
 FLOORS = {
     0: {"errors"},
-    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals"},
+    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory"},
     2: {"volume"},
     3: {"io", "normalize", "augment", "targets", "losses", "models", "peer"},
     4: {"instances", "measurements", "metrics", "channels"},
@@ -18,8 +18,9 @@ FLOORS = {
     6: {"train", "prediction", "ceiling"},
     7: {"report", "runs", "blocks"},
     8: {"workflows"},
-    9: {"main", "demo", "check", "status", "verify", "import_weights"},
-    10: {"slurm"},
+    9: {"planning"},
+    10: {"main", "demo", "check", "status", "verify", "import_weights"},
+    11: {"slurm"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

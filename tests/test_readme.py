@@ -58,6 +58,6 @@ def test_options_in_the_readme_are_legal() -> None:
         if "jaxseg.import_weights" in block:
             assert options <= {"--from", "--to", "--config"}
             continue
-        for option in options - {"--config", "--help", "--debug"}:
+        for option in options - {"--config", "--help", "--debug", "--dry-run"}:
             value = {"--phases": ["train"]}.get(option, ["x"])
             parse([option, *value], Config())

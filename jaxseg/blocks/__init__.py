@@ -39,7 +39,7 @@ from jaxseg.blocks.objects import (
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
 from jaxseg.blocks.properties import open_properties, properties, properties_work
 from jaxseg.blocks.publishing import publish
-from jaxseg.blocks.store import faults, known_of, open_data
+from jaxseg.blocks.store import chunk_of, faults, known_of, open_data
 from jaxseg.blocks.tallies import open_tallies, tallied, tally_work
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Numbering",
     "Work",
     "around_objects",
+    "chunk_of",
     "classes_work",
     "contacts",
     "contacts_work",

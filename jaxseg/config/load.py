@@ -102,7 +102,8 @@ def parse(args: Sequence[str], base: Config) -> Config:
         args=args,
         prog="python -m jaxseg.main",
         description="Train, predict, make instances and evaluate. --config FILE gives the values "
-        "that the options below change; --debug shows the traceback of an error. --model NAME "
+        "that the options below change; --dry-run checks everything and prints what the run needs "
+        "of memory, disk and time; --debug shows the traceback of an error. --model NAME "
         f"chooses the network: {', '.join(ARCHITECTURES)}.",
         config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
         return_unknown_args=True,

@@ -37,6 +37,8 @@ class Model(NamedTuple):
     local: bool = True
     """Nothing beyond the halo counts, so that tiles can equal the whole. Not so with instance or
     group normalisation, squeeze-and-excitation or attention between all places."""
+    outputs: Callable[..., dict[str, Any]] | None = None
+    """(variables, image) to the results of the outermost modules by name, to tell their shapes."""
 
 
 # Name of the results that rematerialisation keeps.
@@ -101,7 +103,16 @@ def as_model(
         logits, updates = learn(variables, image, key)
         return logits, updates.get("batch_stats", {})
 
-    return Model(init, apply, halo, stride, local)
+    def outputs(variables: Variables, image: jax.Array) -> dict[str, Any]:
+        def outermost(part: Any, method: str) -> bool:
+            return method == "__call__" and len(part.path) == 1
+
+        _, found = module.apply(
+            variables, image, capture_intermediates=outermost, mutable=["intermediates"]
+        )
+        return {name: calls["__call__"][0] for name, calls in found["intermediates"].items()}
+
+    return Model(init, apply, halo, stride, local, outputs)
 
 
 def check_shape(shape: tuple[int, ...], stride: tuple[int, ...]) -> None:

@@ -46,16 +46,7 @@ def make_forward(
     devices = mesh.shape["data"]
     split, everywhere = NamedSharding(mesh, P("data")), NamedSharding(mesh, P())
     variables = jax.device_put(variables, everywhere)
-
-    def local(variables: Mapping[str, Any], tiles: jax.Array) -> jax.Array:
-        return activate(model.apply(variables, tiles)).astype(jnp.float32)
-
-    # Each device works for itself, so there is nothing for check_vma to check.
-    compiled = jax.jit(
-        jax.shard_map(
-            local, mesh=mesh, in_specs=(P(), P("data")), out_specs=P("data"), check_vma=False
-        )
-    )
+    compiled = compiled_forward(model, activate, mesh)
 
     def forward(tiles: Any) -> jax.Array:
         count = len(tiles)
@@ -66,3 +57,24 @@ def make_forward(
         return jax.device_put(answers, everywhere)[:count]
 
     return forward
+
+
+def compiled_forward(
+    model: Network, activate: Callable[[jax.Array], jax.Array], mesh: Mesh
+) -> Callable[..., jax.Array]:
+    """The function of variables and tiles that :func:`make_forward` calls, under ``jax.jit``.
+
+    Parameters
+    ----------
+    model, activate, mesh : as there; the mesh divides the batch
+    """
+
+    def local(variables: Mapping[str, Any], tiles: jax.Array) -> jax.Array:
+        return activate(model.apply(variables, tiles)).astype(jnp.float32)
+
+    # Each device works for itself, so there is nothing for check_vma to check.
+    return jax.jit(
+        jax.shard_map(
+            local, mesh=mesh, in_specs=(P(), P("data")), out_specs=P("data"), check_vma=False
+        )
+    )

@@ -15,6 +15,7 @@ import numpy as np
 from jaxseg.data import prefetch
 from jaxseg.errors import ConfigError, NonFiniteError, ResourceError
 from jaxseg.geometry import Box, Tile, TileGrid, reflect_indices
+from jaxseg.memory import halved, is_exhausted
 
 Forward = Callable[[Any], Any]
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -177,7 +178,7 @@ def _fetch(call: _Call) -> np.ndarray | None:
 
 def _reraise_unless_exhausted(error: jax.errors.JaxRuntimeError) -> None:
     """Let every error pass but lack of device memory."""
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    if not is_exhausted(error):
         raise error
 
 
@@ -185,8 +186,7 @@ def _too_large(grid: TileGrid) -> ResourceError:
     """One tile alone is too much for the device."""
     sides = zip(grid.tile, grid.halo, grid.overlap, grid.stride, strict=True)
     least = [-(-(2 * h + o + s) // s) * s for _, h, o, s in sides]
-    halved = [t // 2 // s * s for t, s in zip(grid.tile, grid.stride, strict=True)]
-    smaller = tuple(map(max, least, halved))
+    smaller = tuple(map(max, least, halved(grid.tile, grid.stride)))
     return ResourceError(
         "one tile alone does not fit the memory of the device",
         found=f"tile {grid.tile}",

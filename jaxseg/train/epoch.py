@@ -45,6 +45,8 @@ class Job(NamedTuple):
     config: Train
     step: Callable[..., tuple[State, dict[str, Any]]]
     evaluate: Callable[..., dict[str, Any]]
+    microbatches: int
+    """Parts in which both compute a device's share of a batch."""
     batches: Callable[[Iterable[int]], Iterable[Patches]]
     validation: Callable[[], Iterable[Patches]]
     steps: int

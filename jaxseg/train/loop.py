@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jaxseg.config.schema import Train
+from jaxseg.memory import is_exhausted
 from jaxseg.models import Model
 from jaxseg.signals import interruptible
 from jaxseg.train.epoch import Job, Patches, reason_to_stop, run_epoch
+from jaxseg.train.exhaustion import divide_further, parts_of
 from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds
 from jaxseg.train.progress import display
 from jaxseg.train.record import Folders, Record, resume, save_last
@@ -45,6 +47,7 @@ def fit(
     channels: int,
     folders: Folders,
     mesh: Mesh,
+    patch: tuple[int, ...] = (),
     seed: int = 0,
     weights: Mapping[str, float] | None = None,
     augment: Augment | None = None,
@@ -61,6 +64,10 @@ def fit(
     With ``minutes``, the time of the first epochs, compilation apart, decides once how many epochs
     fit; the learning rate then follows this shorter plan, which the checkpoint holds.
 
+    When the device runs out of memory, the run begins again where it was last saved, and computes a
+    batch in parts, one after another; see :func:`jaxseg.train.step.in_turn`. The checkpoints hold
+    the number of parts, too.
+
     Parameters
     ----------
     model, loss, weights, augment : as for :func:`make_step`
@@ -71,6 +78,7 @@ def fit(
     channels : of an image
     folders : where to write
     mesh : devices along an axis "data"
+    patch : size of a sample, (z)yx, to advise a smaller one when it does not fit the device
     seed : of the parameters and of all randomness on the devices
     meta : plain data to keep in every checkpoint, such as the configuration
     continued : whether to continue a training that lies in the folders; False refuses
@@ -83,24 +91,24 @@ def fit(
     ------
     NonFiniteError : loss or gradient not finite, with the samples to blame; nothing is saved
     Interrupted : the process was asked to stop; the state is saved
+    ResourceError : not even one sample fits the memory of a device
     ConfigError, InputError : see :func:`jaxseg.train.record.resume`
     """
     tx, weights = optimizer(config, steps), weights or {}
-    fresh = init_state(
-        model,
-        tx,
-        jax.random.key(seed),
-        (1, *model.stride, channels),
-        mesh,
-        ema=config.ema,
-        total_steps=config.epochs * steps,
-    )
-    state, record = resume(folders.checkpoints, fresh, mesh, steps=steps, allowed=continued)
-    with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
-        job = Job(
+
+    def begin(allowed: bool) -> tuple[State, Record]:
+        key, shape = jax.random.key(seed), (1, *model.stride, channels)
+        most = config.epochs * steps
+        fresh = init_state(model, tx, key, shape, mesh, ema=config.ema, total_steps=most)
+        return resume(folders.checkpoints, fresh, mesh, steps=steps, allowed=allowed)
+
+    def job_of(parts: int) -> Job:
+        options: dict[str, Any] = {"weights": weights, "augment": augment, "ema": config.ema}
+        return Job(
             config=config,
-            step=make_step(model, tx, loss, mesh, weights=weights, augment=augment, ema=config.ema),
-            evaluate=make_eval(model, loss, mesh),
+            step=make_step(model, tx, loss, mesh, **options, microbatches=parts),
+            evaluate=make_eval(model, loss, mesh, microbatches=parts),
+            microbatches=parts,
             batches=batches,
             validation=validation,
             steps=steps,
@@ -112,12 +120,35 @@ def fit(
             show=show,
             asked=asked,
         )
-        first = True
-        while not (reason := reason_to_stop(state, record, job)):
+
+    state, record = begin(continued)
+    share = config.batch // mesh.shape["data"]
+    with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
+        parts = parts_of(share, record.microbatches)
+        while (ended := _epochs(state, record, job_of(parts))) is None:
+            together = bool(state.batch_stats)
+            parts = divide_further(
+                share, parts, patch=patch, stride=model.stride, batch_norm=together
+            )
+            # A step that failed has used up its state.
+            del state
+            state, record = begin(True)
+    return ended
+
+
+def _epochs(state: State, record: Record, job: Job) -> Fitted | None:
+    """Epoch after epoch until a reason to stop; None when the device ran out of memory."""
+    record, first = record._replace(microbatches=job.microbatches), True
+    while not (reason := reason_to_stop(state, record, job)):
+        try:
             state, record, times = run_epoch(state, record, job)
-            state, record = plan(state, record, job, times, first=first)
-            first = False
-        show.line(reason)
+        except jax.errors.JaxRuntimeError as error:
+            if not is_exhausted(error):
+                raise
+            return None
+        state, record = plan(state, record, job, times, first=first)
+        first = False
+    job.show.line(reason)
     return Fitted(len(record.history), record.best, record.history, reason)
 
 

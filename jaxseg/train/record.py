@@ -46,6 +46,8 @@ class Record(NamedTuple):
     """Time spent, over all starts."""
     planned: bool = False
     """Whether the number of steps has been fitted to the limit of minutes."""
+    microbatches: int = 1
+    """Parts into which every device's share of a batch is divided, for want of memory."""
 
 
 def add_row(record: Record, row: Mapping[str, Any]) -> Record:

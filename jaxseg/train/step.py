@@ -42,6 +42,7 @@ def make_step(
     weights: Mapping[str, float] | None = None,
     augment: Augment | None = None,
     ema: float = 0.0,
+    microbatches: int = 1,
 ) -> Callable[[State, Batch], tuple[State, dict[str, Any]]]:
     """One update of the state by one batch, as a compiled function.
 
@@ -58,6 +59,8 @@ def make_step(
     weights : of the parts in the total; a part that is not named counts 1
     augment : ``(key, image (*S, C), labels (*S)) -> (image, labels)`` for one sample
     ema : decay of the moving average of the parameters, which the state must hold; 0 = none
+    microbatches : parts that every device computes one after another, in the memory of one, see
+        :func:`in_turn`; they divide its share of the batch
 
     Returns
     -------
@@ -70,14 +73,19 @@ def make_step(
     spread = model._replace(apply=functools.partial(model.apply, axis="data"))
 
     def share(params: Any, batch_stats: Any, batch: Batch, key: Any) -> tuple[jax.Array, Shares]:
-        keys = sample_keys(key, len(batch["image"]))
-        if augment is not None:
-            image, labels = jax.vmap(augment)(keys[:, 0], batch["image"], batch["labels"])
-            batch = {"image": image, "labels": labels}
         variables = {"params": params, "batch_stats": batch_stats}
-        parts, metrics, stats = loss(spread, variables, batch, keys[:, 1], True)
-        good = functools.reduce(jnp.logical_and, map(jnp.isfinite, jax.tree.leaves(parts)))
-        seen = jnp.isfinite(batch["image"]).reshape(len(good), -1).all(axis=1)
+
+        def judged(batch: Batch, keys: Any) -> tuple[Any, Any]:
+            if augment is not None:
+                image, labels = jax.vmap(augment)(keys[:, 0], batch["image"], batch["labels"])
+                batch = {"image": image, "labels": labels}
+            parts, metrics, stats = loss(spread, variables, batch, keys[:, 1], True)
+            good = functools.reduce(jnp.logical_and, map(jnp.isfinite, jax.tree.leaves(parts)))
+            seen = jnp.isfinite(batch["image"]).reshape(len(good), -1).all(axis=1)
+            return (parts, metrics, good, seen), stats
+
+        given = batch, sample_keys(key, len(batch["image"]))
+        (parts, metrics, good, seen), stats = in_turn(judged, given, microbatches)
         parts, metrics = add_up(parts), add_up(metrics)
         ratios = {name: ratio(*part) for name, part in parts.items()}
         return weighted(ratios, weights), Shares(parts, metrics, stats, seen, good)
@@ -124,13 +132,13 @@ def make_step(
 
 
 def make_eval(
-    model: Model, loss: Loss, mesh: Mesh
+    model: Model, loss: Loss, mesh: Mesh, *, microbatches: int = 1
 ) -> Callable[[Mapping[str, Any], Batch], dict[str, Any]]:
     """The parts of the loss and the metrics of one batch, as a compiled function.
 
     Parameters
     ----------
-    model, loss, mesh : as for :func:`make_step`
+    model, loss, mesh, microbatches : as for :func:`make_step`
 
     Returns
     -------
@@ -138,7 +146,10 @@ def make_eval(
     """
 
     def share(variables: Mapping[str, Any], batch: Batch) -> tuple[Parts, Parts]:
-        parts, metrics, _ = loss(model, variables, batch, None, False)
+        def judged(batch: Batch) -> tuple[Any, Any]:
+            return loss(model, variables, batch, None, False)[:2], ()
+
+        (parts, metrics), _ = in_turn(judged, (batch,), microbatches)
         return add_up(parts), add_up(metrics)
 
     total = jax.shard_map(share, mesh=mesh, in_specs=(P(), P("data")), out_specs=P())
@@ -148,6 +159,36 @@ def make_eval(
         return {"parts": parts, "metrics": metrics}
 
     return jax.jit(evaluate)
+
+
+def in_turn(
+    function: Callable[..., tuple[Any, Any]], given: tuple[Any, ...], count: int
+) -> tuple[Any, Any]:
+    """What a function says of a device's samples, computed in so many parts one after another.
+
+    Nothing inside the function is kept for the backward pass, which computes each part again: the
+    memory is that of one part, at the cost of one more forward pass. The gradient is that of the
+    whole, since whoever adds up the samples does so afterwards. Only batch normalisation sees the
+    samples of one part at a time.
+
+    Parameters
+    ----------
+    function : arrays (n, ...) to (trees of (n, ...), statistics)
+    given : arrays (N, ...)
+    count : number of parts, which divides N; 1 calls the function as it is
+
+    Returns
+    -------
+    trees of (N, ...), and the mean of the statistics of the parts
+    """
+    if count == 1:
+        return function(*given)
+    parts = jax.tree.map(lambda values: values.reshape(count, -1, *values.shape[1:]), given)
+    # Within a loop nothing can be merged with the first computation, as it could outside of one.
+    again = jax.checkpoint(lambda part: function(*part), prevent_cse=False)
+    found, statistics = jax.lax.map(again, parts)
+    whole = jax.tree.map(lambda values: values.reshape(-1, *values.shape[2:]), found)
+    return whole, jax.tree.map(lambda values: values.mean(axis=0), statistics)
 
 
 def sample_keys(key: jax.Array, count: int) -> jax.Array:

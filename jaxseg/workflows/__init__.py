@@ -30,9 +30,10 @@ from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import predict_images
 from jaxseg.workflows.readiness import planes_problems
+from jaxseg.workflows.space import refuse_without_space, space_needed
 from jaxseg.workflows.training import train_network
 
-__all__ = ["PHASES", "open_data", "run"]
+__all__ = ["PHASES", "checked", "open_data", "phases_of", "run"]
 
 PHASES: Mapping[str, Callable[[Config, Run, Samples], None]] = MappingProxyType(
     {
@@ -52,6 +53,23 @@ def run(config: Config) -> None:
     Raises
     ------
     JaxsegError : all that is wrong with the configuration and the data, before any compute
+    ResourceError : the results will not fit the disk
+    """
+    samples = checked(config)
+    folders = runs.open_run(config)
+    _sweep(folders)
+    phases = phases_of(config)
+    refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
+    for phase in phases:
+        PHASES[phase](config, folders, samples)
+
+
+def checked(config: Config) -> Samples:
+    """The images of a configuration that is sound.
+
+    Raises
+    ------
+    JaxsegError : all that is wrong with the configuration and the data
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong and config.task == "instances":
@@ -61,10 +79,7 @@ def run(config: Config) -> None:
         more += planes_problems(config, samples.get("test", ()))
         more += range_problems(config, samples.get("test", ()))
     raise_all([*wrong, *more])
-    folders = runs.open_run(config)
-    _sweep(folders)
-    for phase in _phases(config):
-        PHASES[phase](config, folders, samples)
+    return samples
 
 
 def _sweep(run: Run) -> None:
@@ -74,7 +89,7 @@ def _sweep(run: Run) -> None:
         print(f"removed {count} half-written files and folders of earlier starts", flush=True)
 
 
-def _phases(config: Config) -> tuple[str, ...]:
+def phases_of(config: Config) -> tuple[str, ...]:
     """The phases asked for, in their order; by blocks instances are decoded in two."""
     chosen = set(config.phases) - ({"predict"} if config.predict.reuse else set())
     if config.blocks.decodes and config.task == "instances" and "decode" in chosen:

@@ -44,12 +44,8 @@ def planes_path(run: Run, sample: Sample) -> Path:
 
 def predict_images(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
-    folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
-    variables, meta = checkpoint.load_best(folder)
-    _refuse_another_network(config, from_plain(meta["config"]), folder)
-    stats = Stats(*map(tuple, meta["stats"]))
-    raise_all(data.channel_problems(samples["test"], stats))
-    digest = runs.claim(run, "predict", config, meta["digest"])
+    variables, stats, trained = trained_network(config, run, samples)
+    digest = runs.claim(run, "predict", config, trained)
     names, dtype = stored_planes(config)
     model = network(config, dtype=config.predict.precision)
     mesh = jax.make_mesh((jax.device_count(),), ("data",))
@@ -92,6 +88,23 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
         ):
             continue
         runs.mark_done(run, "predict", sample.name, state)
+
+
+def trained_network(
+    config: Config, run: Run, samples: Samples
+) -> tuple[dict[str, Any], Stats, str]:
+    """The variables of the network to use, its scaling of intensities, and its digest.
+
+    Raises
+    ------
+    InputError, ConfigError : there is none, or it is not for this configuration or these images
+    """
+    folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
+    variables, meta = checkpoint.load_best(folder)
+    _refuse_another_network(config, from_plain(meta["config"]), folder)
+    stats = Stats(*map(tuple, meta["stats"]))
+    raise_all(data.channel_problems(samples["test"], stats))
+    return variables, stats, meta["digest"]
 
 
 def _predict_one(

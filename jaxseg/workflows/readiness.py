@@ -34,7 +34,7 @@ def planes_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
     reading = {"decode", "instance_creation"} & set(config.phases) or config.predict.reuse
     if not reading or ("predict" in config.phases and not config.predict.reuse):
         return []
-    run = runs.folders(config)
+    run = runs.run_of(config)
     return [problem for sample in samples for problem in _problems_of(config, run, sample)]
 
 

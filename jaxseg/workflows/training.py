@@ -7,7 +7,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxseg import augment, data, runs, runtime
 from jaxseg import channels as table
@@ -15,6 +15,7 @@ from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
 from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegWarning
+from jaxseg.models import Model
 from jaxseg.runs import Run
 from jaxseg.train import Fitted, Folders, fit
 from jaxseg.workflows.inputs import Samples
@@ -27,7 +28,7 @@ LEAST_STEPS = 25
 def train_network(config: Config, run: Run, samples: Samples) -> None:
     """Train the network; continue an interrupted training of the same configuration."""
     digest = runs.claim(run, "train", config)
-    learn, check = _divide(config, samples)
+    learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
     fitted = _fit(config, run, learn, check, digest)
@@ -36,7 +37,49 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     )
 
 
-def _divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence[Sample]]:
+class Ingredients(NamedTuple):
+    """What a training is made of beside its batches."""
+
+    model: Model
+    loss: Callable[..., Any]
+    augment: Callable[..., Any]
+    steps: int
+    """Per epoch."""
+    draw: Callable[[int], Batch]
+    """The batch of a step."""
+
+
+def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]) -> Ingredients:
+    """Network, loss and data of a training, sized for these images.
+
+    Parameters
+    ----------
+    learn, check : images to learn from and to validate on
+    """
+    settings = config.train
+
+    def draw(step: int) -> Batch:
+        return data.batch(
+            learn,
+            patch=config.patch,
+            size=settings.batch,
+            seed=config.seed,
+            step=step,
+            foreground=config.data.foreground,
+            compact=config.task == "instances",
+            ignore=config.data.ignore,
+        )
+
+    return Ingredients(
+        network(config, dtype=settings.precision, remat=settings.remat),
+        _loss(config, (*learn, *check)),
+        functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
+        settings.steps or _steps_to_cover(learn, config.patch, settings.batch),
+        draw,
+    )
+
+
+def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence[Sample]]:
     """Images to learn from and images to validate on."""
     if samples.get("val"):
         return samples["train"], samples["val"]
@@ -50,21 +93,8 @@ def _fit(
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
-    instances = config.task == "instances"
-    steps = settings.steps or _steps_to_cover(learn, patch, settings.batch)
+    made = ingredients(config, learn, check)
     places = data.grid(check, patch=patch, limit=settings.val_patches)
-
-    def draw(step: int) -> Batch:
-        return data.batch(
-            learn,
-            patch=patch,
-            size=settings.batch,
-            seed=config.seed,
-            step=step,
-            foreground=config.data.foreground,
-            compact=instances,
-            ignore=config.data.ignore,
-        )
 
     def place(index: int) -> Batch:
         return data.grid_batch(
@@ -73,28 +103,29 @@ def _fit(
             patch=patch,
             size=settings.batch,
             index=index,
-            compact=instances,
+            compact=config.task == "instances",
             ignore=config.data.ignore,
         )
 
     def batches(numbers: Iterable[int]) -> Iterator[Batch]:
-        return data.prefetch(draw, numbers)
+        return data.prefetch(made.draw, numbers)
 
     def validation() -> Iterator[Batch]:
         return data.prefetch(place, range(math.ceil(len(places) / settings.batch)))
 
     return fit(
-        network(config, dtype=settings.precision, remat=settings.remat),
-        _loss(config, (*learn, *check)),
+        made.model,
+        made.loss,
         settings,
         batches=batches,
         validation=validation,
-        steps=steps,
+        steps=made.steps,
         channels=learn[0].image.channels,
+        patch=patch,
         folders=Folders(run.checkpoints, run.results / "train_logs", run.results / "charts"),
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
-        augment=functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
+        augment=made.augment,
         meta={"config": to_plain(config), "stats": learn[0].stats, "digest": digest},
     )
 
