@@ -18,5 +18,5 @@ config = Config(
     predict=Predict(tta="none"),
     # Boundaries are rare, so that affinities are learnt too high: 0.5 would join everything. Nearly
     # every voxel is inside a neurite; what is smaller than this is none.
-    agglomeration=Agglomeration(threshold=(0.2,), inside=0.8, merge=0.7, min_size=100),
+    agglomeration=Agglomeration(threshold=(0.2,), inside=0.8, merge=0.75, min_size=100),
 )

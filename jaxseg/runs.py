@@ -57,7 +57,8 @@ READS: Mapping[str, tuple[str, ...]] = {
         "ndim",
         "channels",
         "decoder",
-        *(name for name in NEEDS if name != "watershed"),
+        *(name for name in NEEDS if name not in ("watershed", "agglomeration")),
+        *(f"agglomeration.{field}" for field in ("threshold", "inside", "engine", "fill_holes")),
         *(
             f"watershed.{field}"
             for field in (
@@ -77,7 +78,14 @@ READS: Mapping[str, tuple[str, ...]] = {
         "blocks.halo",
         "blocks.band",
     ),
-    "instance_merging": ("watershed.min_size", "blocks.merge_threshold"),
+    "instance_merging": (
+        "watershed.min_size",
+        *(
+            f"agglomeration.{field}"
+            for field in ("merge", "score", "quantile", "min_contact", "min_size")
+        ),
+        "blocks.merge_threshold",
+    ),
     "evaluate": (
         "task",
         "data.test.labels",
@@ -100,7 +108,16 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
     "instance_creation": ("blocks/instance_creation",),
     "instance_merging": (
-        *(f"blocks/{stage}" for stage in ("contacts", "instance_merging", "measurements")),
+        *(
+            f"blocks/{stage}"
+            for stage in (
+                "contacts",
+                "fragments",
+                "region_graph",
+                "instance_merging",
+                "measurements",
+            )
+        ),
         "per_image_instances",
     ),
     "evaluate": (

@@ -7,6 +7,7 @@ r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
 instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
 submitted three times: all jobs compare their blocks, then they write the labels, then they measure.
+Where fragments are joined there are two steps more: they are numbered, and their contacts gathered.
 What is done is never done again, so a chain that broke is simply submitted once more.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Sequence
 
 from jaxseg.config import Config
 from jaxseg.config.check import check
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
 from jaxseg.main import configuration
 
@@ -104,7 +106,8 @@ def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
         if shards > 1:
             yield "instance_creation", f"1-{shards - 1}"
     if "instance_merging" in chosen:
-        yield from [("instance_merging", every)] * (3 if config.blocks.measure else 2)
+        steps = 4 if joins_fragments(config) else 2
+        yield from [("instance_merging", every)] * (steps + config.blocks.measure)
     if "evaluate" in chosen:
         yield "evaluate", ""
 

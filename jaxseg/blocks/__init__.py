@@ -9,6 +9,8 @@ from jaxseg.blocks.cluster import run_on_cluster
 from jaxseg.blocks.contacts import contacts, same_objects
 from jaxseg.blocks.creation import creation_work, open_creation, pieces_of
 from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks, stopped
+from jaxseg.blocks.fragments import fragments_work, shared_voxels, with_reach
+from jaxseg.blocks.graph import graph_work, joined_work, open_graph, open_joined
 from jaxseg.blocks.grid import Block, BlockGrid, shard_of
 from jaxseg.blocks.ledger import (
     Ledger,
@@ -42,6 +44,9 @@ __all__ = [
     "failed",
     "faults",
     "finished",
+    "fragments_work",
+    "graph_work",
+    "joined_work",
     "labels_work",
     "ledgers",
     "measurements",
@@ -50,6 +55,8 @@ __all__ = [
     "open_classes",
     "open_contacts",
     "open_creation",
+    "open_graph",
+    "open_joined",
     "open_labels",
     "open_ledger",
     "open_measurements",
@@ -64,6 +71,8 @@ __all__ = [
     "run_on_cluster",
     "same_objects",
     "shard_of",
+    "shared_voxels",
     "stopped",
     "tidy",
+    "with_reach",
 ]

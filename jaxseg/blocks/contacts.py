@@ -19,6 +19,8 @@ from jaxseg.geometry import Box
 from jaxseg.instances.contacts import FACES
 
 Slabs = Mapping[str, np.ndarray]
+# What a block shares with others, as :func:`contacts` tells it.
+Compare = Callable[[BlockGrid, Block, Callable[[int], Slabs]], Iterator[tuple[int, np.ndarray]]]
 
 
 def same_objects(

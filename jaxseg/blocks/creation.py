@@ -12,11 +12,12 @@ from jaxseg import io
 from jaxseg.blocks.contacts import slabs_of
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import Block, BlockGrid
-from jaxseg.blocks.ledger import Ledger, open_ledger
+from jaxseg.blocks.ledger import Ledger, Record, open_ledger
 from jaxseg.blocks.numbering import NOWHERE
 from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_table
 from jaxseg.geometry import Box
 from jaxseg.instances import compact
+from jaxseg.io.stored import ZarrArray
 
 STAGE = "instance_creation"
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -116,18 +117,23 @@ def creation_work(ledger: Ledger, read: ReadBox, decode: Decode) -> Work:
     """
     array = open_data(ledger)
 
-    def work(number: int) -> dict[str, Any]:
+    def work(number: int) -> Record:
         block = ledger.grid[number]
-        found = pieces_of(ledger.grid, block, decode(read(block.read)))
-        core = found.labels[block.core.relative_to(block.wide.start).slices]
-        write_box(ledger.data, array, block.core, core)
-        tables = {"voxels": found.voxels, "first": found.first}
-        tables |= slabs_of(ledger.grid, block, found.labels)
-        return {
-            "objects": len(found.voxels),
-            "cut": found.touching,
-            "hash": hash_of(core),
-            "tables": write_table(ledger, number, tables) if len(found.voxels) else "",
-        }
+        return keep_pieces(ledger, array, block, decode(read(block.read)))
 
     return work
+
+
+def keep_pieces(ledger: Ledger, array: ZarrArray, block: Block, labels: np.ndarray) -> Record:
+    """Write the pieces of a block, of labels as for :func:`pieces_of`; their record."""
+    found = pieces_of(ledger.grid, block, labels)
+    core = found.labels[block.core.relative_to(block.wide.start).slices]
+    write_box(ledger.data, array, block.core, core)
+    tables = {"voxels": found.voxels, "first": found.first}
+    tables |= slabs_of(ledger.grid, block, found.labels)
+    return {
+        "objects": len(found.voxels),
+        "cut": found.touching,
+        "hash": hash_of(core),
+        "tables": write_table(ledger, block.number, tables) if len(found.voxels) else "",
+    }

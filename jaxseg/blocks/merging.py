@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg import io
-from jaxseg.blocks.contacts import Slabs, contacts
+from jaxseg.blocks.contacts import Compare, Slabs, contacts
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
 from jaxseg.blocks.numbering import Numbering, number_objects
@@ -54,8 +54,18 @@ def open_contacts(folder: Path, created: Ledger, values: Mapping[str, Any]) -> L
     return open_ledger(folder, CONTACTS, created.grid, values)
 
 
-def contacts_work(ledger: Ledger, created: Ledger, *, threshold: float) -> Work:
-    """The function that compares one block with its neighbours; see ``contacts.same_objects``."""
+def contacts_work(
+    ledger: Ledger, created: Ledger, *, threshold: float = 0.5, compare: Compare | None = None
+) -> Work:
+    """The function that compares one block with its neighbours.
+
+    Parameters
+    ----------
+    ledger, created : of the comparison, and of what is compared
+    threshold : see :func:`jaxseg.blocks.same_objects`
+    compare : in place of :func:`jaxseg.blocks.contacts`
+    """
+    find = compare or functools.partial(contacts, threshold=threshold)
 
     @functools.lru_cache(maxsize=64)
     def read(number: int) -> Slabs:
@@ -67,7 +77,7 @@ def contacts_work(ledger: Ledger, created: Ledger, *, threshold: float) -> Work:
         block = ledger.grid[number]
         found = [
             np.column_stack([np.full(len(pairs), other), pairs])
-            for other, pairs in contacts(ledger.grid, block, read, threshold=threshold)
+            for other, pairs in find(ledger.grid, block, read)
         ]
         table = np.concatenate([np.zeros((0, 3), np.int64), *found])
         written = write_table(ledger, number, {"pairs": table}) if len(table) else ""
@@ -108,9 +118,10 @@ def open_labels(
     compared: Ledger,
     values: Mapping[str, Any],
     *,
-    target: Path,
+    target: Path | None,
     spacing: Sequence[float],
     min_size: int = 1,
+    stage: str = LABELS,
 ) -> Ledger:
     """Number the objects and begin the final labels, or go on with them.
 
@@ -119,9 +130,10 @@ def open_labels(
     folder : of this stage
     created, compared : the finished stages before
     values : all that decides the result
-    target : final place of the labels
+    target : final place of the labels; None = they stay
     spacing : µm per voxel, (z)yx
     min_size : objects of fewer voxels are dropped
+    stage : name of this stage
 
     Raises
     ------
@@ -136,14 +148,14 @@ def open_labels(
         _write_numbering(partial, pieces, numbering)
         io.make_labels(
             partial / "data.zarr",
-            name=io.stem_of(target.name),
+            name=io.stem_of(target.name) if target else stage,
             shape=created.grid.shape,
             chunks=chunk_of(created.grid.block),
             dtype=io.smallest_label_type(numbering.objects),
             spacing=spacing,
         )
 
-    return open_ledger(folder, LABELS, created.grid, values, target=target, fill=fill)
+    return open_ledger(folder, stage, created.grid, values, target=target, fill=fill)
 
 
 def _write_numbering(folder: Path, pieces: Pieces, numbering: Numbering) -> None:

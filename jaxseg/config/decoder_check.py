@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from jaxseg.config.decoders import DECODER_LIMITS, NEEDS, Agglomeration
+from jaxseg.config.decoders import DECODER_LIMITS, NEEDS, Agglomeration, decoder_for
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -31,6 +31,21 @@ def decoder_mistakes(config: Config) -> Iterator[ConfigError]:
         )
     for name in NEEDS:
         yield from option_mistakes(getattr(config, name), name)
+    engine = config.agglomeration.engine
+    if config.blocks.size and joins_fragments(config) and engine != "own":
+        yield ConfigError(
+            f"{engine} joins the fragments of images in memory only",
+            file="agglomeration.engine",
+            found=f"{engine} and blocks.size {config.blocks.size}",
+            fix="--agglomeration.engine own, or no --blocks.size",
+        )
+
+
+def joins_fragments(config: Config) -> bool:
+    """Whether objects are fragments that are joined, by blocks in stages of their own."""
+    names = [channel.name for channel in config.channels]
+    chosen = decoder_for(names) if config.decoder == "auto" else config.decoder
+    return config.task == "instances" and chosen == "agglomeration"
 
 
 def option_mistakes(options: object, field: str) -> Iterator[ConfigError]:

@@ -175,6 +175,9 @@ class Predict:
     precision: Literal["float32", "bfloat16"] = "float32"
     # element type of the stored planes
     dtype: Literal["float32", "float16"] = "float32"
+    # of semantic segmentation store the class of every voxel only, found on the device: one byte
+    # instead of four per class; tiles meet without blending
+    classes_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +211,7 @@ class Blocks:
     # sides of a block in voxels, (z)yx; empty = every image in memory as a whole
     size: tuple[int, ...] = ()
     # context on each side when the objects of a block are made: at least the radius of an object,
-    # better its diameter; empty = a quarter of the size
+    # better its diameter; empty = a quarter of the size; agglomeration knows what it needs
     halo: tuple[int, ...] = ()
     # voxels on each side of a boundary in which the objects of two blocks are compared
     band: int = 4

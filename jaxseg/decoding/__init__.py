@@ -11,10 +11,19 @@ from typing import Any
 import numpy as np
 
 from jaxseg.config import Channel
-from jaxseg.decoding.agglomeration import agglomeration, agglomeration_steps
+from jaxseg.decoding.agglomeration import (
+    affinity_edges,
+    agglomeration,
+    agglomeration_steps,
+    fragment_ascents,
+    fragment_reach,
+    join_options,
+    near_offsets,
+)
 from jaxseg.decoding.classes import classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
+from jaxseg.decoding.mask import mask_plan
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
 from jaxseg.decoding.settle import Levels, settle, settle_problems, settled
@@ -44,6 +53,7 @@ __all__ = [
     "Plan",
     "Shapes",
     "Steps",
+    "affinity_edges",
     "agglomeration",
     "agglomeration_steps",
     "classes",
@@ -53,8 +63,13 @@ __all__ = [
     "embedseg",
     "flow",
     "flow_steps",
+    "fragment_ascents",
+    "fragment_reach",
+    "join_options",
+    "mask_plan",
     "mutex",
     "mutex_steps",
+    "near_offsets",
     "object_classes",
     "package_problems",
     "plan",

@@ -8,12 +8,15 @@ pieces are joined where the whole contact between them says so (Funke et al. 201
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from jaxseg import instances
 from jaxseg.config import Agglomeration, Channel
+from jaxseg.decoding.growth import growth_mask
 from jaxseg.decoding.mask import check_columns, cleaned, object_mask
+from jaxseg.decoding.plan import Criterion
 from jaxseg.decoding.sources import Source, near_edges, sources
 from jaxseg.decoding.watershed import Steps
 from jaxseg.errors import ConfigError, ResourceError
@@ -75,14 +78,73 @@ def agglomeration_steps(
     options = options or Agglomeration()
     check_columns(planes, channels)
     mask = object_mask(planes, channels, spacing=spacing, threshold=options.threshold)
-    edges, offsets = near_edges(planes, affinity_source(channels, planes.ndim - 1, spacing))
+    edges, offsets = affinity_edges(planes, channels, spacing=spacing)
     weakest = instances.tightest_edge(edges, offsets)
-    inside = weakest > options.inside
-    fragments = instances.split_by_depth(inside, mask, -weakest, spacing=spacing)
+    fragments = instances.fragments_of(_ascents(weakest, mask, edges, offsets, spacing, options))
     join = joined_by_waterz if options.engine == "waterz" else joined
     labels = join(fragments, edges, offsets, options)
     labels = cleaned(labels, fill_holes=options.fill_holes, min_size=options.min_size)
     return Steps(labels, fragments, -weakest, mask)
+
+
+def affinity_edges(
+    planes: np.ndarray, channels: Sequence[Channel], *, spacing: Sequence[float] | None
+) -> tuple[np.ndarray, list[Sequence[int]]]:
+    """The columns of affinities to direct neighbours, and the offsets of these."""
+    return near_edges(planes, affinity_source(channels, planes.ndim - 1, spacing))
+
+
+def fragment_ascents(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    criteria: Sequence[Criterion] | None,
+    spacing: Sequence[float] | None = None,
+    options: Agglomeration | None = None,
+) -> instances.Ascents:
+    """What makes fragments, of a part of a volume; away from its sides as in the whole.
+
+    Parameters
+    ----------
+    planes, channels, spacing, options : as for :func:`agglomeration`
+    criteria : of the mask, settled for the whole volume; None = that shows no objects
+
+    Returns
+    -------
+    Ascents; right :func:`fragment_reach` away from the sides of a part and at those of the volume
+    """
+    edges, offsets = affinity_edges(planes, channels, spacing=spacing)
+    weakest = instances.tightest_edge(edges, offsets)
+    mask = np.zeros(weakest.shape, bool) if criteria is None else growth_mask(planes, criteria)
+    return _ascents(weakest, mask, edges, offsets, spacing, options or Agglomeration())
+
+
+def _ascents(
+    weakest: np.ndarray,
+    mask: np.ndarray,
+    edges: np.ndarray,
+    offsets: Sequence[Sequence[int]],
+    spacing: Sequence[float] | None,
+    options: Agglomeration,
+) -> instances.Ascents:
+    """An edge as far below 1 as ``inside`` is above 0 is a boundary, as sure as that is none."""
+    inside, floor = weakest > options.inside, 1 - options.inside
+    return instances.ascents(inside, mask, edges, offsets, floor=floor, spacing=spacing)
+
+
+def near_offsets(
+    channels: Sequence[Channel], ndim: int, spacing: Sequence[float] | None = None
+) -> list[Sequence[int]]:
+    """Offsets of the affinities that count, see :func:`affinity_edges`."""
+    kind: Any = affinity_source(channels, ndim, spacing).kind
+    return [kind.offsets[column] for column in instances.nearest_offsets(kind.offsets)]
+
+
+def fragment_reach(
+    channels: Sequence[Channel], ndim: int, spacing: Sequence[float] | None = None
+) -> tuple[int, ...]:
+    """Voxels along each axis that :func:`fragment_ascents` looks to each side."""
+    return instances.ascent_reach(near_offsets(channels, ndim, spacing), spacing=spacing, ndim=ndim)
 
 
 def affinity_source(
@@ -112,10 +174,17 @@ def joined(
         fragments,
         edges,
         offsets,
-        threshold=options.merge,
-        quantile=options.quantile if options.score == "quantile" else None,
-        min_contact=options.min_contact or MIN_CONTACT[fragments.ndim],
+        **join_options(options, fragments.ndim),
     )
+
+
+def join_options(options: Agglomeration, ndim: int) -> dict[str, Any]:
+    """What :func:`jaxseg.instances.joined_ids` is told."""
+    return {
+        "threshold": options.merge,
+        "quantile": options.quantile if options.score == "quantile" else None,
+        "min_contact": options.min_contact or MIN_CONTACT[ndim],
+    }
 
 
 def joined_by_waterz(

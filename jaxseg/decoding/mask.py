@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
 from jaxseg.config.decoders import Threshold
 from jaxseg.decoding.growth import growth_mask
-from jaxseg.decoding.plan import plan
+from jaxseg.decoding.plan import Plan, plan
 from jaxseg.errors import ConfigError
 
 
@@ -56,9 +57,20 @@ def object_mask(
     ------
     ConfigError : channels that do not tell objects from background
     """
-    options = Watershed(growth_thresholds=threshold)
-    found = plan(channels, ndim=planes.ndim - 1, spacing=spacing, options=options)
+    found = mask_plan(channels, ndim=planes.ndim - 1, spacing=spacing, threshold=threshold)
     return growth_mask(planes, found.growth)
+
+
+def mask_plan(
+    channels: Sequence[Channel],
+    *,
+    ndim: int,
+    spacing: Sequence[float] | None = None,
+    threshold: tuple[Threshold, ...] = (),
+) -> Plan:
+    """The plan for :func:`object_mask`, which has no seeds; parameters and errors as there."""
+    options = Watershed(growth_thresholds=threshold)
+    return replace(plan(channels, ndim=ndim, spacing=spacing, options=options), seeds=())
 
 
 def cleaned(labels: np.ndarray, *, fill_holes: bool, min_size: int) -> np.ndarray:

@@ -8,17 +8,21 @@ of the contact, so that a leak of a few voxels in a wide boundary does not join 
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jaxseg.instances.chains import followed
 from jaxseg.instances.region_graph import (
     BINS,
-    RegionGraph,
-    histogram_table,
-    mean_table,
-    region_graph,
+    PARTS,
+    Contacts,
+    added_rows,
+    contacts_of,
+    keys_of,
+    numbers_of,
 )
 
 Score = Callable[[np.ndarray], float]
@@ -47,94 +51,110 @@ def agglomerate(
 
     Returns
     -------
-    (*S) fragments with the id of one of those that were joined, of the same type
+    (*S) fragments with the smallest id of those that were joined, of the same type
 
     >>> columns = np.array([[0.0], [1.0], [0.9], [0.2]])
     >>> agglomerate(np.array([1, 1, 2, 3]), columns, [(1,)]).tolist()
-    [2, 2, 2, 3]
+    [1, 1, 1, 3]
     """
-    graph = region_graph(fragments, columns, offsets)
-    if not len(graph.pairs):
-        return fragments.copy()
-    if quantile is None:
-        table, score = mean_table(graph), mean_score(min_contact)
-    else:
-        table, score = histogram_table(graph), quantile_score(quantile, min_contact)
-    roots = np.arange(int(fragments.max()) + 1, dtype=fragments.dtype)
-    merged = merged_roots(graph, table, score, threshold)
-    roots[: len(merged)] = merged
-    return roots[fragments]
+    found = contacts_of(fragments, columns, offsets, histogram=quantile is not None)
+    count = int(fragments.max(initial=0)) + 1
+    joint = joined_ids(
+        found, count, threshold=threshold, quantile=quantile, min_contact=min_contact
+    )
+    return joint.astype(fragments.dtype)[fragments]
+
+
+def joined_ids(
+    contacts: Contacts,
+    count: int,
+    *,
+    threshold: float = 0.5,
+    quantile: float | None = None,
+    min_contact: int = 1,
+) -> np.ndarray:
+    """For every fragment the smallest id of those that it was joined with.
+
+    Parameters
+    ----------
+    contacts : of all fragments; histograms if a quantile is asked for, else sums
+    count : the largest id + 1
+    threshold, quantile, min_contact : as for :func:`agglomerate`
+
+    Returns
+    -------
+    (count,) int64
+    """
+    chosen = mean_score if quantile is None else functools.partial(quantile_score, quantile)
+    roots = merged_roots(contacts, count, chosen(min_contact), threshold)
+    smallest = np.full(count, count)
+    np.minimum.at(smallest, roots, np.arange(count))
+    return smallest[roots]
 
 
 def mean_score(min_contact: int) -> Score:
-    """Mean of a row of :func:`mean_table`; -inf for a contact that is too small."""
-    return lambda row: row[0] / row[1] if row[1] >= min_contact else -np.inf
-
-
-def quantile_score(quantile: float, min_contact: int) -> Score:
-    """Quantile of a row of :func:`histogram_table`, the middle of its bin."""
+    """Mean of a row of sums; -inf for a contact that is too small."""
 
     def score(row: np.ndarray) -> float:
-        below = row.cumsum()
-        if below[-1] < min_contact:
-            return -np.inf
-        place = int(np.searchsorted(below, int(quantile * below[-1]) + 1))
-        return (min(place, BINS - 1) + 0.5) / BINS
+        total, number = numbers_of(row).tolist()
+        return total / number / PARTS if number >= min_contact else -np.inf
 
     return score
 
 
-def merged_roots(
-    graph: RegionGraph, table: np.ndarray, score: Score, threshold: float
-) -> np.ndarray:
+def quantile_score(quantile: float, min_contact: int) -> Score:
+    """Quantile of a row that is a histogram, the middle of its bin."""
+
+    def score(row: np.ndarray) -> float:
+        below = numbers_of(row).cumsum()
+        if below[-1] < min_contact:
+            return -np.inf
+        place = int(np.searchsorted(below, int(quantile * below[-1]) + 1))
+        return (int(keys_of(row[min(place, len(row) - 1)])) + 0.5) / BINS
+
+    return score
+
+
+def merged_roots(contacts: Contacts, count: int, score: Score, threshold: float) -> np.ndarray:
     """For every id the id of the fragment that it was joined to; itself where it was not.
 
     Parameters
     ----------
-    graph : contacts
-    table : (E, k), a row per contact; that of joined contacts is the sum of their rows
+    contacts : a row per contact; that of joined contacts is the sum of their rows
+    count : the largest id + 1
     score : of a row
     threshold : the least score at which two fragments are joined; of equal scores the contact of
         smaller ids comes first
 
     Returns
     -------
-    (largest id with a contact + 1,) int64
+    (count,) int64
     """
-    parent = np.arange(int(graph.pairs.max()) + 1)
-    contacts: dict[int, dict[int, np.ndarray]] = {}
+    parent = np.arange(count)
+    touching: dict[int, dict[int, np.ndarray]] = {}
     heap: list[tuple[float, int, int, int]] = []
     current: list[np.ndarray] = []
 
     def push(one: int, other: int, row: np.ndarray) -> None:
-        contacts.setdefault(one, {})[other] = contacts.setdefault(other, {})[one] = row
+        touching.setdefault(one, {})[other] = touching.setdefault(other, {})[one] = row
         value = score(row)
         if value >= threshold:
             current.append(row)
             heapq.heappush(heap, (-value, min(one, other), max(one, other), len(current) - 1))
 
-    for (one, other), row in zip(graph.pairs.tolist(), table, strict=True):
+    for (one, other), row in zip(contacts.pairs.tolist(), contacts.rows(), strict=True):
         push(one, other, row)
     while heap:
         _, one, other, entry = heapq.heappop(heap)
-        if contacts.get(one, {}).get(other) is not current[entry]:
+        if touching.get(one, {}).get(other) is not current[entry]:
             continue
-        keep, gone = (one, other) if len(contacts[one]) >= len(contacts[other]) else (other, one)
+        keep, gone = (one, other) if len(touching[one]) >= len(touching[other]) else (other, one)
         parent[gone] = keep
-        del contacts[keep][gone]
-        for third, row in contacts.pop(gone).items():
+        del touching[keep][gone]
+        for third, row in touching.pop(gone).items():
             if third == keep:
                 continue
-            del contacts[third][gone]
-            known = contacts[keep].get(third)
-            push(keep, third, row if known is None else known + row)
-    return _resolved(parent)
-
-
-def _resolved(parent: np.ndarray) -> np.ndarray:
-    """Follow every chain of parents to its end, halving the chains in each pass."""
-    while True:
-        further = parent[parent]
-        if np.array_equal(further, parent):
-            return parent
-        parent = further
+            del touching[third][gone]
+            known = touching[keep].get(third)
+            push(keep, third, row if known is None else added_rows(known, row))
+    return followed(parent)

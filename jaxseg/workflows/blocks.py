@@ -14,7 +14,6 @@ from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
-from jaxseg.decoding import classes
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
@@ -22,6 +21,7 @@ from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.signals import interruptible
 from jaxseg.volume import Volume
+from jaxseg.workflows.classes import classes_of
 
 Array = np.ndarray
 
@@ -99,6 +99,7 @@ def predict_by_blocks(
     values: Mapping[str, Any],
     target: Path,
     names: tuple[str, ...],
+    dtype: str = "float32",
 ) -> bool:
     """Predict this job's blocks of an image; whether that completed it.
 
@@ -107,7 +108,7 @@ def predict_by_blocks(
     forward, tiling, prepare : as for :func:`jaxseg.prediction.predict`
     values : all that decides the planes, the tiles not counted
     target : where the planes are in the end
-    names : of the planes
+    names, dtype : of the planes, as they are stored
     """
     sizes = {f"tiling.{name}": value for name, value in tiling._asdict().items()}
     ledger = blocks.open_planes(
@@ -117,7 +118,7 @@ def predict_by_blocks(
         target=target,
         spacing=sample.image.spacing,
         channel_names=names,
-        dtype=config.predict.dtype,
+        dtype=dtype,
     )
     done = blocks.finished(ledger)
     waiting = [number for number in own_blocks(config, ledger.grid) if number not in done]
@@ -175,9 +176,7 @@ def classes_by_blocks(
         dtype=np.uint8 if options.classes <= 2**8 else np.uint16,
     )
     if not is_complete(ledger):
-        find = functools.partial(
-            classes, channels=config.channels, threshold=config.semantic.threshold
-        )
+        find = functools.partial(classes_of, config)
         work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
         run_stage(config, ledger, work, f"classes of {sample.name}")
     if is_complete(ledger):

@@ -10,11 +10,12 @@ import numpy as np
 from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, decoder_of, run_decoder
+from jaxseg.decoding import decoder_of, run_decoder
 from jaxseg.errors import ConfigError
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import classes_by_blocks, stage_folder
+from jaxseg.workflows.classes import classes_of
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.postprocessing import (
@@ -87,14 +88,14 @@ def _write_classes(
 ) -> None:
     """Write the class of every voxel."""
     spacing = sample.image.spacing
-    found = classes(planes, config.channels, threshold=config.semantic.threshold)
+    found = classes_of(config, planes)
     io.write_labels_zarr(path.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(path, found, spacing=spacing)
     after = post_path(config, run, sample)
     if after is None:
         return
     smooth = filtered(config, planes, spacing=spacing)
-    found = classes(smooth, config.channels, threshold=config.semantic.threshold)
+    found = classes_of(config, smooth)
     found = confined(found, region_of(config, sample))
     io.write_labels_zarr(after.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(after, found, spacing=spacing)

@@ -10,10 +10,12 @@ from typing import Any
 from jaxseg import blocks, io, runs
 from jaxseg.blocks import Ledger
 from jaxseg.config import Config
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, JaxsegWarning
 from jaxseg.runs import Run
+from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
@@ -37,6 +39,8 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
         values = select(config, runs.READS["instance_creation"]) | version_of(source)
         values |= {"spacing": sample.image.spacing}
         grid = grid_of(config, source.spatial_shape)
+        if joins_fragments(config):
+            grid = agglomeration.fragment_grid(config, sample, grid)
         folder = stage_folder(run, "instance_creation", sample)
         blocks.open_creation(folder, grid, values)
         run_here_or_there(config, run, sample, "instance_creation")
@@ -62,7 +66,10 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
     images = samples["test"]
     if config.blocks.wait:
         await_others(config, [ledger_of(run, "instance_creation", s) for s in images], "created")
-    for step, word in ((_compare, "compared"), (_write_labels, "written")):
+    steps = [(_compare, "compared"), (_write_labels, "written")]
+    if joins_fragments(config):
+        steps[1:1] = [(_number_fragments, "numbered"), (_gather_contacts, "asked for contacts")]
+    for step, word in steps:
         ledgers = [step(config, run, sample) for sample in images]
         await_others(config, ledgers, word)
     for sample, ledger in zip(images, ledgers, strict=True):
@@ -85,18 +92,38 @@ def _compare(config: Config, run: Run, sample: Sample) -> Ledger:
     return ledger
 
 
+def _number_fragments(config: Config, run: Run, sample: Sample) -> Ledger:
+    """Write the fragments of this job's blocks with ids of the volume."""
+    created = ledger_of(run, "instance_creation", sample)
+    ledger = agglomeration.open_fragments(run, sample, _values(config, created))
+    run_here_or_there(config, run, sample, agglomeration.FRAGMENTS)
+    return ledger
+
+
+def _gather_contacts(config: Config, run: Run, sample: Sample) -> Ledger:
+    """Gather the contacts of fragments in this job's blocks."""
+    created = ledger_of(run, "instance_creation", sample)
+    ledger = agglomeration.open_contacts_of_fragments(run, sample, _values(config, created))
+    run_here_or_there(config, run, sample, agglomeration.GRAPH)
+    return ledger
+
+
 def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
     """Write the final ids of this job's blocks."""
     created = ledger_of(run, "instance_creation", sample)
-    ledger = blocks.open_labels(
-        stage_folder(run, "instance_merging", sample),
-        created,
-        ledger_of(run, "contacts", sample),
-        _values(config, created),
-        target=labels_path(config, run, sample),
-        spacing=sample.image.spacing,
-        min_size=config.watershed.min_size,
-    )
+    values, target = _values(config, created), labels_path(config, run, sample)
+    if joins_fragments(config):
+        ledger = agglomeration.open_objects(config, run, sample, values, target)
+    else:
+        ledger = blocks.open_labels(
+            stage_folder(run, "instance_merging", sample),
+            created,
+            ledger_of(run, "contacts", sample),
+            values,
+            target=target,
+            spacing=sample.image.spacing,
+            min_size=config.watershed.min_size,
+        )
     run_here_or_there(config, run, sample, "instance_merging")
     return ledger
 

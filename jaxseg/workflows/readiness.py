@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jaxseg import blocks, io, runs
-from jaxseg import channels as table
 from jaxseg.blocks import Ledger
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import is_complete, stage_folder
+from jaxseg.workflows.classes import stored_planes
 from jaxseg.workflows.prediction import planes_path
 
 # Seconds between two looks at what other jobs have done.
@@ -49,7 +49,7 @@ def _problems_of(config: Config, run: Run, sample: Sample) -> Iterator[JaxsegErr
     except JaxsegError as error:
         yield error
         return
-    count = len(table.columns(config.channels, config.ndim).names)
+    count = len(stored_planes(config)[0])
     expected, found = (*sample.image.spatial_shape, count), planes.shape
     if expected != found:
         yield ConfigError(

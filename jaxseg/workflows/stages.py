@@ -13,10 +13,12 @@ import numpy as np
 from jaxseg import blocks, io, runs
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import from_plain, to_plain
 from jaxseg.data import Sample, prefetch
 from jaxseg.decoding import (
     Levels,
+    Plan,
     decode,
     decoder_of,
     plan,
@@ -27,6 +29,7 @@ from jaxseg.decoding import (
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.volume import Volume
+from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import own_blocks, read_planes, run_stage, stage_folder
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import open_data
@@ -79,18 +82,29 @@ def work_of(text: str, stage: str, name: str) -> blocks.Work:
 
 def _creation(config: Config, run: Run, sample: Sample) -> blocks.Work:
     source = _planes(config, run, sample)
-    decoder = _decoder(config, run, sample)
     ledger = ledger_of(run, "instance_creation", sample)
+    levels = levels_of(config, run, sample)
+    if joins_fragments(config) and levels is not None:
+        return agglomeration.find_fragments(config, sample, ledger, source, levels)
+    decoder = _decoder(config, sample, levels)
     return blocks.creation_work(ledger, functools.partial(read_planes, source), decoder)
 
 
 def _contacts(config: Config, run: Run, sample: Sample) -> blocks.Work:
     created = ledger_of(run, "instance_creation", sample)
     ledger, threshold = ledger_of(run, "contacts", sample), config.blocks.merge_threshold
+    if joins_fragments(config):
+        return blocks.contacts_work(ledger, created, compare=blocks.shared_voxels)
     return blocks.contacts_work(ledger, created, threshold=threshold)
 
 
+def _graph(config: Config, run: Run, sample: Sample) -> blocks.Work:
+    return agglomeration.gather_contacts(config, run, sample, _planes(config, run, sample))
+
+
 def _labels(config: Config, run: Run, sample: Sample) -> blocks.Work:
+    if joins_fragments(config):
+        return agglomeration.write_objects(run, sample)
     created = ledger_of(run, "instance_creation", sample)
     return blocks.labels_work(ledger_of(run, "instance_merging", sample), created)
 
@@ -109,6 +123,8 @@ WORK: Mapping[str, Callable[[Config, Run, Sample], blocks.Work]] = MappingProxyT
     {
         "instance_creation": _creation,
         "contacts": _contacts,
+        agglomeration.FRAGMENTS: agglomeration.number_fragments,
+        agglomeration.GRAPH: _graph,
         "instance_merging": _labels,
         "measurements": _measurements,
     }
@@ -124,17 +140,12 @@ def _planes(config: Config, run: Run, sample: Sample) -> Volume:
 
 def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
     """The thresholds of the volume, found by whoever asks first; None for other decoders."""
-    if decoder_of(config.channels, config.decoder) != "watershed":
+    chosen = _plan_of(config, sample)
+    if chosen is None:
         return None
     ledger = ledger_of(run, "instance_creation", sample)
     file = ledger.folder / "levels.json"
     if not file.exists():
-        chosen = plan(
-            config.channels,
-            ndim=config.ndim,
-            spacing=sample.image.spacing,
-            options=config.watershed,
-        )
         with progress("thresholds of the volume") as advance:
             source = _planes(config, run, sample)
             parts = functools.partial(_parts, ledger.grid, source, advance)
@@ -142,9 +153,19 @@ def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
     return Levels(**json.loads(file.read_text()))
 
 
-def _decoder(config: Config, run: Run, sample: Sample) -> Callable[[Array], Array]:
+def _plan_of(config: Config, sample: Sample) -> Plan | None:
+    """The plan whose thresholds are found in the volume; None for decoders without one."""
+    if joins_fragments(config):
+        return agglomeration.fragment_plan(config, sample)
+    if decoder_of(config.channels, config.decoder) != "watershed":
+        return None
+    spacing, options = sample.image.spacing, config.watershed
+    return plan(config.channels, ndim=config.ndim, spacing=spacing, options=options)
+
+
+def _decoder(config: Config, sample: Sample, levels: Levels | None) -> Callable[[Array], Array]:
     """What makes labels out of the planes of a block."""
-    spacing, levels = sample.image.spacing, levels_of(config, run, sample)
+    spacing = sample.image.spacing
     if levels is None:
         name = decoder_of(config.channels, config.decoder)
         return functools.partial(
