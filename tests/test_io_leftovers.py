@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -66,6 +67,20 @@ def test_only_what_is_half_written_and_old_goes(tmp_path: Path, outside: Path) -
 
 def contents_of(folder: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in sorted(folder.rglob("*"))}
+
+
+def test_what_cannot_be_removed_yet_hides_no_interruption(tmp_path: Path, monkeypatch) -> None:
+    """A thread of Zarr that the interruption did not reach may still be writing there."""
+
+    def busy(path: Path) -> None:
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", str(path))
+
+    monkeypatch.setattr("jaxseg.io.atomic.shutil.rmtree", busy)
+    with pytest.raises(KeyboardInterrupt), io.new_folder(tmp_path / "a"):
+        raise KeyboardInterrupt
+    monkeypatch.undo()
+    assert len(io.sweep(tmp_path, untouched=0)) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_killed_job_that_is_run_again_leaves_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jaxseg.errors import ResourceError
@@ -83,12 +83,12 @@ def _removed_on_failure(partial: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remove(partial)
+        _remove_if_possible(partial)
         if error.filename and not _related(Path(os.fsdecode(error.filename)), partial):
             raise  # about another file, which the block read
         raise refusal(error, target) from error
     except BaseException:
-        remove(partial)
+        _remove_if_possible(partial)
         raise
 
 
@@ -167,6 +167,15 @@ def refusal(error: OSError, target: Path) -> Exception:
             fix="write to another folder, or change its permissions",
         )
     return error
+
+
+def _remove_if_possible(path: Path) -> None:
+    """Remove what a failed attempt left; what cannot be removed now must not hide the failure.
+
+    After an interruption a thread of Zarr may still be writing into the folder.
+    """
+    with suppress(OSError):
+        remove(path)
 
 
 def remove(path: Path) -> None:
