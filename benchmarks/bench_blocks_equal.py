@@ -7,7 +7,7 @@ Without planes, of true planes of touching ellipsoids, decoded by watershed, and
 noisy affinities of curved neurites through the whole volume, decoded by agglomeration. Every volume
 is decoded as a whole and in blocks of several sizes. ``same`` is the part of the objects of the
 whole that blocks give to the last voxel, ``.99`` that with an IoU of at least 0.99, ``F1`` is
-against the true labels. The columns ``2pl.`` are of the usual way: each
+against the true labels. The columns ``2p`` are of the usual way: each
 block with its halo is decoded alone, as an image of its own, and objects of two blocks are joined
 if the voxels on both sides of a face have an IoU above 0.3.
 """
@@ -105,7 +105,7 @@ def compare(
     halo: int,
 ) -> None:
     """Print a line per size of blocks."""
-    seconds, whole = timed(decode, planes, channels, options=options)
+    seconds, whole = timed(lambda: decode(planes, channels, options=options))
     print(
         f"\n{name}: {planes.shape[:-1]} voxels, {int(whole.max())} objects in {seconds:.1f} s, "
         f"F1 {f1(truth, whole):.3f}\n" + HEADS,
@@ -125,7 +125,7 @@ def compare(
 
 HEADS = f"{'block':>12s}{'blocks':>8s}{'s':>8s}" + "".join(
     f"{head + 'count':>10s}{head + 'same':>8s}{head + '.99':>8s}{head + 'F1':>7s}"
-    for head in ("", "2pl.")
+    for head in ("", "2p ")
 )
 
 

@@ -66,7 +66,7 @@ def whole_and_blocks(
     return agglomeration(planes, channels, spacing=spacing, options=options), found
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(st.data())
 def test_blocks_equal_the_whole(data: st.DataObject) -> None:
     check_any(data)
@@ -109,14 +109,14 @@ def check_any(data: st.DataObject) -> None:
 
 def test_objects_far_larger_than_blocks() -> None:
     """Plates and tubes through the whole volume, of which a block knows next to nothing."""
-    planes = affinities(5, (20, 48, 52), 3, 2.0)
+    planes = affinities(5, (14, 40, 44), 3, 2.0)
     planes = np.maximum(planes, 0.9 * (np.indices(planes.shape)[1] % 16 < 12)).astype(np.float32)
     options = Agglomeration(threshold=(0.4,), min_size=50)
     channels = (ch("A"),)
     whole, found = whole_and_blocks(planes, channels, (7, 9, 11), 2, options=options)
-    assert whole.max() > 3
+    assert whole.max() > 1
     widths = [max(s.stop - s.start for s in box) for box in ndimage.find_objects(whole)]
-    assert max(widths) == 52
+    assert max(widths) == 44
     assert np.array_equal(found, whole)
 
 
