@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -11,16 +11,16 @@ import numpy as np
 
 from jaxseg import channels as table
 from jaxseg import checkpoint, data, io, normalize, runs, tta
-from jaxseg.config import Config
+from jaxseg.config import Config, Package
 from jaxseg.config.load import differing, from_plain, select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
-from jaxseg.models import Model
 from jaxseg.normalize import Stats
 from jaxseg.prediction import Tiling, choose_tile, chunk_shape, make_forward, predict
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import predict_by_blocks
+from jaxseg.workflows.foreign import Predictor, foreign_predictor
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.network import network
 
@@ -35,39 +35,30 @@ def planes_path(run: Run, sample: Sample) -> Path:
 
 def predict_images(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
-    folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
-    variables, meta = checkpoint.load_best(folder)
-    _refuse_another_network(config, from_plain(meta["config"]), folder)
-    stats = Stats(*map(tuple, meta["stats"]))
-    raise_all(data.channel_problems(samples["test"], stats))
-    digest = runs.claim(run, "predict", config, meta["digest"])
+    predictor = _predictor(config, run, samples["test"])
+    digest = runs.claim(run, "predict", config, predictor.digest)
     names = table.columns(config.channels, config.ndim)
-    model = network(config, dtype=config.predict.precision)
-    mesh = jax.make_mesh((jax.device_count(),), ("data",))
-    link = functools.partial(table.activate, channels=config.channels)
-    forward = make_forward(model, variables, link, mesh=mesh)
     for sample in samples["test"]:
         path = planes_path(run, sample)
         state = {"digest": digest, "input": runs.fingerprint(sample.image.path)}
         if runs.is_done(run, "predict", sample.name, state, [path]):
             continue
         turned = tta.averaged(
-            forward,
+            predictor.forward,
             config.channels,
             ndim=config.ndim,
             spacing=sample.image.spacing,
             group=config.predict.tta,
         )
-        scaling = stats if config.normalize.scope == "dataset" else sample.stats
-        prepare = functools.partial(normalize.apply, stats=scaling)
+        prepare = functools.partial(normalize.apply, stats=predictor.stats(sample))
         if not config.blocks.size:
-            _predict_one(config, model, turned, prepare, sample, path, names.names)
+            _predict_one(config, predictor, turned, prepare, sample, path, names.names)
         elif not predict_by_blocks(
             config,
             run,
             sample,
             turned,
-            tiling_of(config, model, sample.image.spatial_shape),
+            tiling_of(config, predictor, sample.image.spatial_shape),
             prepare=prepare,
             values=state,
             target=path,
@@ -77,9 +68,36 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
         runs.mark_done(run, "predict", sample.name, state)
 
 
+def _predictor(config: Config, run: Run, samples: Sequence[Sample]) -> Predictor:
+    """The network that a configuration names: a trained one of ours, or one out of a file."""
+    if isinstance(config.model, Package):
+        foreign = foreign_predictor(config, samples)
+        if foreign.trained:
+            fields = [field for field in LEARNED if field != "model"]
+            _refuse_another_network(config, foreign.trained, Path(config.model.path), fields)
+        return foreign
+    folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
+    variables, meta = checkpoint.load_best(folder)
+    _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
+    stats = Stats(*map(tuple, meta["stats"]))
+    raise_all(data.channel_problems(samples, stats))
+    model = network(config, dtype=config.predict.precision)
+    mesh = jax.make_mesh((jax.device_count(),), ("data",))
+    link = functools.partial(table.activate, channels=config.channels)
+    forward = make_forward(model, variables, link, mesh=mesh)
+    joint = config.normalize.scope == "dataset"
+    return Predictor(
+        forward,
+        lambda sample: stats if joint else sample.stats,
+        model.halo,
+        model.stride,
+        meta["digest"],
+    )
+
+
 def _predict_one(
     config: Config,
-    model: Model,
+    predictor: Predictor,
     forward: Callable,
     prepare: Callable[[np.ndarray], np.ndarray],
     sample: Sample,
@@ -87,7 +105,7 @@ def _predict_one(
     names: tuple[str, ...],
 ) -> None:
     """Stream the planes of one image into an OME-Zarr of its own."""
-    tiling = tiling_of(config, model, sample.image.spatial_shape)
+    tiling = tiling_of(config, predictor, sample.image.spatial_shape)
     shape = sample.image.spatial_shape
     chunks = chunk_shape(tiling.grid(shape))
     with (
@@ -111,24 +129,33 @@ def _predict_one(
         )
 
 
-def tiling_of(config: Config, model: Model, shape: tuple[int, ...]) -> Tiling:
+def tiling_of(config: Config, predictor: Predictor, shape: tuple[int, ...]) -> Tiling:
     """How to cut an image of so many voxels."""
-    return choose_tile(
+    choose = functools.partial(
+        choose_tile,
         shape,
-        config.patch,
-        reach=model.halo,
-        stride=model.stride,
+        predictor.tile or config.patch,
+        reach=predictor.halo,
+        stride=predictor.stride,
         batch=config.predict.batch,
         devices=jax.device_count(),
-        tile=config.predict.tile,
         halo=config.predict.halo,
         overlap=config.predict.overlap,
     )
+    tiling = choose(tile=predictor.tile or config.predict.tile)
+    least = predictor.least or tiling.tile
+    return (
+        choose(tile=tuple(map(max, tiling.tile, least)))
+        if any(map(int.__gt__, least, tiling.tile))
+        else tiling
+    )
 
 
-def _refuse_another_network(config: Config, trained: Config, folder: Path) -> None:
-    """Refuse a checkpoint of another network than the configuration describes."""
-    now, then = select(config, LEARNED), select(trained, LEARNED)
+def _refuse_another_network(
+    config: Config, trained: Config, folder: Path, fields: Sequence[str]
+) -> None:
+    """Refuse a network that was trained for something else than the configuration describes."""
+    now, then = select(config, fields), select(trained, fields)
     changed = differing(then, now)
     if changed:
         raise ConfigError(
