@@ -13,13 +13,13 @@ FLOORS = {
     1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory"},
     2: {"volume"},
     3: {"io", "normalize", "augment", "targets", "losses", "models", "peer"},
-    4: {"instances", "measurements", "metrics", "channels"},
+    4: {"instances", "measurements", "metrics", "channels", "exchange"},
     5: {"data", "tta", "checkpoint", "decoding", "postprocessing"},
     6: {"train", "prediction", "ceiling"},
     7: {"report", "runs", "blocks"},
     8: {"workflows"},
     9: {"planning"},
-    10: {"main", "demo", "check", "status", "verify", "import_weights"},
+    10: {"main", "demo", "check", "status", "verify", "import_weights", "export"},
     11: {"slurm"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}

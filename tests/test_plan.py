@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from test_main import CONFIG, write
 from jaxseg import blocks, memory
 from jaxseg.blocks import BlockGrid, BlockSink
 from jaxseg.channels import columns
+from jaxseg.config import Config
 from jaxseg.config.load import load, parse
 from jaxseg.main import main
 from jaxseg.memory import Need
@@ -28,6 +30,8 @@ from jaxseg.planning.compiled import Costs, _seconds, costs
 from jaxseg.prediction import predict
 from jaxseg.runs import run_of
 from jaxseg.workflows import checked, phases_of
+from jaxseg.workflows.foreign import Predictor, Sight
+from jaxseg.workflows.network import network
 from jaxseg.workflows.space import Store, ends_bytes, refuse_without_space, space_needed
 
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "4", "4", "4"]
@@ -225,19 +229,24 @@ class Limited:
     def __init__(self, room: int, calls: int) -> None:
         self.room, self.calls = room, calls
 
-    def __call__(self, *given: Any, **options: Any) -> Any:
-        @jax.jit
-        def compiled(tiles: jax.Array) -> jax.Array:
-            inside = jax.nn.sigmoid(20 * tiles - 10)
-            return jnp.concatenate([inside, 0.01 * inside, inside], axis=-1)
+    def __call__(self, tiles: Any) -> Any:
+        self.calls -= 1
+        if self.calls < 0 and len(tiles) > self.room:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        inside = jax.nn.sigmoid(20 * tiles - 10)
+        return jnp.concatenate([inside, 0.01 * inside, inside], axis=-1)
 
-        def forward(tiles: Any) -> Any:
-            self.calls -= 1
-            if self.calls < 0 and len(tiles) > self.room:
-                raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-            return compiled(tiles)
 
-        return forward
+def limited(room: int, calls: int) -> Callable[..., Predictor]:
+    """What finds such a network."""
+
+    def predictor(config: Config, run: Any, samples: Any) -> Predictor:
+        model = network(config, dtype="float32")
+        stats = Stats((100.0,), (0.01,))
+        sight = Sight(model.halo, model.stride)
+        return Predictor(Limited(room, calls), lambda sample: stats, sight, "digest")
+
+    return predictor
 
 
 def test_a_device_that_is_too_small_changes_no_object(
@@ -247,13 +256,11 @@ def test_a_device_that_is_too_small_changes_no_object(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Whatever the call at which its memory runs out; at last it refuses with a tile to try."""
-    trained = {}, Stats((100.0,), (0.01,)), "digest"
-    monkeypatch.setattr("jaxseg.workflows.prediction.trained_network", lambda *_: trained)
     tiles = ["--predict.tile", "8", "16", "16", "--predict.halo", "2", "4", "4"]
     args = [*project, *tiles, "--predict.batch", "8", "--phases", "predict", "decode"]
 
     def labels(run: str, room: int, calls: int) -> np.ndarray:
-        monkeypatch.setattr("jaxseg.workflows.prediction.make_forward", Limited(room, calls))
+        monkeypatch.setattr("jaxseg.workflows.prediction.predictor_of", limited(room, calls))
         assert main([*args, "--run", run]) == 0
         results = tmp_path / f"out/discs/results/discs_{run}"
         return tifffile.imread(results / "per_image_instances/im4.tif")
@@ -263,7 +270,7 @@ def test_a_device_that_is_too_small_changes_no_object(
     for calls in (0, 2, 3):
         with pytest.warns(RuntimeWarning, match="4 instead of 8 tiles per call"):
             assert np.array_equal(labels(f"call{calls}", 4, calls), whole)
-    monkeypatch.setattr("jaxseg.workflows.prediction.make_forward", Limited(0, 1))
+    monkeypatch.setattr("jaxseg.workflows.prediction.predictor_of", limited(0, 1))
     with pytest.warns(RuntimeWarning, match="tiles per call"):
         assert main([*args, "--run", "none"]) == 4
     message = capsys.readouterr().err

@@ -307,7 +307,27 @@ class STUNet:
         return (2, 2, 2, 2, 1)
 
 
-Model = (
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A trained network of anyone's: a BioImage.IO package or an ONNX file, for prediction only."""
+
+    # which network
+    architecture: Annotated[Literal["bmz"], Hidden] = "bmz"
+    # the package (.zip, or a folder with rdf.yaml) or the model (.onnx)
+    path: str = ""
+    # axes of the model's input and output, e.g. bcyx; empty = as the file says
+    axes: str = ""
+    # what the model gives: applied: values of the channels; apply: logits, to which the links of
+    # the channels are applied; empty = as the file says
+    links: Literal["", "apply", "applied"] = ""
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """Unknown before the file is opened."""
+        return (1,)
+
+
+Network = (
     UNet
     | ResUNet
     | ResUNetPlusPlus
@@ -321,6 +341,7 @@ Model = (
     | HRNet
     | STUNet
 )
+Model = Network | Package
 
 
 def name_of(kind: type) -> str:
@@ -328,6 +349,8 @@ def name_of(kind: type) -> str:
     return next(str(field.default) for field in fields(kind) if field.name == "architecture")
 
 
+# Networks that can be trained, and all that --model can name.
 ARCHITECTURES: Mapping[str, type] = MappingProxyType(
-    {name_of(kind): kind for kind in get_args(Model)}
+    {name_of(kind): kind for kind in get_args(Network)}
 )
+SOURCES: Mapping[str, type] = MappingProxyType({**ARCHITECTURES, name_of(Package): Package})

@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 
 from jaxseg import config as options
-from jaxseg.config.architectures import ARCHITECTURES
+from jaxseg.config.architectures import SOURCES
 from jaxseg.config.channels import nearest
 from jaxseg.config.schema import Config
 from jaxseg.config.types import architecture, build, flat, mistakes, plain, unknown_option
@@ -104,7 +104,7 @@ def parse(args: Sequence[str], base: Config) -> Config:
         description="Train, predict, make instances and evaluate. --config FILE gives the values "
         "that the options below change; --dry-run checks everything and prints what the run needs "
         "of memory, disk and time; --debug shows the traceback of an error. --model NAME "
-        f"chooses the network: {', '.join(ARCHITECTURES)}.",
+        f"chooses the network: {', '.join(SOURCES)}.",
         config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
         return_unknown_args=True,
     )
@@ -154,9 +154,7 @@ def _choose_network(args: list[str], base: Config) -> tuple[Config, list[str]]:
         if option != "--model":
             continue
         if not equals and index + 1 == len(args):
-            raise ConfigError(
-                "no network after --model", expected="one of " + ", ".join(ARCHITECTURES)
-            )
+            raise ConfigError("no network after --model", expected="one of " + ", ".join(SOURCES))
         name = name if equals else args[index + 1]
         rest = args[:index] + args[index + (1 if equals else 2) :]
         return dataclasses.replace(base, model=_network(name, base.model)), rest

@@ -10,6 +10,7 @@ from typing import Any
 from jaxseg.config.architectures import (
     UNETR,
     Model,
+    Package,
     ResUNet,
     ResUNetPlusPlus,
     ResUNetSE,
@@ -62,6 +63,9 @@ def lengths(model: Model) -> dict[str, int]:
 def model_mistakes(config: Config) -> Iterator[ConfigError]:
     """Everything that is wrong with the options of the network itself."""
     model = config.model
+    if isinstance(model, Package):
+        yield from _package(config, model)
+        return
     fewest = LEAST_LEVELS.get(type(model), 2)
     features = getattr(model, "features", None)
     if features is not None and not isinstance(model, STUNet) and len(features) < fewest:
@@ -85,6 +89,37 @@ def model_mistakes(config: Config) -> Iterator[ConfigError]:
     yield from _space(model, config.ndim)
     if isinstance(model, UNETR):
         yield from _transformer(model, config.ndim)
+
+
+def _package(config: Config, model: Package) -> Iterator[ConfigError]:
+    """What a network out of a file cannot do."""
+    if not model.path:
+        fix = "--model.path FILE.zip, or FILE.onnx"
+        yield ConfigError("no package given", file="model.path", fix=fix)
+    letters = "bc" + "zyx"[-config.ndim :]
+    if model.axes and (set(model.axes) - set(letters) or len(set(model.axes)) < len(model.axes)):
+        yield _range("axes", f"each of {letters} at most once", model.axes)
+    if "train" in config.phases:
+        yield ConfigError(
+            "a package is for prediction, it cannot be trained",
+            file="model.path, phases",
+            found=config.phases,
+            fix="--phases predict decode evaluate",
+        )
+    if config.predict.checkpoint:
+        yield ConfigError(
+            "two networks to predict with",
+            file="predict.checkpoint, model.path",
+            found=(config.predict.checkpoint, model.path),
+            fix="give one of them",
+        )
+    if config.predict.precision != "float32":
+        yield ConfigError(
+            "a package computes as it was written",
+            file="predict.precision",
+            expected="float32",
+            found=config.predict.precision,
+        )
 
 
 def _numbers(model: Any) -> Iterator[ConfigError]:

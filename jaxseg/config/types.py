@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from jaxseg.config.architectures import ARCHITECTURES, Model
+from jaxseg.config.architectures import SOURCES, Model
 from jaxseg.config.channels import OPTIONS, Channel, nearest
 from jaxseg.errors import ConfigError
 
@@ -85,13 +85,13 @@ def architecture(name: str, field: str = "model") -> Any:
     ------
     ConfigError : there is none of this name
     """
-    if name not in ARCHITECTURES:
+    if name not in SOURCES:
         raise ConfigError(
-            f"unknown network {name!r}{nearest(name, ARCHITECTURES)}",
+            f"unknown network {name!r}{nearest(name, SOURCES)}",
             file=field,
-            expected="one of " + ", ".join(ARCHITECTURES),
+            expected="one of " + ", ".join(SOURCES),
         )
-    return ARCHITECTURES[name]
+    return SOURCES[name]
 
 
 def unknown_option(name: str, kind: Any, field: str = "") -> ConfigError:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxseg import channels as table
 from jaxseg import models, runs
 from jaxseg.blocks import BlockGrid
-from jaxseg.config import Config
+from jaxseg.config import Config, Package
 from jaxseg.data import Sample
 from jaxseg.models import Model
 from jaxseg.planning.prediction import PredictionPlan, plan_prediction
@@ -21,7 +21,7 @@ from jaxseg.planning.training import TrainingPlan, plan_training
 from jaxseg.workflows import checked, phases_of
 from jaxseg.workflows.blocks import grid_of, own_blocks
 from jaxseg.workflows.network import network
-from jaxseg.workflows.prediction import trained_network
+from jaxseg.workflows.prediction import predictor_of
 from jaxseg.workflows.space import Store, ends_bytes, free_space, space_needed
 
 # Bytes that decoding holds for every voxel of a block and its halo beside the planes, as measured
@@ -60,7 +60,8 @@ class Plan(NamedTuple):
     """Everything about a run that is known before it."""
 
     phases: tuple[str, ...]
-    network: NetworkPlan
+    network: NetworkPlan | None
+    """None for a network out of a file."""
     training: TrainingPlan | None
     prediction: PredictionPlan | None
     blocks: tuple[BlocksPlan, ...]
@@ -87,18 +88,22 @@ def plan_run(config: Config) -> Plan:
     """
     samples, run, phases = checked(config), runs.run_of(config), phases_of(config)
     images = samples.get("test", ()) or samples.get("train", ())
-    model = network(config, dtype=config.predict.precision)
     if "train" in phases:
         runs.differs(run, "train", config)
     elif "predict" in phases:
-        runs.differs(run, "predict", config, trained_network(config, run, samples)[2])
+        digest = predictor_of(config, run, samples["test"]).digest
+        runs.differs(run, "predict", config, digest)
     training = plan_training(config, samples) if "train" in phases else None
-    prediction = None
-    if "predict" in phases:
-        prediction = plan_prediction(config, model, samples["test"])
+    layers = prediction = None
+    # Of a network out of a file, XLA knows nothing.
+    if not isinstance(config.model, Package):
+        model = network(config, dtype=config.predict.precision)
+        layers = plan_network(config, model, images[0].image.channels if images else 1)
+        if "predict" in phases:
+            prediction = plan_prediction(config, model, samples["test"])
     return Plan(
         phases,
-        plan_network(config, model, images[0].image.channels if images else 1),
+        layers,
         training,
         prediction,
         plan_blocks(config, samples.get("test", ())) if config.blocks.size else (),

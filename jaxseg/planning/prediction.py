@@ -23,6 +23,7 @@ from jaxseg.prediction import Tiling, compiled_forward
 from jaxseg.prediction.blend import blend_bytes, stripes
 from jaxseg.workflows.blocks import grid_of, own_blocks
 from jaxseg.workflows.classes import stored_planes
+from jaxseg.workflows.foreign import Sight
 from jaxseg.workflows.prediction import tiling_of
 
 # Batches of tiles that are read ahead, handed over, or being answered at a time.
@@ -58,7 +59,8 @@ class PredictionPlan(NamedTuple):
 
 def plan_prediction(config: Config, model: Model, samples: Sequence[Sample]) -> PredictionPlan:
     """Compile the network for the largest tiles, and call it twice."""
-    ways = [tiling_of(config, model, sample.image.spatial_shape) for sample in samples]
+    sight = Sight(model.halo, model.stride)
+    ways = [tiling_of(config, sight, sample.image.spatial_shape) for sample in samples]
     counted = sorted(
         Counter(ways).items(), key=lambda item: -math.prod(item[0].tile) * item[0].batch
     )

@@ -48,7 +48,11 @@ def lines(plan: Plan, config: Config) -> Iterator[str]:
     """The lines to print."""
     yield "This is a dry run: nothing of the run is computed, and nothing is written to its folder."
     yield ""
-    yield from _network(plan.network, config)
+    if plan.network:
+        yield from _network(plan.network, config)
+    else:
+        yield "NETWORK  out of a file, which does not say what memory it needs"
+        yield ""
     if plan.training:
         yield from _training(plan.training)
     if plan.prediction:

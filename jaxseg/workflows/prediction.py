@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ import numpy as np
 
 from jaxseg import channels as table
 from jaxseg import checkpoint, data, io, normalize, runs, tta
-from jaxseg.config import Config
+from jaxseg.config import Config, Package
 from jaxseg.config.load import differing, from_plain, select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
-from jaxseg.models import Model
 from jaxseg.normalize import Stats
 from jaxseg.prediction import (
     Tiling,
@@ -30,6 +29,7 @@ from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import predict_by_blocks
 from jaxseg.workflows.classes import stored_planes
+from jaxseg.workflows.foreign import Predictor, Sight, foreign_predictor
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.network import network
 
@@ -44,13 +44,9 @@ def planes_path(run: Run, sample: Sample) -> Path:
 
 def predict_images(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
-    variables, stats, trained = trained_network(config, run, samples)
-    digest = runs.claim(run, "predict", config, trained)
+    predictor = predictor_of(config, run, samples["test"])
+    digest = runs.claim(run, "predict", config, predictor.digest)
     names, dtype = stored_planes(config)
-    model = network(config, dtype=config.predict.precision)
-    mesh = jax.make_mesh((jax.device_count(),), ("data",))
-    link = functools.partial(table.activate, channels=config.channels)
-    forward = make_forward(model, variables, link, mesh=mesh)
     for sample in samples["test"]:
         path = planes_path(run, sample)
         state: dict[str, Any] = {
@@ -62,7 +58,7 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
         if runs.is_done(run, "predict", sample.name, state, [path]):
             continue
         turned = tta.averaged(
-            forward,
+            predictor.forward,
             config.channels,
             ndim=config.ndim,
             spacing=sample.image.spacing,
@@ -70,16 +66,15 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
         )
         if config.predict.classes_only:
             turned = classified(turned, threshold=config.semantic.threshold, dtype=dtype)
-        scaling = stats if config.normalize.scope == "dataset" else sample.stats
-        prepare = functools.partial(normalize.apply, stats=scaling)
+        prepare = functools.partial(normalize.apply, stats=predictor.stats(sample))
         if not config.blocks.size:
-            _predict_one(config, model, turned, prepare, sample, path)
+            _predict_one(config, predictor, turned, prepare, sample, path)
         elif not predict_by_blocks(
             config,
             run,
             sample,
             turned,
-            tiling_of(config, model, sample.image.spatial_shape),
+            tiling_of(config, predictor.sight, sample.image.spatial_shape),
             prepare=prepare,
             values=state,
             target=path,
@@ -90,33 +85,47 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
         runs.mark_done(run, "predict", sample.name, state)
 
 
-def trained_network(
-    config: Config, run: Run, samples: Samples
-) -> tuple[dict[str, Any], Stats, str]:
-    """The variables of the network to use, its scaling of intensities, and its digest.
+def predictor_of(config: Config, run: Run, samples: Sequence[Sample]) -> Predictor:
+    """The network that a configuration names: a trained one of ours, or one out of a file.
 
     Raises
     ------
     InputError, ConfigError : there is none, or it is not for this configuration or these images
     """
+    if isinstance(config.model, Package):
+        foreign = foreign_predictor(config, samples)
+        if foreign.trained:
+            fields = [field for field in LEARNED if field != "model"]
+            _refuse_another_network(config, foreign.trained, Path(config.model.path), fields)
+        return foreign
     folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
     variables, meta = checkpoint.load_best(folder)
-    _refuse_another_network(config, from_plain(meta["config"]), folder)
+    _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))
-    raise_all(data.channel_problems(samples["test"], stats))
-    return variables, stats, meta["digest"]
+    raise_all(data.channel_problems(samples, stats))
+    model = network(config, dtype=config.predict.precision)
+    mesh = jax.make_mesh((jax.device_count(),), ("data",))
+    link = functools.partial(table.activate, channels=config.channels)
+    forward = make_forward(model, variables, link, mesh=mesh)
+    joint = config.normalize.scope == "dataset"
+    return Predictor(
+        forward,
+        lambda sample: stats if joint else sample.stats,
+        Sight(model.halo, model.stride),
+        meta["digest"],
+    )
 
 
 def _predict_one(
     config: Config,
-    model: Model,
+    predictor: Predictor,
     forward: Callable,
     prepare: Callable[[np.ndarray], np.ndarray],
     sample: Sample,
     path: Path,
 ) -> None:
     """Stream the planes of one image into an OME-Zarr of its own."""
-    tiling = tiling_of(config, model, sample.image.spatial_shape)
+    tiling = tiling_of(config, predictor.sight, sample.image.spatial_shape)
     shape, (names, dtype) = sample.image.spatial_shape, stored_planes(config)
     chunks = chunk_shape(tiling.grid(shape))
     with (
@@ -140,24 +149,31 @@ def _predict_one(
         )
 
 
-def tiling_of(config: Config, model: Model, shape: tuple[int, ...]) -> Tiling:
+def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
     """How to cut an image of so many voxels."""
-    return choose_tile(
+    choose = functools.partial(
+        choose_tile,
         shape,
-        config.patch,
-        reach=model.halo,
-        stride=model.stride,
+        sight.tile or config.patch,
+        reach=sight.halo,
+        stride=sight.stride,
         batch=config.predict.batch,
         devices=jax.device_count(),
-        tile=config.predict.tile,
         halo=config.predict.halo,
         overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
     )
+    tiling = choose(tile=sight.tile or config.predict.tile)
+    least = sight.least or tiling.tile
+    if all(side >= need for side, need in zip(tiling.tile, least, strict=True)):
+        return tiling
+    return choose(tile=tuple(map(max, tiling.tile, least)))
 
 
-def _refuse_another_network(config: Config, trained: Config, folder: Path) -> None:
-    """Refuse a checkpoint of another network than the configuration describes."""
-    now, then = select(config, LEARNED), select(trained, LEARNED)
+def _refuse_another_network(
+    config: Config, trained: Config, folder: Path, fields: Sequence[str]
+) -> None:
+    """Refuse a network that was trained for something else than the configuration describes."""
+    now, then = select(config, fields), select(trained, fields)
     changed = differing(then, now)
     if changed:
         raise ConfigError(
