@@ -143,12 +143,10 @@ def tiling_of(config: Config, predictor: Predictor, shape: tuple[int, ...]) -> T
         overlap=config.predict.overlap,
     )
     tiling = choose(tile=predictor.tile or config.predict.tile)
-    least = predictor.least or tiling.tile
-    return (
-        choose(tile=tuple(map(max, tiling.tile, least)))
-        if any(map(int.__gt__, least, tiling.tile))
-        else tiling
-    )
+    # Without a smallest size there is nothing to compare.
+    if any(n < least for n, least in zip(tiling.tile, predictor.least, strict=False)):
+        return choose(tile=tuple(map(max, tiling.tile, predictor.least)))
+    return tiling
 
 
 def _refuse_another_network(
