@@ -113,7 +113,7 @@ def test_a_network_that_depends_on_the_size_is_written_for_one() -> None:
     assert_equal(function, written, 2, tile, batch=2)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_every_link_is_the_same_in_onnx(ndim: int) -> None:
     known = [ch(channel) for channel in CHANNELS if ndim in CHANNELS[channel].ndims]
     known = [channel for channel in known if channel.name != "S"] + [ch("S", classes=4)]

@@ -312,7 +312,10 @@ def test_a_package_may_not_be_larger_than_it_says(tmp_path: Path, monkeypatch) -
         open_foreign(Package(path=str(path)), 2)
     monkeypatch.setattr(archive, "LARGEST_PACKAGE", 10**6)
     monkeypatch.setattr(archive, "LARGEST_MODEL", 100)
-    with pytest.raises(InputError, match="larger than 2 GiB"):
+    with pytest.raises(InputError, match=r"m.onnx is too large"):
+        open_foreign(Package(path=str(path)), 2)
+    monkeypatch.setattr(archive, "LARGEST_DESCRIPTION", 100)
+    with pytest.raises(InputError, match=r"rdf.yaml is too large"):
         open_foreign(Package(path=str(path)), 2)
 
 

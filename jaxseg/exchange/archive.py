@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from jaxseg.errors import InputError
 from jaxseg.exchange.session import LARGEST_MODEL, is_inside
@@ -19,6 +19,7 @@ from jaxseg.exchange.session import LARGEST_MODEL, is_inside
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 # Of all files of a package together, once unpacked.
 LARGEST_PACKAGE = 2**33
+LARGEST_DESCRIPTION = 2**22
 MOST_FILES = 10_000
 
 
@@ -91,7 +92,7 @@ def _in_zip(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
     try:
         with archive.open(entry) as stream:
             # What the directory of the archive says of a size need not be true.
-            return _limited(stream.read(LARGEST_MODEL + 1), path, name)
+            return _limited(stream, path, name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(f"{name} cannot be read: {error}", file=path) from error
 
@@ -102,12 +103,15 @@ def _in_folder(folder: Path, name: str) -> bytes:
         raise InputError("a file outside of the package", file=folder, found=name)
     try:
         with file.open("rb") as stream:
-            return _limited(stream.read(LARGEST_MODEL + 1), folder, name)
+            return _limited(stream, folder, name)
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}", file=folder) from error
 
 
-def _limited(content: bytes, path: Path, name: str) -> bytes:
-    if len(content) > LARGEST_MODEL:
-        raise InputError(f"{name} is larger than 2 GiB", file=path)
+def _limited(stream: IO[bytes], path: Path, name: str) -> bytes:
+    """All of a file, if that is not more than such a file can need."""
+    limit = LARGEST_DESCRIPTION if name in DESCRIPTIONS else LARGEST_MODEL
+    content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(f"{name} is too large", file=path, expected=f"at most {limit} bytes")
     return content

@@ -12,7 +12,6 @@ from jaxseg.exchange.optional import load
 from jaxseg.exchange.scaling import Scaling, read_steps
 from jaxseg.exchange.session import first_line
 
-LARGEST_TEXT = 2**22
 # All that is read of a description. What names people and places is left out: checking it may ask
 # the network.
 FIELDS = ("type", "format_version", "name", "inputs", "outputs", "weights")
@@ -78,10 +77,6 @@ def read_description(files: Files, ndim: int, file: str) -> Description:
 def _parsed(data: bytes, file: str) -> dict[str, Any]:
     """YAML without aliases, which let a small file describe an enormous one."""
     yaml = load("yaml", "bmz")
-    if len(data) > LARGEST_TEXT:
-        raise InputError(
-            "too long a description", file=file, expected=LARGEST_TEXT, found=len(data)
-        )
 
     class Loader(yaml.SafeLoader):  # type: ignore[name-defined]
         def compose_node(self, parent: Any, index: Any) -> Any:

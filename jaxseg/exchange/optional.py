@@ -29,8 +29,3 @@ def onnx_module() -> Any:
     for part in ("onnx.helper", "onnx.numpy_helper", "onnx.checker"):
         load(part, "onnx")
     return load("onnx", "onnx")
-
-
-def runtime_module() -> Any:
-    """The package onnxruntime."""
-    return load("onnxruntime", "onnx")

@@ -14,7 +14,7 @@ import imagecodecs
 import numpy as np
 
 from jaxseg.errors import InputError
-from jaxseg.exchange.description import LARGEST_TEXT, complaints
+from jaxseg.exchange.description import complaints
 from jaxseg.exchange.graph import OPSET
 from jaxseg.exchange.optional import load
 
@@ -87,11 +87,12 @@ def _check(path: Path) -> None:
     """Refuse a package that others would refuse."""
     spec, yaml = load("bioimageio.spec", "bmz"), load("yaml", "bmz")
     with zipfile.ZipFile(path) as archive:
-        content = yaml.safe_load(archive.read(DESCRIPTION)[:LARGEST_TEXT])
+        content = yaml.safe_load(archive.read(DESCRIPTION))
         context = spec.ValidationContext(root=archive, log_warnings=False, progressbar=False)
         found = spec.build_description(content, context=context)
         if isinstance(found, spec.InvalidDescr):
-            raise InputError("bioimageio.spec refuses the package", found=complaints(found))
+            why = complaints(found)
+            raise InputError("bioimageio.spec refuses the package", file=path, found=why)
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -163,10 +163,10 @@ def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
         overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
     )
     tiling = choose(tile=sight.tile or config.predict.tile)
-    least = sight.least or tiling.tile
-    if all(side >= need for side, need in zip(tiling.tile, least, strict=True)):
-        return tiling
-    return choose(tile=tuple(map(max, tiling.tile, least)))
+    # Without a smallest size there is nothing to compare.
+    if any(n < least for n, least in zip(tiling.tile, sight.least, strict=False)):
+        return choose(tile=tuple(map(max, tiling.tile, sight.least)))
+    return tiling
 
 
 def _refuse_another_network(
