@@ -19,7 +19,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +31,7 @@ import orbax.checkpoint as ocp
 
 from jaxseg.errors import InputError, JaxsegWarning
 from jaxseg.io import atomic_path
+from jaxseg.io.atomic import remove
 
 Tree = TypeVar("Tree")
 
@@ -97,7 +97,7 @@ def save(
 def _sweep(directory: Path) -> None:
     """Remove what a run that died was writing or removing."""
     for leftover in directory.glob("*" + LEFTOVER):
-        shutil.rmtree(leftover)
+        remove(leftover)
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

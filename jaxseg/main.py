@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from jaxseg.config import Config
 from jaxseg.config.load import load, parse
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError
+from jaxseg.signals import stoppable
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def configuration(args: Sequence[str]) -> Config:
     return parse(rest, base)
 
 
+@stoppable()
 def run(config: Config) -> None:
     """Check everything, then run the phases of a configuration."""
     from jaxseg import runtime

@@ -27,7 +27,7 @@ from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
 from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, ResourceError
-from jaxseg.io import write_json
+from jaxseg.io import container_of, write_json
 
 # Field prefixes that each phase reads, and the folders and files that it writes.
 READS: Mapping[str, tuple[str, ...]] = {
@@ -77,6 +77,10 @@ READS: Mapping[str, tuple[str, ...]] = {
         "blocks.size",
         "blocks.halo",
         "blocks.band",
+        "postprocess.median",
+        "postprocess.z_filtering",
+        "postprocess.yz_filtering",
+        "postprocess.masks",
     ),
     "instance_merging": (
         "watershed.min_size",
@@ -85,6 +89,10 @@ READS: Mapping[str, tuple[str, ...]] = {
             for field in ("merge", "score", "quantile", "min_contact", "min_size")
         ),
         "blocks.merge_threshold",
+        "postprocess.refine",
+        "postprocess.repair",
+        "postprocess.properties",
+        "postprocess.remove",
     ),
     "evaluate": (
         "task",
@@ -105,6 +113,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "per_image_post_processing",
         *NEEDS,
         "blocks/decode",
+        "blocks/decode_post-proc",
     ),
     "instance_creation": ("blocks/instance_creation",),
     "instance_merging": (
@@ -116,11 +125,18 @@ WRITES: Mapping[str, tuple[str, ...]] = {
                 "region_graph",
                 "instance_merging",
                 "measurements",
+                "votes",
+                "properties",
+                "classes",
+                "post_processing",
             )
         ),
         "per_image_instances",
+        "per_image_post_processing",
     ),
     "evaluate": (
+        "blocks/overlaps",
+        "blocks/overlaps_post-proc",
         "instance_associations",
         "overlays",
         "test_results_metrics.csv",
@@ -163,6 +179,11 @@ class Run:
         return self.results / "manifests" / phase / f"{stem}.json"
 
 
+def folders(config: Config) -> Run:
+    """The folders of a configuration's run, whether they are there or not."""
+    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
+
+
 def open_run(config: Config) -> Run:
     """The folders of a configuration's run; makes them and proves that they can be written.
 
@@ -170,8 +191,7 @@ def open_run(config: Config) -> Run:
     ------
     ResourceError : a folder cannot be made or written
     """
-    label = f"{config.name}_{config.run}"
-    run = Run(Path(config.out) / config.name, label)
+    run = folders(config)
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)
@@ -302,9 +322,15 @@ def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None
 
 
 def fingerprint(path: str | Path) -> dict[str, Any]:
-    """Size and time of a file, or of the files of a folder: another version shows."""
+    """Size and time of a file, or of the files of a folder: another version shows.
+
+    Of an image inside a file, those of the file.
+    """
     root = Path(path)
-    files = sorted(item for item in root.rglob("*") if item.is_file()) if root.is_dir() else [root]
+    place = root if root.exists() else container_of(root)
+    files = (
+        sorted(item for item in place.rglob("*") if item.is_file()) if place.is_dir() else [place]
+    )
     stats = [item.stat() for item in files]
     return {
         "path": str(root.resolve()),

@@ -6,9 +6,10 @@ r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a
 
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
 instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
-submitted three times: all jobs compare their blocks, then they write the labels, then they measure.
-Where fragments are joined there are two steps more: they are numbered, and their contacts gathered.
-What is done is never done again, so a chain that broke is simply submitted once more.
+submitted several times: all jobs compare their blocks, then they write the labels, then they
+measure, then come the steps of post-processing, one after the other. Where fragments are joined
+there are two steps more: they are numbered, and their contacts gathered. What is done is never done
+again, so a chain that broke is simply submitted once more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from jaxseg.config.check import check
 from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
 from jaxseg.main import configuration
+from jaxseg.workflows.object_stages import object_stages
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -93,21 +95,21 @@ def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
     """Phases in their order, each with the numbers of its jobs; none for a job of its own."""
     every = f"0-{shards - 1}"
     chosen = set(config.phases)
-    if "decode" in chosen and config.task == "instances":
-        chosen |= {"instance_creation", "instance_merging"}
+    if "decode" in chosen and config.task == "instances" and config.blocks.decodes:
+        chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
     if "train" in chosen:
         yield "train", ""
-    if "predict" in chosen:
+    if "predict" in chosen and not config.predict.reuse:
         yield "predict", every
-    if "decode" in chosen and config.task == "semantic":
-        yield "decode", every
+    if "decode" in chosen:
+        yield "decode", every if config.blocks.decodes else ""
     if "instance_creation" in chosen:
         yield "instance_creation", "0"
         if shards > 1:
             yield "instance_creation", f"1-{shards - 1}"
     if "instance_merging" in chosen:
-        steps = 4 if joins_fragments(config) else 2
-        yield from [("instance_merging", every)] * (steps + config.blocks.measure)
+        steps = (4 if joins_fragments(config) else 2) + len(object_stages(config))
+        yield from [("instance_merging", every)] * steps
     if "evaluate" in chosen:
         yield "evaluate", ""
 

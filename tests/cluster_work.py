@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from killed_blocks import decode, labels
+from block_stages import decode, labels
 
 from jaxseg import blocks
 
@@ -19,10 +19,11 @@ def make_work(folder: str, behaviour: str) -> blocks.Work:
     ----------
     folder : of the ledger
     behaviour : ``once``: every block kills its process once; ``poison``: block 2 raises always;
-        ``deadly``: block 2 kills its process always; ``slow``: half a second each; ``good``
+        ``deadly``: block 2 kills its process always; ``often``: every third block ends its process
+        the first time; ``slow``: half a second each; ``good``
     """
-    planes = labels()
     ledger = blocks.read_ledger(Path(folder))
+    planes = labels(ledger.grid.shape)
     good = blocks.creation_work(ledger, lambda box: planes[box.slices], decode)
 
     def work(number: int) -> blocks.ledger.Record:
@@ -35,6 +36,8 @@ def make_work(folder: str, behaviour: str) -> blocks.Work:
             raise RuntimeError("poison")
         if (behaviour == "once" and not visits) or (behaviour == "deadly" and number == 2):
             os.kill(os.getpid(), signal.SIGKILL)
+        if behaviour == "often" and not visits and number % 3 == 0:
+            os._exit(1)
         return good(number)
 
     return work

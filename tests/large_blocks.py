@@ -7,6 +7,7 @@ As a script it prints the memory of the process before and after::
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
@@ -17,9 +18,12 @@ import blockwise
 import numpy as np
 
 from jaxseg import blocks, io
-from jaxseg.blocks import BlockGrid
+from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Watershed, ch
 from jaxseg.decoding import plan, settle, settled, watershed_by_plan
+from jaxseg.instances import fill_holes
+from jaxseg.metrics import matching
+from jaxseg.postprocessing import dilate
 
 CHANNELS = (ch("F"), ch("C"))
 BLOCK = 64
@@ -64,8 +68,42 @@ def main(folder: Path, side: int) -> dict[str, float]:
     io.write_labels_tiff(
         folder / "labels.tif", io.open_labels(final.data, ndim=3), spacing=(1.0, 1.0, 1.0)
     )
+    compare(folder, refine(folder, final), final)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"start": start, "MiB": most, "objects": objects}
+
+
+def refine(folder: Path, labels: Ledger) -> Ledger:
+    """Filled and then grown objects."""
+    numbers, spacing = range(len(labels.grid)), (1.0,) * 3
+    source = blocks.open_data(labels)
+    ledger = blocks.open_measurements(folder / "measurements", labels, {})
+    work = blocks.measuring_work(
+        ledger, lambda box: source[box.slices], lambda box: source[box.slices], spacing=spacing
+    )
+    blocks.run_blocks(ledger, numbers, work)
+    where = blocks.extents(ledger)
+    grow = functools.partial(dilate, radius=2)
+    for name in ("filled", "grown"):
+        change = (
+            blocks.around_objects(source, where, fill_holes)
+            if name == "filled"
+            else blocks.nearby(source, (3, 3, 3), grow)
+        )
+        labels = blocks.open_objects(folder / name, name, labels, {}, dict, spacing=spacing)
+        blocks.run_blocks(labels, numbers, blocks.objects_work(labels, change))
+        source = blocks.open_data(labels)
+    return labels
+
+
+def compare(folder: Path, labels: Ledger, others: Ledger) -> None:
+    """All objects must be found again."""
+    ledger = blocks.open_tallies(folder / "overlaps", "overlaps", labels.grid, {})
+    sources = blocks.open_data(labels), blocks.open_data(others)
+    work = blocks.tally_work(ledger, lambda box: [source[box.slices] for source in sources])
+    blocks.run_blocks(ledger, range(len(labels.grid)), work)
+    found = blocks.tallied(ledger)
+    assert matching(*found.columns, thresholds=(0.3,), voxels=found.voxels)[0].f1 == 1
 
 
 if __name__ == "__main__":

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import blockwise
-import numpy as np
 import pytest
-from killed_blocks import GRID, decode, labels
+from block_stages import STAGES, check_published, contents
 
 from jaxseg import verify
 from jaxseg.blocks import BlocksFailed
@@ -46,99 +46,111 @@ def failing(call: Callable[..., Any], state: dict[str, Any]) -> Callable[..., An
     return wrapped
 
 
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, **state: Any) -> int:
-    """All stages with a failure at one operation; how many operations there were."""
+class Whole(NamedTuple):
+    """What a stage does when nothing stops it."""
+
+    operations: int
+    files: dict[str, bytes]
+
+
+def run(stage: str, folder: Path, **state: Any) -> int:
+    """A stage with a failure at one operation; how many operations there were."""
     state["numbers"] = itertools.count(1)
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
             patch.setattr(os, name, failing(getattr(os, name), state))
-        blockwise.instances(folder, GRID, labels(), decode)
+        STAGES[stage](folder)
     return next(state["numbers"]) - 1
 
 
-def complete_looking(folder: Path) -> bool:
-    return (folder / "final").exists()
+@functools.cache
+def whole(stage: str) -> Whole:
+    with tempfile.TemporaryDirectory() as folder:
+        operations = run(stage, Path(folder), at=0, after=False)
+        return Whole(operations, contents(Path(folder) / "final"))
 
 
-@pytest.fixture(scope="module")
-def operations(tmp_path_factory: pytest.TempPathFactory) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        return run(tmp_path_factory.mktemp("whole"), patch, at=0, after=False)
-
-
-def check_every(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    points: range,
-    error: BaseException,
-    after: bool,
+def check_some(
+    stage: str, folder: Path, *, first: int, count: int, error: BaseException, after: bool = False
 ) -> None:
-    expected = blockwise.canonical(labels())
+    """Fail at some operations, evenly spread, or at every one if ``count`` is 0."""
+    wanted = whole(stage)
+    assert wanted.operations > 50
+    points = range(first, wanted.operations + 1, wanted.operations // count if count else 1)
     for at in points:
-        folder = tmp_path / str(at)
+        place = folder / str(at)
         # A folder that cannot be made but is there already is no failure, so some points have none.
         with contextlib.suppress(Crash, BlocksFailed, ResourceError, OSError):
-            run(folder, monkeypatch, at=at, error=error, after=after)
-        if complete_looking(folder):
-            assert verify.main([str(folder)]) == 0
-        found = blockwise.instances(folder, GRID, labels(), decode)
-        assert np.array_equal(found, expected), f"operation {at}"
-        assert verify.main([str(folder)]) == 0
+            run(stage, place, at=at, error=error, after=after)
+        check_published(place, wanted.files)
+        STAGES[stage](place)
+        assert contents(place / "final") == wanted.files, f"operation {at}"
+        assert verify.main([str(place)]) == 0
 
 
-STEPS = [
-    pytest.param(97, id="some"),
-    pytest.param(1, id="every", marks=pytest.mark.slow),
-]
+def slow(*values: Any) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("step", STEPS)
+EVERY = [(stage, 5) for stage in STAGES] + [slow(stage, 0) for stage in STAGES]
+
+
+@pytest.mark.parametrize(("stage", "count"), EVERY)
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_every_operation(
-    step: int, after: bool, operations: int, tmp_path: Path, monkeypatch, capsys
+    stage: str, count: int, after: bool, tmp_path: Path, capsys
 ) -> None:
-    assert operations > 100
-    points = range(1 + (step > 1) * 4 * after, operations + 1, step)
-    check_every(tmp_path, monkeypatch, points, Crash(), after)
+    first = 1 + (count > 0) * (7 + 4 * after)
+    check_some(stage, tmp_path, first=first, count=count, error=Crash(), after=after)
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_full_disk_at_every_operation(
-    step: int, operations: int, tmp_path: Path, monkeypatch, capsys
-) -> None:
+@pytest.mark.parametrize(("stage", "count"), EVERY)
+def test_a_full_disk_at_every_operation(stage: str, count: int, tmp_path: Path, capsys) -> None:
     error = OSError(errno.ENOSPC, "No space left on device")
-    check_every(tmp_path, monkeypatch, range(11, operations + 1, step), error, False)
+    check_some(stage, tmp_path, first=1 + (count > 0) * 15, count=count, error=error)
 
 
-@pytest.mark.parametrize(
-    "kills", [pytest.param(3, id="3"), pytest.param(200, id="200", marks=pytest.mark.slow)]
-)
-def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
-    # A process of its own that started no thread, and so can fork.
-    script = Path(__file__).with_name("killed_blocks.py")
-    command = [sys.executable, str(script), str(tmp_path), str(kills), "1"]
+def script(*args: object) -> dict[str, Any]:
+    """Run the script of kills: a process of its own that started no thread, and so can fork."""
+    command = [sys.executable, str(Path(__file__).with_name("killed_blocks.py")), *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert result["kills"] == kills
-    assert result["failures"] == 0, done.stderr
-    assert result["repeated"] == 0
-    for number in range(result["runs"]):
-        ledger = blockwise.blocks.read_ledger(tmp_path / f"run{number}" / "labels")
-        assert np.array_equal(blockwise.labels_of(ledger), blockwise.canonical(labels()))
-        assert verify.main([str(tmp_path / f"run{number}")]) == 0
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["failures"] == 0, done.stderr
+    return found
 
 
-@pytest.mark.parametrize(
-    "runs", [pytest.param(2, id="2"), pytest.param(50, id="50", marks=pytest.mark.slow)]
-)
-def test_two_jobs_on_the_same_blocks_at_once(runs: int, tmp_path: Path) -> None:
-    script = Path(__file__).with_name("killed_blocks.py")
-    command = [sys.executable, str(script), str(tmp_path), str(runs), "together"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["failures"] == 0, done.stderr
+def check_runs(stage: str, folder: Path, runs: int) -> None:
     for number in range(runs):
-        ledger = blockwise.blocks.read_ledger(tmp_path / f"run{number}" / "labels")
-        assert np.array_equal(blockwise.labels_of(ledger), blockwise.canonical(labels()))
-        assert verify.main([str(tmp_path / f"run{number}")]) == 0
+        place = folder / f"run{number}"
+        assert contents(place / "final") == whole(stage).files
+        assert verify.main([str(place)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "kills"), [("predict", 3), ("instances", 3), *(slow(stage, 200) for stage in STAGES)]
+)
+def test_killed_at_random_moments(stage: str, kills: int, tmp_path: Path) -> None:
+    found = script(stage, tmp_path, kills, "killed")
+    assert found["kills"] == kills
+    assert found["repeated"] == 0
+    check_runs(stage, tmp_path, found["runs"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_asked_to_stop_at_random_moments(stage: str, tmp_path: Path) -> None:
+    """SIGINT, SIGTERM and SIGUSR1 in turn, 21 times: exit code 75 within ten seconds."""
+    found = script(stage, tmp_path, 21, "asked")
+    assert found["kills"] == 21
+    assert found["repeated"] == 0
+    assert found["longest"] < 10
+    check_runs(stage, tmp_path, found["runs"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "runs"), [("instances", 2), *(slow(stage, 50) for stage in STAGES)]
+)
+def test_two_jobs_on_the_same_blocks_at_once(stage: str, runs: int, tmp_path: Path) -> None:
+    script(stage, tmp_path, runs, "together")
+    check_runs(stage, tmp_path, runs)

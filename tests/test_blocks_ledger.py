@@ -6,11 +6,13 @@ from pathlib import Path
 
 import blockwise
 import numpy as np
+import pandas as pd
 import pytest
 
-from jaxseg import blocks, status, verify
-from jaxseg.blocks import BlockGrid, BlocksFailed
+from jaxseg import blocks, io, status, verify
+from jaxseg.blocks import BlockGrid, BlocksFailed, merging
 from jaxseg.errors import ConfigError, InputError, ResourceError
+from jaxseg.measurements import measure
 
 GRID = BlockGrid((20, 22), (8, 8), (4, 4), (2, 2))
 
@@ -175,18 +177,38 @@ def test_more_objects_than_16_bits(tmp_path: Path) -> None:
     assert np.array_equal(whole, labels)
 
 
-def test_ids_past_32_bits(labels: np.ndarray, tmp_path: Path, monkeypatch) -> None:
-    """As if four billion objects came before: no id is narrowed on its way."""
-    from jaxseg.blocks import merging
+@pytest.mark.parametrize(
+    ("before", "dtype"),
+    [
+        (2**16 - 5, np.uint32),
+        (2**24 - 5, np.uint32),
+        (2**32 - 5, np.uint64),
+        (2**40, np.uint64),
+        (2**53, np.uint64),
+    ],
+)
+def test_ids_past_a_number_of_bits(
+    labels: np.ndarray, tmp_path: Path, before: int, dtype: type, monkeypatch
+) -> None:
+    """As if so many objects came before: no id is narrowed on its way into any file."""
+    number = merging.number_objects
 
     def shifted(*args, **options):
-        found = merging_number(*args, **options)
-        ids = np.where(found.ids > 0, found.ids + np.uint64(2**53), np.uint64(0))
-        return found._replace(ids=ids, objects=found.objects + 2**53)
+        found = number(*args, **options)
+        ids = np.where(found.ids > 0, found.ids + np.uint64(before), np.uint64(0))
+        return found._replace(ids=ids, objects=found.objects + before)
 
-    merging_number = merging.number_objects
     monkeypatch.setattr(merging, "number_objects", shifted)
     whole = blockwise.instances(tmp_path, GRID, labels, decode)
-    assert whole.dtype == np.uint64
+    assert whole.dtype == dtype
     wanted = blockwise.canonical(labels).astype(np.uint64)
-    assert np.array_equal(whole, np.where(wanted > 0, wanted + np.uint64(2**53), 0))
+    wanted = np.where(wanted > 0, wanted + np.uint64(before), 0)
+    assert np.array_equal(whole, wanted)
+    io.write_csv(tmp_path / "a.csv", measure(whole))
+    assert pd.read_csv(tmp_path / "a.csv")["label"].tolist() == np.unique(wanted)[1:].tolist()
+    if dtype == np.uint64:
+        with pytest.raises(ConfigError, match="do not fit a TIFF"):
+            io.write_labels_tiff(tmp_path / "a.tif", whole, spacing=(1.0, 1.0))
+        return
+    io.write_labels_tiff(tmp_path / "a.tif", whole, spacing=(1.0, 1.0))
+    assert np.array_equal(io.open_labels(tmp_path / "a.tif", ndim=2).array(), wanted)

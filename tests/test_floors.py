@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "jaxseg"
 FLOORS = {
     0: {"errors"},
-    1: {"config", "geometry", "symmetry", "runtime", "progress"},
+    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals"},
     2: {"volume"},
     3: {"io", "normalize", "augment", "targets", "losses", "models", "peer"},
     4: {"instances", "measurements", "metrics", "channels"},

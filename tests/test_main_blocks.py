@@ -17,7 +17,7 @@ from test_main import CONFIG, write
 
 from jaxseg import data, io, runs, status, verify
 from jaxseg.channels import encode
-from jaxseg.config import ch
+from jaxseg.config import Config, ch
 from jaxseg.config.load import load, parse
 from jaxseg.decoding import watershed
 from jaxseg.errors import JaxsegWarning
@@ -29,6 +29,10 @@ from jaxseg.workflows.blocks import predict_by_blocks
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
+
+
+# Fits no block.
+TILING = Tiling((10, 12, 14), (2, 2, 2), (2, 3, 2), (2, 1, 2), 2)
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +76,12 @@ def predicted(project: list[str], tmp_path: Path) -> tuple[Path, list[str]]:
     return results, [*project, *BLOCKS]
 
 
+def opened(config: Config) -> data.Sample:
+    """The test image."""
+    found = data.open_samples(config.data.test, ndim=3, normalize=config.normalize)
+    return found.samples[0]
+
+
 def planes(results: Path) -> np.ndarray:
     return io.open_image(results / "per_image/im4.zarr", ndim=3).array()
 
@@ -102,7 +112,7 @@ def test_instances_by_blocks_are_those_of_the_whole(predicted, tmp_path, capsys)
     assert state(results) == before
     assert status.main([str(results)]) == 0
     assert verify.main([str(results)]) == 0
-    assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 4
+    assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 5
 
 
 def test_several_jobs_in_any_order_equal_one(predicted, capsys) -> None:
@@ -158,32 +168,101 @@ def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
     assert "by blocks or in memory, not both" in capsys.readouterr().err
 
 
+def test_planes_by_blocks_are_decoded_whole(predicted, capsys) -> None:
+    """In memory, with everything that blocks do not give."""
+    results, args = predicted
+    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    whole = [*args, "--blocks.decode", "whole", "--phases", "decode"]
+    assert main([*whole, "evaluate"]) == 0
+    found = tifffile.imread(results / "per_image_instances/im4.tif")
+    assert np.array_equal(found, watershed(planes(results), CHANNELS))
+    assert (results / "test_results_metrics.csv").exists()
+    assert (results / "per_image_instances/im4_full_stats.csv").exists()
+    assert not (results / "blocks").exists()
+    assert main([*args, "--phases", "decode"]) == 2
+    assert "by blocks or in memory, not both" in capsys.readouterr().err
+
+
+def test_planes_are_reused_as_they_are(predicted, tmp_path: Path) -> None:
+    results, args = predicted
+    before = state(results / "per_image")
+    reusing = [*args, "--predict.reuse", "--phases", "predict", "decode"]
+    assert main([*reusing, "--predict.batch", "7"]) == 0
+    assert labels(results).max() > 4
+    assert state(results / "per_image") == before
+    assert not (results / "manifests/predict.json").exists()
+
+
+def test_planes_that_are_not_there_are_missed_before_anything_is_done(
+    predicted, tmp_path: Path, capsys
+) -> None:
+    results, args = predicted
+    for phases in (["instance_creation"], ["decode"], ["predict", "--predict.reuse"]):
+        assert main([*args, "--run", "2", "--phases", *phases]) == 2
+        assert "this image was not predicted" in capsys.readouterr().err
+    assert not results.with_name("discs_2").exists()
+    for name in ("raw", "labels"):
+        image = tmp_path / f"data/test/{name}/im4.tif"
+        tifffile.imwrite(image, tifffile.imread(image)[1:], imagej=True, metadata={"axes": "ZYX"})
+    assert main([*args, "--phases", "decode"]) == 2
+    err = capsys.readouterr().err
+    assert "planes of another image" in err
+    assert "expected (19, 28, 30, 3); found (20, 28, 30, 3)" in err
+
+
+def jobs_of_a_prediction(project: list[str], forward, names: tuple[str, ...]):
+    """A function that predicts the part of run 2 that its options name."""
+
+    def job(*part: str, prepare=lambda block: block) -> bool:
+        config = parse([*BLOCKS, "--run", "2", "--phases", "predict", *part], load(project[1]))
+        run = runs.open_run(config)
+        return predict_by_blocks(
+            config,
+            run,
+            opened(config),
+            forward,
+            TILING,
+            prepare=prepare,
+            values={"digest": "1"},
+            target=run.results / "per_image/im4.zarr",
+            names=names,
+        )
+
+    return job
+
+
+def test_the_documented_jobs(project, tmp_path: Path, capsys, monkeypatch) -> None:
+    """Two jobs that predict and create their parts, and one that merges."""
+    predict_job = jobs_of_a_prediction(project, lambda x: np.repeat(x, 3, -1), ("F", "C", "Db"))
+    args = [*project, *BLOCKS, "--run", "2", "--phases"]
+    creation = [*args, "instance_creation"]
+    lower, upper = ["--blocks.z_end", "9"], ["--blocks.z_start", "9"]
+    assert not predict_job(*lower)
+    assert main([*creation, *lower]) == 75
+    assert "other jobs have not predicted all their blocks yet" in capsys.readouterr().err
+    assert main([*creation, *lower, "--blocks.wait", "0.001"]) == 75
+    # While the first job waits, the second one ends.
+    monkeypatch.setattr("jaxseg.workflows.readiness.time.sleep", lambda _: predict_job(*upper))
+    assert main([*creation, *lower, "--blocks.wait", "60"]) == 0
+    merging = [*args, "instance_merging"]
+    assert main([*merging]) == 2
+    assert main([*merging, "--blocks.wait", "0.001"]) == 75
+    assert "other jobs have not created all their blocks yet" in capsys.readouterr().err
+    assert main([*creation, *upper]) == 0
+    assert main(merging) == 0
+    results = tmp_path / "out/discs/results/discs_2"
+    assert np.array_equal(labels(results), canonical(watershed(planes(results), CHANNELS)))
+
+
 def test_planes_by_blocks_are_those_of_the_whole(project, tmp_path: Path) -> None:
     """In two jobs, the first of which is interrupted, with tiles that fit no block."""
-    args = [*BLOCKS, "--run", "2", "--phases", "predict"]
-    config = parse(args, load(project[1]))
-    run = runs.open_run(config)
-    opened = data.open_samples(
-        config.data.test, ndim=3, axes="", label_axes="", spacing=(), normalize=config.normalize
-    )
-    sample, tiling = opened.samples[0], Tiling((10, 12, 14), (2, 2, 2), (2, 3, 2), (2, 1, 2), 2)
 
     def forward(tiles):
         near = (jnp.roll(tiles, 1, axis) + jnp.roll(tiles, -1, axis) for axis in (1, 2, 3))
         return jnp.concatenate([tiles, sum(near)], axis=-1)
 
-    def job(*part: str) -> bool:
-        return predict_by_blocks(
-            parse([*args, *part], load(project[1])),
-            run,
-            sample,
-            forward,
-            tiling,
-            prepare=prepare,
-            values={"digest": "1"},
-            target=run.results / "per_image/im4.zarr",
-            names=("a", "b"),
-        )
+    job = jobs_of_a_prediction(project, forward, ("a", "b"))
+    calls: list[np.ndarray] = []
 
     def broken(block: np.ndarray) -> np.ndarray:
         calls.append(block)
@@ -191,21 +270,19 @@ def test_planes_by_blocks_are_those_of_the_whole(project, tmp_path: Path) -> Non
             raise KeyboardInterrupt
         return block
 
-    calls: list[np.ndarray] = []
-    prepare = broken
     with pytest.raises(KeyboardInterrupt):
-        job("--blocks.z_end", "9")
-    folder = run.results / "blocks/predict/im4"
+        job("--blocks.z_end", "9", prepare=broken)
+    results = tmp_path / "out/discs/results/discs_2"
+    folder = results / "blocks/predict/im4"
     done = state(folder / "done")
     assert 0 < len(done) < 8
-    prepare = lambda block: block  # noqa: E731
     assert not job("--blocks.z_end", "9")
-    assert not (run.results / "per_image").exists()
+    assert not (results / "per_image").exists()
     assert job("--blocks.z_start", "9")
     assert done.items() <= state(folder / "done").items()
-    whole = predict(forward, sample.image, **tiling._asdict())
-    assert np.array_equal(planes(run.results), whole)
-    assert verify.main([str(run.results)]) == 0
+    image = opened(parse(BLOCKS, load(project[1]))).image
+    assert np.array_equal(planes(results), predict(forward, image, **TILING._asdict()))
+    assert verify.main([str(results)]) == 0
 
 
 @pytest.mark.slow
@@ -261,25 +338,10 @@ def test_classes_by_blocks(tmp_path: Path) -> None:
     assert main([*args, "evaluate"]) == 0
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--blocks.shard", "3/3"], "i/n with i from 0"),
-        (["--blocks.z_start", "5", "--blocks.z_end", "5"], "an empty range"),
-        (["--blocks.z_start", "-2"], "at least 0, or -1"),
-        (["--blocks.z_end", "0"], "at least 1, or -1"),
-        (["--blocks.merge_threshold", "1"], "at least 0 and below 1"),
-        (["--blocks.shard", "0/2", "--phases", "train", "predict"], "only a part of the work"),
-        (["--blocks.shard", "0/2", "--phases", "decode"], "only a part of the work"),
-        (["--blocks.size", "8", "8"], "3 values"),
-        (["--blocks.band", "0"], "at least 1"),
-        (["--blocks.scheduler", "local:0"], "tcp://HOST:PORT or local:N"),
-        (["--phases", "decode", "instance_merging"], "decode is instance_creation"),
-    ],
-)
-def test_mistakes_are_told_before_anything_is_computed(project, capsys, options, message) -> None:
+def test_a_part_beyond_the_end_of_every_image(project, capsys) -> None:
+    options = ["--blocks.z_start", "20", "--phases", "predict"]
     assert main([*project, *BLOCKS, *options]) == 2
-    assert message in capsys.readouterr().err
+    assert "no image reaches so far" in capsys.readouterr().err
 
 
 def test_contours_alone_are_refused(tmp_path: Path, capsys) -> None:

@@ -21,7 +21,10 @@ from jaxseg.metrics import (
     iou,
     iou_per_class,
     matching,
+    matching_by_class,
+    merged,
     overlap,
+    tally,
 )
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.75, 0.9)
@@ -271,3 +274,51 @@ def test_border_crop() -> None:
     assert cropped(image, ()) is not None
     with pytest.raises(ConfigError):
         cropped(image, (1, 3))
+
+
+# ------------------------------------------------------------------------ counted by parts
+
+
+def test_tallies_of_parts_are_those_of_the_whole(rng: np.random.Generator) -> None:
+    truth, labels = rectangles(rng, 9), rectangles(rng, 9).astype(np.uint64)
+    inside = rng.random(truth.shape) < 0.9
+    whole = tally(truth, labels, inside)
+    images = (truth, labels, inside)
+    parts = [
+        tally(*(image[y : y + 7, x : x + 11] for image in images))
+        for y in range(0, 30, 7)
+        for x in range(0, 30, 11)
+    ]
+    found = merged(parts)
+    assert whole.voxels.sum() == truth.size
+    for one, other in zip(
+        (*whole.columns, whole.voxels), (*found.columns, found.voxels), strict=True
+    ):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+
+
+def test_scores_of_tallies_are_those_of_images(rng: np.random.Generator) -> None:
+    for _ in range(10):
+        truth, labels = rectangles(rng, 9), rectangles(rng, 9)
+        labels = np.where(rng.random(truth.shape) < 0.7, truth, labels)
+        classes, others = (rng.integers(0, 3, truth.shape) for _ in range(2))
+        counted = tally(truth, labels, classes, others)
+        rows, cols, ours, theirs = counted.columns
+        weights = {"voxels": counted.voxels}
+        assert matching(rows, cols, thresholds=THRESHOLDS, **weights) == matching(
+            truth, labels, thresholds=THRESHOLDS
+        )
+        for one, other in zip(
+            associations(rows, cols, **weights), associations(truth, labels), strict=True
+        ):
+            assert one.equals(other)
+        wanted = class_counts(classes, others, classes=3, ignore=2)
+        found = class_counts(ours, theirs, classes=3, ignore=2, **weights)
+        assert np.array_equal(found, wanted)
+        options = {"number": 3, "thresholds": (0.3, 0.5)}
+        by_class = matching_by_class(rows, cols, true_classes=ours, classes=theirs, **options,
+                                     **weights)  # fmt: skip
+        same = matching_by_class(truth, labels, true_classes=classes, classes=others, **options)
+        assert by_class.per_class == same.per_class
+        assert np.array_equal(by_class.confusion, same.confusion)

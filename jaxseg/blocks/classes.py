@@ -42,22 +42,19 @@ def open_classes(
     return open_ledger(folder, STAGE, grid, values, target=target, fill=fill)
 
 
-def classes_work(
-    ledger: Ledger, read: Callable[[Box], np.ndarray], find: Callable[[np.ndarray], np.ndarray]
-) -> Work:
+def classes_work(ledger: Ledger, find: Callable[[Box], np.ndarray]) -> Work:
     """The function that writes the classes of one block.
 
     Parameters
     ----------
     ledger : of :func:`open_classes`
-    read : a box of the planes, (*box.shape, K)
-    find : planes (*S, K) to classes (*S)
+    find : the classes of a box, (*box.shape)
     """
     array = open_data(ledger)
 
     def work(number: int) -> dict[str, Any]:
         core = ledger.grid[number].core
-        found = find(read(core)).astype(array.dtype)
+        found = find(core).astype(array.dtype)
         write_box(ledger.data, array, core, found)
         return {"hash": hash_of(found)}
 

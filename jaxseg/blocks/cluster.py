@@ -14,7 +14,7 @@ from typing import Any
 
 from jaxseg import io
 from jaxseg.blocks.engine import BlocksFailed, Work, do_block
-from jaxseg.blocks.ledger import Ledger, failed, finished, ranges, read_ledger
+from jaxseg.blocks.ledger import Ledger, failed, finished, ranges, read_ledger, tidy
 from jaxseg.errors import ConfigError, Interrupted
 
 LOCAL = "local:"
@@ -76,6 +76,7 @@ def run_on_cluster(
             found=ledger.failure(bad[0]).read_text().splitlines()[0],
             fix="mend the cause and run the same command again",
         )
+    tidy(ledger)
 
 
 def _attempt(
@@ -123,8 +124,13 @@ def _client(address: str, retries: int) -> Any:
     import dask
 
     distributed = _distributed()
-    # One block that kills its workers must not be handed to all of them.
-    dask.config.set({"distributed.scheduler.allowed-failures": retries})
+    settings = {
+        # One block that kills its workers must not be handed to all of them.
+        "distributed.scheduler.allowed-failures": retries,
+        # Blocks that only wait at a worker that dies would be blamed for its death, too.
+        "distributed.scheduler.worker-saturation": 1.0,
+    }
+    dask.config.set(settings)
     if address.startswith(LOCAL):
         workers = int(address.removeprefix(LOCAL))
         return distributed.Client(

@@ -20,8 +20,8 @@ from jaxseg.instances import compact
 from jaxseg.io.stored import ZarrArray
 
 STAGE = "instance_creation"
-Decode = Callable[[np.ndarray], np.ndarray]
-ReadBox = Callable[[Box], np.ndarray]
+Decode = Callable[[Any], np.ndarray]
+ReadBox = Callable[[Box], Any]
 
 
 class Pieces(NamedTuple):
@@ -97,6 +97,7 @@ def open_creation(folder: Path, grid: BlockGrid, values: Mapping[str, Any]) -> L
             chunks=chunk_of(grid.block),
             dtype=np.uint32,
             spacing=(1.0,) * len(grid.shape),
+            levels=False,
         )
 
     return open_ledger(folder, STAGE, grid, values, fill=fill)
@@ -108,8 +109,8 @@ def creation_work(ledger: Ledger, read: ReadBox, decode: Decode) -> Work:
     Parameters
     ----------
     ledger : of instance creation
-    read : a box of the planes, (*box.shape, K)
-    decode : planes (*S, K) to labels (*S), of which a part of the volume is given
+    read : a box of the planes, (*box.shape, K), and of what else is to be decoded
+    decode : what is read to labels (*S), of which a part of the volume is given
 
     Returns
     -------

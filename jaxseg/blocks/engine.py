@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import closing
 
 from jaxseg import io
-from jaxseg.blocks.ledger import Ledger, Record, finished, mark, ranges
+from jaxseg.blocks.ledger import Ledger, Record, finished, mark, ranges, tidy
 from jaxseg.data import prefetch
-from jaxseg.errors import ConfigError, JaxsegError, ResourceError
+from jaxseg.errors import ConfigError, Interrupted, JaxsegError, ResourceError
+from jaxseg.signals import interruptible
 
 Work = Callable[[int], Record]
 
@@ -31,8 +33,8 @@ def run_blocks(
     """Do the blocks of a job that are not done yet.
 
     A block that fails is put aside with its traceback in ``failed/``, and the rest goes on; a full
-    disk and a refusal, which concern all blocks, end the job at once. Killed at any instant, the
-    job is continued by running it again.
+    disk and a refusal, which concern all blocks, end the job at once. Asked to stop, the job ends
+    when the blocks in hand are done. Killed at any instant, it is continued by running it again.
 
     Parameters
     ----------
@@ -49,19 +51,25 @@ def run_blocks(
     Raises
     ------
     BlocksFailed : some failed
+    Interrupted : the process was asked to stop
     """
     done = finished(ledger)
     waiting = [number for number in numbers if number not in done]
-    bad = []
+    tried, bad = 0, []
 
-    def attempt(number: int) -> tuple[int, bool]:
-        return number, do_block(ledger, number, work)
+    def attempt(number: int) -> tuple[int, bool | None]:
+        return number, None if asked() else do_block(ledger, number, work)
 
-    with closing(prefetch(attempt, waiting, workers=workers, depth=workers)) as results:  # type: ignore[type-var]
-        for count, (number, good) in enumerate(results, start=1):
-            bad += [] if good else [number]
-            if on_progress is not None:
-                on_progress(count, len(waiting))
+    with interruptible() as asked:
+        items = itertools.takewhile(lambda _: not asked(), waiting)
+        with closing(prefetch(attempt, items, workers=workers, depth=workers)) as results:  # type: ignore[type-var]
+            for number, good in results:
+                tried += good is not None
+                bad += [number] if good is False else []
+                if on_progress is not None:
+                    on_progress(tried, len(waiting))
+        if tried < len(waiting):
+            raise stopped(ledger)
     if bad:
         raise BlocksFailed(
             f"{len(bad)} of {len(waiting)} blocks could not be done: {ranges(bad)}",
@@ -69,7 +77,18 @@ def run_blocks(
             found=ledger.failure(bad[0]).read_text().splitlines()[0],
             fix="mend the cause and run the same command again",
         )
+    if waiting:
+        tidy(ledger)
     return len(waiting)
+
+
+def stopped(ledger: Ledger) -> Interrupted:
+    """The error of a job that was asked to stop."""
+    return Interrupted(
+        f"stopped with {len(finished(ledger))} of {len(ledger.grid)} blocks done",
+        file=ledger.folder,
+        fix="run the same command again to continue",
+    )
 
 
 def do_block(ledger: Ledger, number: int, work: Work) -> bool:

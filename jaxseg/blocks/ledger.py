@@ -247,6 +247,17 @@ def require(ledger: Ledger) -> None:
         )
 
 
+def tidy(ledger: Ledger) -> None:
+    """Remove what attempts that died left of single blocks, as soon as all are done.
+
+    A job that still does a block a second time may lose what it is writing; it finds the marker of
+    the first time and goes on.
+    """
+    if len(finished(ledger)) == len(ledger.grid):
+        for name in ("data.zarr", "tables", "done", "failed"):
+            io.sweep(ledger.folder / name, untouched=0, stores=True)
+
+
 def ranges(numbers: list[int], most: int = 8) -> str:
     """Ascending numbers as text, runs of them put together.
 

@@ -100,11 +100,11 @@ class BlockSink:
         try:
             core = self._ledger.grid[number].core
             write_box(self._ledger.data, self._array, core, values)
+            mark(self._ledger, number, {"hash": hash_of(values)})
         except FileNotFoundError:
             # Where another job did the block meanwhile, complete data moved away.
             if not self._ledger.marker(number).exists():
                 raise
-        mark(self._ledger, number, {"hash": hash_of(values)})
 
 
 def touching(grid: BlockGrid, box: Box) -> Iterator[int]:

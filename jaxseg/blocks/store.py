@@ -19,6 +19,8 @@ from jaxseg.io.stored import ZarrArray
 
 # Longest side of a chunk, so that reading a halo reads little more than the halo.
 CHUNK_SIDE = {2: 512, 3: 64}
+# File of what a stage knows of the whole volume.
+KNOWN = "known.safetensors.zst"
 
 
 def chunk_of(block: Sequence[int]) -> tuple[int, ...]:
@@ -100,6 +102,16 @@ def write_table(ledger: Ledger, number: int, arrays: Mapping[str, np.ndarray]) -
     """Write the arrays of a block beside its data; return their hash."""
     io.write_arrays(ledger.table(number), arrays)
     return hash_of(*(arrays[name] for name in sorted(arrays)))
+
+
+def write_known(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write what every block of a new stage needs to know of the whole volume."""
+    io.write_arrays(folder / KNOWN, arrays)
+
+
+def known_of(ledger: Ledger) -> dict[str, np.ndarray]:
+    """What the stage was begun with."""
+    return io.read_arrays(ledger.folder / KNOWN)
 
 
 def faults(ledger: Ledger, number: int) -> list[str]:

@@ -125,6 +125,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "augment.blur",
             "augment.rotate",
             "data.cache_gib",
+            "blocks.wait",
             "cpu_devices",
             "embedseg.min_mask_sum",
             "embedseg.min_unclustered_sum",
@@ -240,6 +241,13 @@ def _phases(config: Config) -> Iterator[ConfigError]:
         yield from _source(data.train, "data.train")
         if data.val.raw or data.val.labels:
             yield from _source(data.val, "data.val")
+    if config.predict.reuse and "train" in config.phases:
+        yield ConfigError(
+            "planes of an earlier start are not those of a network that is trained now",
+            file="predict.reuse",
+            fix="--phases decode evaluate, or no --predict.reuse",
+        )
+    yield from _classes_only(config)
     if "predict" in config.phases and not data.test.raw:
         yield ConfigError(
             "no images to predict",
@@ -249,6 +257,25 @@ def _phases(config: Config) -> Iterator[ConfigError]:
     if "evaluate" in config.phases and "predict" not in config.phases and not data.test.labels:
         yield ConfigError(
             "no labels to compare with", file="data.test.labels", fix="--data.test.labels DIR"
+        )
+
+
+def _classes_only(config: Config) -> Iterator[ConfigError]:
+    if not config.predict.classes_only:
+        return
+    if config.task != "semantic":
+        yield ConfigError(
+            "instances are made of planes", file="predict.classes_only", found="task instances"
+        )
+    if any(config.predict.overlap):
+        yield ConfigError(
+            "classes cannot be blended", file="predict.overlap", found=config.predict.overlap
+        )
+    if config.postprocess.filters:
+        yield ConfigError(
+            "filters act on planes, which are not kept",
+            file="postprocess.filters",
+            fix="leave out the filters or predict.classes_only",
         )
 
 

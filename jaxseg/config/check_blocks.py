@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -25,27 +25,39 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
     """Everything about blocks, their phases and their jobs that does not fit together."""
     blocks, single = config.blocks, {"instance_creation", "instance_merging"}
     used = single & set(config.phases)
-    if not blocks.size and (blocks.is_part or used):
-        what = f"the phase {min(used)}" if used else "a part of the work"
+    asking = [f"the phase {name}" for name in sorted(used)]
+    asking += ["a part of the work"] if blocks.is_part else []
+    asking += ["blocks.decode whole"] if blocks.decode == "whole" else []
+    if asking and not blocks.size:
         fix = "--blocks.size Z Y X"
-        yield ConfigError(f"{what} needs blocks", file="blocks.size", found="none", fix=fix)
+        yield ConfigError(f"{asking[0]} needs blocks", file="blocks.size", found="none", fix=fix)
+    if used and blocks.decode == "whole":
+        yield ConfigError(
+            f"the phase {min(used)} works by blocks",
+            file="blocks.decode",
+            expected="by_blocks",
+            found="whole",
+            fix="--blocks.decode by_blocks, or --phases decode",
+        )
     if used and config.task != "instances":
         yield ConfigError("a phase of instances", file="phases", found=min(used), fix="decode")
     if used and "decode" in config.phases:
         yield ConfigError(
             "decode is instance_creation and instance_merging", file="phases", found=config.phases
         )
-    alone = {"train", "evaluate"} | ({"decode"} if config.task == "instances" else set())
+    memory = blocks.decode == "whole"
+    whole = config.task == "instances" or memory
+    alone = {"train"} | ({"decode"} if whole else set()) | ({"evaluate"} if memory else set())
     if blocks.is_part and alone & set(config.phases):
         yield ConfigError(
             "only a part of the work is to be done",
             file="phases",
-            expected="some of predict, instance_creation, instance_merging"
+            expected="some of predict, instance_creation, instance_merging, evaluate"
             if config.task == "instances"
-            else "some of predict, decode",
+            else "some of predict, decode, evaluate",
             found=" ".join(config.phases),
         )
-    if blocks.size:
+    if blocks.decodes:
         yield from _not_by_blocks(config)
     yield from _job(config)
     yield from _scheduler(config)
@@ -53,13 +65,27 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
 
 def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
     """What is done to whole images only."""
-    asked = {
-        "postprocess": config.postprocess != PostProcess(),
-        "channels": config.task == "instances" and any(c.name == "S" for c in config.channels),
-    }
-    for field in (field for field, value in asked.items() if value):
-        what = "classes of objects" if field == "channels" else "post-processing"
-        yield ConfigError(f"{what} are not made by blocks", file=field, fix="no --blocks.size")
+    options = config.postprocess
+    if options.voronoi.mode != "none":
+        yield ConfigError(
+            "objects that fill a mask need the whole volume and are not made by blocks",
+            file="postprocess.voronoi",
+            fix="no --blocks.size, or --postprocess.voronoi.mode none",
+        )
+    if options.masks and joins_fragments(config):
+        yield ConfigError(
+            "fragments of affinities are not confined to masks by blocks",
+            file="postprocess.masks",
+            fix="no --blocks.size, or no masks",
+        )
+    classes = any(channel.name == "S" for channel in config.channels)
+    measured = options.changes_objects or options.properties or classes
+    if config.task == "instances" and measured and not config.blocks.measure:
+        yield ConfigError(
+            "classes and post-processing of objects need their measurements",
+            file="blocks.measure",
+            fix="--blocks.measure",
+        )
 
 
 def _job(config: Config) -> Iterator[ConfigError]:
@@ -94,7 +120,7 @@ def _scheduler(config: Config) -> Iterator[ConfigError]:
             expected="tcp://HOST:PORT or local:N",
             found=repr(scheduler),
         )
-    if scheduler and (config.task != "instances" or not config.blocks.size):
+    if scheduler and (config.task != "instances" or not config.blocks.decodes):
         yield ConfigError(
             "a scheduler hands out blocks of instances",
             file="blocks.scheduler",

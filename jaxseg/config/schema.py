@@ -31,9 +31,10 @@ Phase = Literal["train", "predict", "decode", "instance_creation", "instance_mer
 class Source:
     """A folder (or one file) of images and, beside it, one of labels, paired by file stem."""
 
-    # folder or file of images: .tif, .tiff, .zarr, .ome.zarr
+    # folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
+    # level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw
     raw: str = ""
-    # folder or file of labels, the same stems as the images
+    # folder or file of labels, the same stems as the images; as a.ome.zarr/labels/nuclei, too
     labels: str = ""
 
 
@@ -158,6 +159,9 @@ class Predict:
 
     # folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own
     checkpoint: str = ""
+    # leave the planes as an earlier start of this run predicted them: the phase predict is passed
+    # over, whatever the other values here, and planes that are missing are refused
+    reuse: bool = False
     # what the network sees; empty = chosen from the training patch
     tile: tuple[int, ...] = ()
     # context on each side of a tile that is thrown away; empty = from the network
@@ -172,6 +176,9 @@ class Predict:
     precision: Literal["float32", "bfloat16"] = "float32"
     # element type of the stored planes
     dtype: Literal["float32", "float16"] = "float32"
+    # of semantic segmentation store the class of every voxel only, found on the device: one byte
+    # instead of four per class; tiles meet without blending
+    classes_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +216,9 @@ class Blocks:
     halo: tuple[int, ...] = ()
     # voxels on each side of a boundary in which the objects of two blocks are compared
     band: int = 4
+    # by_blocks: objects and classes are made block by block; whole: in memory, as without blocks,
+    # of planes that were predicted by blocks
+    decode: Literal["by_blocks", "whole"] = "by_blocks"
     # two objects are one if they share more than this part of their union there
     merge_threshold: float = 0.5
     # first voxel along the first axis that this job does; -1 = from the start
@@ -219,6 +229,9 @@ class Blocks:
     shard: str = ""
     # blocks that are decoded or merged at a time
     workers: int = 2
+    # minutes to wait for other jobs where all their blocks are needed, before this one ends with
+    # exit code 75 and is to be run again
+    wait: float = 0.0
     # dask scheduler that hands out the blocks of instances: tcp://HOST:PORT, or local:N for N
     # processes here; empty for threads of this process
     scheduler: str = ""
@@ -231,6 +244,11 @@ class Blocks:
     def is_part(self) -> bool:
         """Whether this job is one of several that share the work."""
         return bool(self.shard) or self.z_start != -1 or self.z_end != -1
+
+    @property
+    def decodes(self) -> bool:
+        """Whether objects and classes are made block by block."""
+        return bool(self.size) and self.decode == "by_blocks"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,13 +20,14 @@ from jaxseg.decoding.agglomeration import (
     join_options,
     near_offsets,
 )
-from jaxseg.decoding.classes import classes, object_classes
+from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
+from jaxseg.decoding.growth import growth_mask
 from jaxseg.decoding.mask import mask_plan
 from jaxseg.decoding.mutex import mutex, mutex_steps
 from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decoding.settle import Levels, settle, settle_problems, settled
+from jaxseg.decoding.settle import Levels, Part, settle, settle_problems, settled
 from jaxseg.decoding.stardist import (
     Shapes,
     package_problems,
@@ -40,6 +41,8 @@ from jaxseg.decoding.table import (
     DecoderSpec,
     decoder_of,
     decoder_problems,
+    of_instances,
+    planes_of_instances,
     run_decoder,
 )
 from jaxseg.decoding.watershed import Steps, watershed, watershed_by_plan, watershed_steps
@@ -50,12 +53,15 @@ __all__ = [
     "Decoded",
     "DecoderSpec",
     "Levels",
+    "Part",
     "Plan",
     "Shapes",
     "Steps",
     "affinity_edges",
     "agglomeration",
     "agglomeration_steps",
+    "class_type",
+    "class_votes",
     "classes",
     "decode",
     "decoder_of",
@@ -65,15 +71,18 @@ __all__ = [
     "flow_steps",
     "fragment_ascents",
     "fragment_reach",
+    "growth_mask",
     "join_options",
     "mask_plan",
     "mutex",
     "mutex_steps",
     "near_offsets",
     "object_classes",
+    "of_instances",
     "package_problems",
     "plan",
     "plan_problems",
+    "planes_of_instances",
     "run_decoder",
     "settle",
     "settle_problems",

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxseg.channels import columns
 from jaxseg.config import Channel
+from jaxseg.config.channels import Semantic
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import majority
 
@@ -71,10 +72,20 @@ def object_classes(
     >>> object_classes(np.array([[7, 3, 3]]), planes, (ch("S", classes=3),))
     array([2, 1], dtype=uint8)
     """
+    return majority(labels, class_votes(planes, channels)).classes.astype(class_type(channels))
+
+
+def class_votes(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
+    """The class that every voxel votes for, (*S) from 1; see :func:`object_classes`."""
     found = _class_planes(planes, channels)
     number = max(found.shape[-1], 2)
-    votes = found[..., -(number - 1) :].argmax(axis=-1) + 1
-    return majority(labels, votes).classes.astype(np.min_scalar_type(number - 1))
+    return (found[..., -(number - 1) :].argmax(axis=-1) + 1).astype(class_type(channels))
+
+
+def class_type(channels: Sequence[Channel]) -> np.dtype:
+    """The integer type of classes of objects."""
+    options = next(c.options for c in channels if isinstance(c.options, Semantic))
+    return np.dtype(np.min_scalar_type(options.classes - 1))
 
 
 def _class_planes(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:

@@ -44,7 +44,12 @@ class Levels(NamedTuple):
     seeds: tuple[float | None, ...]
 
 
-def settle(chosen: Plan, parts: Parts) -> Levels:
+def settle(
+    chosen: Plan,
+    parts: Parts,
+    *,
+    reshape: Callable[[np.ndarray, int], np.ndarray] = lambda mask, number: mask,
+) -> Levels:
     """Find every threshold that depends on the volume, and whether it shows objects at all.
 
     Parameters
@@ -53,6 +58,8 @@ def settle(chosen: Plan, parts: Parts) -> Levels:
     parts : reads the volume anew at every call: the planes (*S, K) of a part and its context of at
         least one voxel, and the slices of the part; the parts cover the volume once. It is not
         called if all thresholds were given as numbers
+    reshape : what becomes of the growth mask (*S) of a part with its context, by the number of the
+        part, before seeds are looked for in it
 
     Returns
     -------
@@ -69,7 +76,7 @@ def settle(chosen: Plan, parts: Parts) -> Levels:
     seeds: list[Criterion] = []
     found: dict[Criterion, float | None] = {}
     for criterion in fixed_first(chosen.seeds):
-        values = _seed_candidates(criterion, tuple(growth), tuple(seeds), parts)
+        values = _seed_candidates(criterion, tuple(growth), tuple(seeds), parts, reshape)
         threshold = found[criterion] = _level(criterion, values)
         if threshold is not None:
             seeds.append(replace(criterion, threshold=threshold, settled=True))
@@ -167,12 +174,13 @@ def _seed_candidates(
     growth: Sequence[Criterion],
     before: Sequence[Criterion],
     parts: Parts,
+    reshape: Callable[[np.ndarray, int], np.ndarray],
 ) -> Callable[[], Iterator[np.ndarray]]:
     """The values of a source in the growth mask, where the criteria before it are met."""
 
     def values() -> Iterator[np.ndarray]:
-        for planes, core in parts():
-            mask = growth_mask(planes, growth)
+        for number, (planes, core) in enumerate(parts()):
+            mask = reshape(growth_mask(planes, growth), number)
             inside = mask[core]
             for other in before:
                 plane = view(other.source).seed(planes, other.source, mask)[core]

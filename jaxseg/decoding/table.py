@@ -140,7 +140,7 @@ def decoder_of(channels: Sequence[Channel], decoder: str = "auto") -> str:
     >>> decoder_of((ch("A"),)), decoder_of((ch("A"), ch("F"))), decoder_of((ch("A"),), "mutex")
     ('agglomeration', 'watershed', 'mutex')
     """
-    names = [channel.name for channel in _of_instances(channels)]
+    names = [channel.name for channel in of_instances(channels)]
     if decoder == "auto":
         return decoder_for(names)
     if decoder not in DECODERS:
@@ -174,7 +174,7 @@ def decoder_problems(
         name = decoder_of(channels, decoder)
     except JaxsegError as error:
         return [error]
-    wrong = DECODERS[name].problems(_of_instances(channels), ndim=ndim, options=options)
+    wrong = DECODERS[name].problems(of_instances(channels), ndim=ndim, options=options)
     return [*option_mistakes(options, name), *wrong]
 
 
@@ -206,15 +206,21 @@ def run_decoder(
     ConfigError : planes that are not those of the channels, or a decoder that needs other channels
     """
     check_columns(planes, channels)
-    kept = _of_instances(channels)
-    if len(kept) < len(channels):
-        places = columns(channels, planes.ndim - 1)
-        parts = [planes[..., places[channel.name]] for channel in kept]
-        planes = np.concatenate(parts, axis=-1)
+    kept = of_instances(channels)
+    planes = planes_of_instances(planes, channels)
     row = DECODERS[decoder_of(kept, decoder)]
     return row.run(planes, kept, spacing=spacing, options=options, within=within)
 
 
-def _of_instances(channels: Sequence[Channel]) -> list[Channel]:
+def of_instances(channels: Sequence[Channel]) -> list[Channel]:
     """All channels but those of classes."""
     return [channel for channel in channels if not CHANNELS[channel.name].exclusive]
+
+
+def planes_of_instances(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
+    """The columns (*S, K) of all channels but those of classes."""
+    kept = of_instances(channels)
+    if len(kept) == len(channels):
+        return planes
+    places = columns(channels, planes.ndim - 1)
+    return np.concatenate([planes[..., places[channel.name]] for channel in kept], axis=-1)

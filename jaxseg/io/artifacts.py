@@ -64,13 +64,13 @@ def read_arrays(path: Name) -> dict[str, np.ndarray]:
 
 
 def write_csv(path: Name, table: pd.DataFrame) -> None:
-    """Write a table, comma-separated with one header line and no index."""
-    with atomic_path(path) as partial:
+    """Write a table, comma-separated with one header line and no index; several may do so."""
+    with atomic_path(path, shared=True) as partial:
         table.to_csv(partial, index=False)
 
 
 def write_png(path: Name, picture: np.ndarray) -> None:
-    """Write a picture.
+    """Write a picture; several processes may do so.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def write_png(path: Name, picture: np.ndarray) -> None:
     picture : (Y, X) grey, (Y, X, 3) RGB or (Y, X, 4) RGBA; uint8 or uint16
     """
     encoded = imagecodecs.png_encode(np.ascontiguousarray(picture))
-    with atomic_path(path) as partial:
+    with atomic_path(path, shared=True) as partial:
         partial.write_bytes(encoded)
 
 

@@ -29,7 +29,9 @@ WIDENED = {"bool": "uint8", "float16": "float32"}
 IMAGEJ_BYTES = 3.9 * 2**30
 
 
-def write_labels_tiff(path: Name, labels: Readable, *, spacing: Sequence[float]) -> None:
+def write_labels_tiff(
+    path: Name, labels: Readable, *, spacing: Sequence[float], shared: bool = False
+) -> None:
     """Write a label image.
 
     Parameters
@@ -37,6 +39,7 @@ def write_labels_tiff(path: Name, labels: Readable, *, spacing: Sequence[float])
     path : file to write
     labels : (*S) integers, an array or anything that is read by slices
     spacing : µm per voxel, (z)yx
+    shared : as for :func:`jaxseg.io.atomic_path`
 
     Raises
     ------
@@ -53,7 +56,7 @@ def write_labels_tiff(path: Name, labels: Readable, *, spacing: Sequence[float])
             found=largest,
             fix="write Zarr instead, or renumber the labels",
         )
-    _write(path, labels, dtype, spacing=spacing, axes="zyx"[-len(spacing) :])
+    _write(path, labels, dtype, spacing=spacing, axes="zyx"[-len(spacing) :], shared=shared)
 
 
 def write_image_tiff(
@@ -88,26 +91,34 @@ def write_image_tiff(
     _write(path, image, np.dtype(name), spacing=spacing, axes=axes)
 
 
-def write_rgb_tiff(path: Name, picture: np.ndarray, *, spacing: Sequence[float]) -> None:
+def write_rgb_tiff(
+    path: Name, picture: Readable, *, spacing: Sequence[float], shared: bool = False
+) -> None:
     """Write a picture in colours.
 
     Parameters
     ----------
     path : file to write
-    picture : (*S, 3) uint8, red, green, blue
+    picture : (*S, 3) uint8, red, green, blue, an array or anything that is read by slices
     spacing : µm per voxel, (z)yx
+    shared : as for :func:`jaxseg.io.atomic_path`
 
     Raises
     ------
     ResourceError : disk full, or the folder cannot be written
     """
-    imagej = picture.nbytes < IMAGEJ_BYTES
+    shape = tuple(picture.shape)
+    imagej = math.prod(shape) < IMAGEJ_BYTES
     options = _imagej(spacing) if imagej else _ome(spacing)
-    options["metadata"]["axes"] = "ZYXS"[-picture.ndim :]
-    with atomic_path(path) as partial:
+    options["metadata"]["axes"] = "ZYXS"[-len(shape) :]
+    with atomic_path(path, shared=shared) as partial:
         tifffile.imwrite(
             partial,
-            picture,
+            (plane for slab in slabs(picture) for plane in slab)
+            if len(shape) == 4
+            else np.asarray(picture[...]),
+            shape=shape,
+            dtype=np.uint8,
             imagej=imagej,
             ome=not imagej,
             bigtiff=not imagej,
@@ -118,7 +129,13 @@ def write_rgb_tiff(path: Name, picture: np.ndarray, *, spacing: Sequence[float])
 
 
 def _write(
-    path: Name, array: Readable, dtype: np.dtype, *, spacing: Sequence[float], axes: str
+    path: Name,
+    array: Readable,
+    dtype: np.dtype,
+    *,
+    spacing: Sequence[float],
+    axes: str,
+    shared: bool = False,
 ) -> None:
     """Write plane by plane, read the structure back, and publish."""
     stored = axes[:-1].removesuffix("yx") + "cyx" if axes.endswith("c") else axes
@@ -127,7 +144,7 @@ def _write(
     imagej = dtype.name in IMAGEJ_TYPES and nbytes < IMAGEJ_BYTES
     options = _imagej(spacing) if imagej else _ome(spacing)
     options["metadata"]["axes"] = stored.upper()
-    with atomic_path(path) as partial:
+    with atomic_path(path, shared=shared) as partial:
         tifffile.imwrite(
             partial,
             _planes(array, axes, dtype),

@@ -1,6 +1,6 @@
 """Measurements of objects in physical units."""
 
-from jaxseg.measurements.extra import extra_columns, extra_problems
+from jaxseg.measurements.extra import extra_column_names, extra_columns, extra_problems
 from jaxseg.measurements.parts import MARGIN, Part, measure_part, measured
 from jaxseg.measurements.perimeter import perimeters
 from jaxseg.measurements.surface import surface_areas
@@ -9,6 +9,7 @@ from jaxseg.measurements.table import measure
 __all__ = [
     "MARGIN",
     "Part",
+    "extra_column_names",
     "extra_columns",
     "extra_problems",
     "measure",

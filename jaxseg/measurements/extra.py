@@ -43,8 +43,7 @@ def extra_columns(
     """
     channels = 0 if intensity is None else math.prod(intensity.shape[numbers.ndim :])
     raise_all(extra_problems(names, spacing=spacing, intensity=channels > 0))
-    fixed = len(table_columns(numbers.ndim, channels=channels))
-    wanted = table_columns(numbers.ndim, channels=channels, extra=names)[fixed:]
+    wanted = extra_column_names(numbers.ndim, names, channels=channels)
     if not numbers.any():
         return {name: np.zeros(0) for name in wanted}
     scaled = [name for name in names if name not in ISOTROPIC]
@@ -56,6 +55,16 @@ def extra_columns(
     if "area_convex" in found:
         found["area_convex"] = np.where(found["area_convex"] > 0, found["area_convex"], np.nan)
     return {name: np.where(np.isinf(found[name]), np.nan, found[name]) for name in wanted}
+
+
+def extra_column_names(ndim: int, names: Sequence[str], *, channels: int) -> list[str]:
+    """Columns of further measurements, in their order; arguments as above.
+
+    >>> extra_column_names(2, ["solidity", "centroid_local"], channels=1)
+    ['solidity', 'centroid_local-0', 'centroid_local-1']
+    """
+    fixed = len(table_columns(ndim, channels=channels))
+    return table_columns(ndim, channels=channels, extra=names)[fixed:]
 
 
 def extra_problems(

@@ -26,13 +26,20 @@ class Associations(NamedTuple):
     fp: pd.DataFrame
 
 
-def associations(truth: np.ndarray, labels: np.ndarray, *, threshold: float = 0.5) -> Associations:
+def associations(
+    truth: np.ndarray,
+    labels: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    voxels: np.ndarray | None = None,
+) -> Associations:
     """The assignment behind :func:`jaxseg.metrics.matching`, object by object.
 
     Parameters
     ----------
     truth, labels : (*S) non-negative integers, any ids; 0 = background
     threshold : least IoU of a match
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -46,7 +53,7 @@ def associations(truth: np.ndarray, labels: np.ndarray, *, threshold: float = 0.
     >>> found.gt_assoc.values.tolist(), found.fp.pred_id.tolist()
     ([[5, 3, 1.0, 'TP'], [6, -1, 0.0, 'FN']], [9])
     """
-    table = overlap(truth, labels)
+    table = overlap(truth, labels, voxels=voxels)
     pairs = assigned(table, threshold)
     partner = np.full(len(table.true_ids), -1)
     partner[table.rows[pairs]] = table.cols[pairs]

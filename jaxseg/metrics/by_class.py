@@ -47,6 +47,7 @@ def matching_by_class(
     number: int,
     ignore: int = -1,
     thresholds: Sequence[float] = (0.5,),
+    voxels: np.ndarray | None = None,
 ) -> ClassMatching:
     """Match objects class by class, and count the classes of objects that match regardless of it.
 
@@ -60,6 +61,7 @@ def matching_by_class(
     number : of classes, background included
     ignore : a class that says nothing; -1 = none
     thresholds : of the intersection over union
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -75,16 +77,21 @@ def matching_by_class(
     >>> [one[0].f1 for one in found.per_class], found.accuracy()
     ([0.6666666666666666, 0.0], array([0.5]))
     """
-    of_truth = painted(truth, majority(truth, true_classes))
+    of_truth = painted(truth, majority(truth, true_classes, voxels=voxels))
     unknown = (truth > 0) & ((of_truth == 0) | (of_truth == ignore))
-    truth, labels = without_unknown(truth, labels, unknown)
-    of_labels = painted(labels, majority(labels, classes))
+    truth, labels = without_unknown(truth, labels, unknown, voxels=voxels)
+    of_labels = painted(labels, majority(labels, classes, voxels=voxels))
     per_class = tuple(
-        matching(_only(truth, of_truth, one), _only(labels, of_labels, one), thresholds=thresholds)
+        matching(
+            _only(truth, of_truth, one),
+            _only(labels, of_labels, one),
+            thresholds=thresholds,
+            voxels=voxels,
+        )
         for one in range(1, number)
     )
     return ClassMatching(
-        per_class, _confusion(truth, labels, of_truth, of_labels, number, thresholds)
+        per_class, _confusion(truth, labels, of_truth, of_labels, number, thresholds, voxels)
     )
 
 
@@ -99,9 +106,11 @@ def _confusion(
     of_labels: np.ndarray,
     number: int,
     thresholds: Sequence[float],
+    voxels: np.ndarray | None,
 ) -> np.ndarray:
-    table = overlap(truth, labels)
-    rows, cols = majority(truth, of_truth).classes, majority(labels, of_labels).classes
+    table = overlap(truth, labels, voxels=voxels)
+    rows = majority(truth, of_truth, voxels=voxels).classes
+    cols = majority(labels, of_labels, voxels=voxels).classes
     counts = np.zeros((len(thresholds), number, number), np.int64)
     for place, threshold in enumerate(thresholds):
         pairs = matched(table, threshold)

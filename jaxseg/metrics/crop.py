@@ -28,11 +28,16 @@ def cropped(image: np.ndarray, border: Sequence[int]) -> np.ndarray:
     >>> cropped(np.arange(6), (2,))
     array([2, 3])
     """
-    if any(2 * cut >= n for n, cut in zip(image.shape, border, strict=False)):
+    return image[inner(image.shape, border)]
+
+
+def inner(shape: Sequence[int], border: Sequence[int]) -> tuple[slice, ...]:
+    """The index of what is left of an image of some shape; see :func:`cropped`."""
+    if any(2 * cut >= n for n, cut in zip(shape, border, strict=False)):
         raise ConfigError(
             "the border leaves nothing of the image",
             file="evaluate.border_crop",
-            expected=f"less than half of {image.shape[: len(border)]}",
+            expected=f"less than half of {tuple(shape[: len(border)])}",
             found=tuple(border),
         )
-    return image[tuple(slice(cut, n - cut) for n, cut in zip(image.shape, border, strict=False))]
+    return tuple(slice(cut, n - cut) for n, cut in zip(shape, border, strict=False))

@@ -43,7 +43,11 @@ class Matching(NamedTuple):
 
 
 def matching(
-    truth: np.ndarray, labels: np.ndarray, *, thresholds: Sequence[float] = (0.5,)
+    truth: np.ndarray,
+    labels: np.ndarray,
+    *,
+    thresholds: Sequence[float] = (0.5,),
+    voxels: np.ndarray | None = None,
 ) -> tuple[Matching, ...]:
     """Match objects one to one and count, at each threshold of the intersection over union.
 
@@ -55,6 +59,7 @@ def matching(
     ----------
     truth, labels : (*S) non-negative integers, any ids; 0 = background
     thresholds : each above 0; a pair with exactly this IoU matches
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -69,7 +74,7 @@ def matching(
     >>> [(m.tp, m.fp, m.fn, m.f1) for m in matching(truth, labels, thresholds=(0.5, 0.75))]
     [(2, 0, 0, 1.0), (1, 1, 1, 0.5)]
     """
-    table = overlap(truth, labels)
+    table = overlap(truth, labels, voxels=voxels)
     iou, n_true, n_pred = table.iou, len(table.true_ids), len(table.labels_ids)
     found = []
     for threshold in thresholds:

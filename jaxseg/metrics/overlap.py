@@ -39,7 +39,7 @@ class Overlap(NamedTuple):
         return self.shared / union
 
 
-def overlap(truth: np.ndarray, labels: np.ndarray) -> Overlap:
+def overlap(truth: np.ndarray, labels: np.ndarray, *, voxels: np.ndarray | None = None) -> Overlap:
     """Count the voxels that every pair of objects shares.
 
     Time grows with the number of voxels, memory with the number of pairs that overlap.
@@ -47,6 +47,7 @@ def overlap(truth: np.ndarray, labels: np.ndarray) -> Overlap:
     Parameters
     ----------
     truth, labels : (*S) non-negative integers of any type, any ids; 0 = background
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -60,7 +61,7 @@ def overlap(truth: np.ndarray, labels: np.ndarray) -> Overlap:
     >>> found.rows, found.cols, found.shared
     (array([0, 0, 1]), array([0, 1, 1]), array([1, 1, 1]))
     """
-    runs = paired_runs(truth, labels)
+    runs = paired_runs(truth, labels, voxels)
     true_ids, numbers, true_sizes = _numbered(runs.truth, runs.lengths)
     labels_ids, others, labels_sizes = _numbered(runs.labels, runs.lengths)
     both = (runs.truth > 0) & (runs.labels > 0)

@@ -23,12 +23,14 @@ class Runs(NamedTuple):
     lengths: np.ndarray
 
 
-def paired_runs(truth: np.ndarray, labels: np.ndarray) -> Runs:
+def paired_runs(truth: np.ndarray, labels: np.ndarray, voxels: np.ndarray | None = None) -> Runs:
     """The runs of two label images.
 
     Parameters
     ----------
     truth, labels : (*S) non-negative integers of any type, any ids
+    voxels : (*S) int64, how many voxels each element stands for, see
+        :class:`jaxseg.metrics.Tally`; None = 1
 
     Returns
     -------
@@ -49,7 +51,10 @@ def paired_runs(truth: np.ndarray, labels: np.ndarray) -> Runs:
     rows, cols = truth.ravel(), labels.ravel()
     changes = (rows[1:] != rows[:-1]) | (cols[1:] != cols[:-1])
     starts = np.concatenate([np.zeros(min(rows.size, 1), np.int64), np.flatnonzero(changes) + 1])
-    lengths = np.diff(starts, append=rows.size)
+    if voxels is None or not starts.size:
+        lengths = np.diff(starts, append=rows.size)
+    else:
+        lengths = np.add.reduceat(voxels.ravel(), starts)
     return Runs(_checked(rows[starts], "truth"), _checked(cols[starts], "labels"), lengths)
 
 

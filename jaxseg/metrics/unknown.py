@@ -8,7 +8,11 @@ from jaxseg.metrics.overlap import overlap
 
 
 def without_unknown(
-    truth: np.ndarray, labels: np.ndarray, unknown: np.ndarray
+    truth: np.ndarray,
+    labels: np.ndarray,
+    unknown: np.ndarray,
+    *,
+    voxels: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both label images without the voxels that are not known.
 
@@ -20,6 +24,7 @@ def without_unknown(
     ----------
     truth, labels : (*S) non-negative integers of any type, any ids
     unknown : (*S) bool
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -29,9 +34,22 @@ def without_unknown(
     >>> without_unknown(truth, labels, truth == 9)
     (array([0, 0, 1, 1]), array([0, 0, 0, 4]))
     """
-    table = overlap(labels, unknown.astype(np.uint8))
-    hidden = table.rows[2 * table.shared > table.true_sizes[table.rows]]
-    gone = unknown | np.isin(labels, table.true_ids[hidden])
+    return cleared(truth, labels, unknown, hidden_objects(labels, unknown, voxels=voxels))
+
+
+def hidden_objects(
+    labels: np.ndarray, unknown: np.ndarray, *, voxels: np.ndarray | None = None
+) -> np.ndarray:
+    """Ids of the objects of which more than half is unknown; arguments as above."""
+    table = overlap(labels, unknown.astype(np.uint8), voxels=voxels)
+    return table.true_ids[table.rows[2 * table.shared > table.true_sizes[table.rows]]]
+
+
+def cleared(
+    truth: np.ndarray, labels: np.ndarray, unknown: np.ndarray, hidden: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both label images, or a part of them, without unknown voxels and hidden objects."""
+    gone = unknown | np.isin(labels, hidden)
     return np.where(unknown, truth.dtype.type(0), truth), np.where(
         gone, labels.dtype.type(0), labels
     )

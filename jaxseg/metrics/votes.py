@@ -22,13 +22,14 @@ class Votes(NamedTuple):
     classes: np.ndarray
 
 
-def majority(labels: np.ndarray, classes: np.ndarray) -> Votes:
+def majority(labels: np.ndarray, classes: np.ndarray, *, voxels: np.ndarray | None = None) -> Votes:
     """The most frequent class of every object; of equally frequent ones the smallest.
 
     Parameters
     ----------
     labels : (*S) non-negative integers of any type, any ids; 0 = background
     classes : (*S) non-negative integers; 0 = background, which is no vote
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -41,7 +42,7 @@ def majority(labels: np.ndarray, classes: np.ndarray) -> Votes:
     >>> majority(np.array([5, 5, 5, 9, 9, 0]), np.array([0, 2, 3, 0, 0, 1]))
     Votes(ids=array([5, 9]), classes=array([2, 0]))
     """
-    table = overlap(labels, classes)
+    table = overlap(labels, classes, voxels=voxels)
     names = table.labels_ids.astype(np.int64)
     # Ascending by object, then by votes, then from the last class to the first.
     order = np.lexsort((-table.cols, table.shared, table.rows))

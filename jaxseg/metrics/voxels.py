@@ -29,7 +29,12 @@ class ClassCounts(NamedTuple):
 
 
 def class_counts(
-    truth: np.ndarray, labels: np.ndarray, *, classes: int, ignore: int = -1
+    truth: np.ndarray,
+    labels: np.ndarray,
+    *,
+    classes: int,
+    ignore: int = -1,
+    voxels: np.ndarray | None = None,
 ) -> ClassCounts:
     """Count the voxels of every class.
 
@@ -38,6 +43,7 @@ def class_counts(
     truth, labels : (*S) integers 0 .. classes - 1
     classes : their number, background included
     ignore : voxels of which ``truth`` has this value do not count; -1 = none
+    voxels : (*S) int64, how many voxels each element stands for; None = 1
 
     Returns
     -------
@@ -51,7 +57,7 @@ def class_counts(
     >>> class_counts(np.array([0, 1, 1, 9]), np.array([1, 1, 1, 1]), classes=2, ignore=9).shared
     array([0, 2])
     """
-    runs = paired_runs(truth, labels)
+    runs = paired_runs(truth, labels, voxels)
     counted = runs.truth != ignore
     rows, cols = (values[counted].astype(np.int64) for values in (runs.truth, runs.labels))
     for name, values in (("truth", rows), ("labels", cols)):

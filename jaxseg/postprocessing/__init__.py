@@ -4,7 +4,8 @@ Pure NumPy functions of any rank. None of them depends on ids: renaming objects 
 result and does nothing else.
 """
 
-from jaxseg.postprocessing.conditions import judge, remove_judged, survivors
+from jaxseg.postprocessing.conditions import judge, remove_judged, removed_ids, survivors
+from jaxseg.postprocessing.extents import reach_of, removed_by
 from jaxseg.postprocessing.median import median_filter
 from jaxseg.postprocessing.morphology import dilate, erode
 from jaxseg.postprocessing.refine import refine
@@ -14,21 +15,36 @@ from jaxseg.postprocessing.removal import (
     remove_small_objects,
     without,
 )
-from jaxseg.postprocessing.repair import repair_large
+from jaxseg.postprocessing.repair import (
+    Contacts,
+    absorbable,
+    faces_of,
+    filled_where,
+    repair_large,
+    targets,
+)
 from jaxseg.postprocessing.voronoi import voronoi
 
 __all__ = [
+    "Contacts",
+    "absorbable",
     "clear_border",
     "dilate",
     "erode",
+    "faces_of",
+    "filled_where",
     "judge",
     "median_filter",
+    "reach_of",
     "refine",
     "remove_judged",
     "remove_large_objects",
     "remove_small_objects",
+    "removed_by",
+    "removed_ids",
     "repair_large",
     "survivors",
+    "targets",
     "voronoi",
     "without",
 ]

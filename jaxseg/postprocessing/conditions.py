@@ -63,8 +63,12 @@ def remove_judged(labels: np.ndarray, judged: pd.DataFrame) -> np.ndarray:
     -------
     (*S) labels of the same type
     """
-    ids = judged.label[judged.comment == REMOVED].to_numpy()
-    return without(labels, ids.astype(labels.dtype))
+    return without(labels, removed_ids(judged).astype(labels.dtype))
+
+
+def removed_ids(judged: pd.DataFrame) -> np.ndarray:
+    """The ids of objects that are to be removed."""
+    return judged.label[judged.comment == REMOVED].to_numpy()
 
 
 def survivors(judged: pd.DataFrame) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def refine(
     )
 
 
-def _radii(one: Refine, sizes: Sizes) -> tuple[float, ...]:
+def radii_of(one: Refine, sizes: Sizes) -> tuple[float, ...]:
     """The radius in voxels per axis."""
     radii = one.value * len(sizes) if len(one.value) == 1 else one.value
     if one.unit == "voxel":
@@ -58,25 +58,25 @@ def _radii(one: Refine, sizes: Sizes) -> tuple[float, ...]:
     return tuple(radius / size for radius, size in zip(radii, sizes, strict=True))
 
 
-def _voxels(one: Refine, sizes: Sizes) -> float:
+def size_of(one: Refine, sizes: Sizes) -> float:
     """The size in voxels; rounded, so that a whole number is one."""
     return one.value[0] if one.unit == "voxel" else round(one.value[0] / math.prod(sizes), 6)
 
 
 OPERATIONS: Mapping[str, Step] = MappingProxyType(
     {
-        "dilation": lambda labels, one, sizes: dilate(labels, _radii(one, sizes)),
-        "erosion": lambda labels, one, sizes: erode(labels, _radii(one, sizes)),
+        "dilation": lambda labels, one, sizes: dilate(labels, radii_of(one, sizes)),
+        "erosion": lambda labels, one, sizes: erode(labels, radii_of(one, sizes)),
         "fill_holes": lambda labels, one, sizes: instances.fill_holes(labels),
         "clear_border": lambda labels, one, sizes: clear_border(labels, z_faces=one.z_faces),
         "remove_small_objects": lambda labels, one, sizes: remove_small_objects(
-            labels, _voxels(one, sizes)
+            labels, size_of(one, sizes)
         ),
         "remove_large_objects": lambda labels, one, sizes: remove_large_objects(
-            labels, _voxels(one, sizes)
+            labels, size_of(one, sizes)
         ),
         "remove_big_objects": lambda labels, one, sizes: remove_large_objects(
-            labels, _voxels(one, sizes)
+            labels, size_of(one, sizes)
         ),
     }
 )

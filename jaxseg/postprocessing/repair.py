@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy import ndimage
 from jaxseg.instances import fill_holes, numbered
 
 
-class _Contacts(NamedTuple):
+class Contacts(NamedTuple):
     """Pairs of neighbours, in both directions; 0 = background.
 
     Parameters
@@ -56,34 +57,90 @@ def repair_large(
     large[0] = False
     if not large.any():
         return labels.copy()
-    contacts = _contacts(numbers, len(ids))
-    surface = np.bincount(contacts.own, weights=contacts.faces, minlength=len(ids))
-    smaller = (sizes[contacts.own] < sizes[contacts.other]) & (contacts.own > 0)
-    pairs = _Contacts(*(values[smaller & large[contacts.other]] for values in contacts))
-    joins = pairs.faces >= contact * surface[pairs.own]
-    joins |= _part_inside(numbers, pairs) >= contained * sizes[pairs.own]
-    target = _targets(_Contacts(*(values[joins] for values in pairs)), sizes)
-    merged = target[numbers]
-    filled = fill_holes(merged)
-    return ids[np.where(large[filled], filled, merged)]
+    first, second = (np.concatenate(side) for side in zip(*faces_of(numbers), strict=True))
+    codes, faces = np.unique(first.astype(np.int64) * len(ids) + second, return_counts=True)
+    contacts = Contacts(*np.divmod(codes, len(ids)), faces)
+    pairs = absorbable(contacts, sizes, large)
+    inside = _part_inside(numbers, pairs)
+    merged = targets(contacts, pairs, inside, sizes=sizes, contact=contact, contained=contained)[
+        numbers
+    ]
+    return ids[filled_where(merged, large)]
 
 
-def _contacts(numbers: np.ndarray, count: int) -> _Contacts:
-    """Who shares how many voxel faces with whom."""
-    codes = []
-    for axis in range(numbers.ndim):
-        before, after = (
-            np.take(numbers, range(start, numbers.shape[axis] - 1 + start), axis)
-            for start in (0, 1)
-        )
+def filled_where(labels: np.ndarray, large: np.ndarray) -> np.ndarray:
+    """Labels without holes in some objects, told by a table (largest id + 1,) bool."""
+    filled = fill_holes(labels)
+    return np.where(large[filled], filled, labels)
+
+
+def faces_of(
+    labels: np.ndarray, core: Sequence[int] | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The labels on the two sides of every voxel face between different ones, and turned round.
+
+    Parameters
+    ----------
+    labels : (*S)
+    core : (axes,) of a part of a volume, read with the next voxel on along every axis: voxels of
+        the part itself, to which the faces on its upper side belong; None = all of it
+
+    Yields
+    ------
+    (n,) labels on the one side, and on the other
+    """
+    core = labels.shape if core is None else core
+    for axis in range(labels.ndim):
+        own = tuple(slice(0, n) for n in core)
+        last = min(core[axis], labels.shape[axis] - 1)
+        before = labels[(*own[:axis], slice(0, last), *own[axis + 1 :])]
+        after = labels[(*own[:axis], slice(1, last + 1), *own[axis + 1 :])]
         differ = before != after
-        first, second = before[differ].astype(np.int64), after[differ].astype(np.int64)
-        codes += [first * count + second, second * count + first]
-    pairs, faces = np.unique(np.concatenate(codes), return_counts=True)
-    return _Contacts(*np.divmod(pairs, count), faces)
+        yield before[differ], after[differ]
+        yield after[differ], before[differ]
 
 
-def _part_inside(numbers: np.ndarray, pairs: _Contacts) -> np.ndarray:
+def absorbable(contacts: Contacts, sizes: np.ndarray, large: np.ndarray) -> Contacts:
+    """The pairs of an object and a larger neighbour that is large.
+
+    Parameters
+    ----------
+    contacts : of all numbers
+    sizes, large : (largest number + 1,) voxels, and whether that is large; background is not
+    """
+    smaller = (sizes[contacts.own] < sizes[contacts.other]) & (contacts.own > 0)
+    return Contacts(*(values[smaller & large[contacts.other]] for values in contacts))
+
+
+def targets(
+    contacts: Contacts,
+    pairs: Contacts,
+    inside: np.ndarray,
+    *,
+    sizes: np.ndarray,
+    contact: float,
+    contained: float,
+) -> np.ndarray:
+    """For every number the one it becomes; see :func:`repair_large`.
+
+    Parameters
+    ----------
+    contacts, pairs : see :func:`absorbable`; numbers in the order of the objects' first voxels
+    inside : (pairs,) voxels of the first of a pair within the bounding box of the second
+    sizes : (largest number + 1,) voxels
+    contact, contained : least parts
+
+    Returns
+    -------
+    (largest number + 1,) int64
+    """
+    surface = np.bincount(contacts.own, weights=contacts.faces, minlength=len(sizes))
+    joins = pairs.faces >= contact * surface[pairs.own]
+    joins |= inside >= contained * sizes[pairs.own]
+    return _targets(Contacts(*(values[joins] for values in pairs)), sizes)
+
+
+def _part_inside(numbers: np.ndarray, pairs: Contacts) -> np.ndarray:
     """Voxels of the first of every pair within the bounding box of the second."""
     inside = np.zeros(len(pairs.own), np.int64)
     boxes = ndimage.find_objects(numbers.astype(np.int32))
@@ -95,7 +152,7 @@ def _part_inside(numbers: np.ndarray, pairs: _Contacts) -> np.ndarray:
     return inside
 
 
-def _targets(pairs: _Contacts, sizes: np.ndarray) -> np.ndarray:
+def _targets(pairs: Contacts, sizes: np.ndarray) -> np.ndarray:
     """For every number the one it becomes."""
     order = np.lexsort((pairs.other, -sizes[pairs.other], -pairs.faces, pairs.own))
     own, first = np.unique(pairs.own[order], return_index=True)

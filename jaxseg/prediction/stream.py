@@ -90,7 +90,8 @@ def answered(
 
     Yields
     ------
-    (*core, planes) float32, one per tile
+    (*core, planes) float32, or the unsigned integers of :func:`jaxseg.prediction.classified`, one
+    per tile
 
     Raises
     ------
@@ -195,13 +196,20 @@ def _too_large(grid: TileGrid) -> ResourceError:
     )
 
 
-def _check_finite(tile: Tile, block: np.ndarray, core: np.ndarray) -> None:
-    """Refuse NaN and infinity; a finite sum has none, and the sum is the quickest test."""
+def _not_finite(core: np.ndarray) -> int:
+    """How many values are not finite; a finite sum has none, and the sum is the quickest test."""
+    if core.dtype.kind == "u":
+        return int(np.count_nonzero(core == np.iinfo(core.dtype).max))
     with np.errstate(over="ignore", invalid="ignore"):
         total = core.sum()
-    if np.isfinite(total) or np.isfinite(core).all():
+    return 0 if np.isfinite(total) else int(core.size - np.isfinite(core).sum())
+
+
+def _check_finite(tile: Tile, block: np.ndarray, core: np.ndarray) -> None:
+    """Refuse NaN and infinity, which the largest value stands for in an answer of integers."""
+    count = _not_finite(core)
+    if not count:
         return
-    count = core.size - np.isfinite(core).sum()
     found = f"{count} others from {tile.core.start} to {tile.core.stop}"
     if np.isfinite(block).all():
         what, fix = "the network's answer", "train again with a lower learning rate or in float32"

@@ -4,16 +4,22 @@ from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
 from jaxseg.report.overlay import overlay
+from jaxseg.report.panels import shown, slice_indices
 from jaxseg.report.tables import beside, matching_table, show_classes, show_matching
+from jaxseg.report.verdict import Verdict, judged
 
 __all__ = [
+    "Verdict",
     "beside",
     "class_matching_table",
     "class_overlay",
     "coloured",
+    "judged",
     "matching_table",
     "overlay",
     "show_class_matching",
     "show_classes",
     "show_matching",
+    "shown",
+    "slice_indices",
 ]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxseg.metrics import associations
+from jaxseg.report.verdict import Verdict, judged
 
 FOUND, SPURIOUS, MISSED = (0, 255, 0), (0, 0, 255), (255, 0, 0)
 
 
-def coloured(truth: np.ndarray, labels: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
+def coloured(
+    truth: np.ndarray,
+    labels: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    verdict: Verdict | None = None,
+) -> np.ndarray:
     """Every object filled with the colour of what became of it.
 
     Predicted objects that match a true one are green, other predicted ones blue; over them, true
@@ -19,6 +25,7 @@ def coloured(truth: np.ndarray, labels: np.ndarray, *, threshold: float = 0.5) -
     ----------
     truth, labels : (*S) non-negative integers, any ids; 0 = background
     threshold : least IoU of a match
+    verdict : of the images that these are a part of; None = these are the whole images
 
     Returns
     -------
@@ -31,9 +38,8 @@ def coloured(truth: np.ndarray, labels: np.ndarray, *, threshold: float = 0.5) -
     >>> coloured(np.array([[1, 1, 0, 2]]), np.array([[5, 5, 6, 0]]))[0].tolist()
     [[0, 255, 0], [0, 255, 0], [0, 0, 255], [255, 0, 0]]
     """
-    found, wrong = associations(truth, labels, threshold=threshold)
-    missed = np.isin(truth, found.gt_id[found.tag == "FN"].to_numpy())
-    spurious = np.isin(labels, wrong.pred_id.to_numpy())
+    verdict = verdict or judged(truth, labels, threshold=threshold)
+    missed, spurious = np.isin(truth, verdict.missed), np.isin(labels, verdict.spurious)
     picture = np.zeros((*labels.shape, 3), np.uint8)
     for where, colour in (
         ((labels > 0) & ~spurious, FOUND),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
 
-from jaxseg.metrics import associations, matching
 from jaxseg.report.canvas import Colour, Entry, compose
-from jaxseg.report.panels import Scale, as_rgb, resized, scale_of, slice_indices
+from jaxseg.report.panels import Scale, as_rgb, heads_of, resized, scale_of, slice_indices
+from jaxseg.report.verdict import Verdict, judged
 
 FOUND, SPURIOUS, MISSED = (60, 220, 90), (80, 150, 255), (255, 70, 60)
 TRUE, UNJUDGED = (250, 250, 250), (255, 200, 40)
@@ -30,6 +31,8 @@ def overlay(
     truth: np.ndarray | None = None,
     threshold: float = 0.5,
     title: str = "",
+    verdict: Verdict | None = None,
+    slices: Sequence[int] = (),
 ) -> np.ndarray:
     """The image, and the image with the outlines of objects.
 
@@ -44,6 +47,9 @@ def overlay(
     truth : (*S) true objects; None = predicted ones are drawn in yellow, without judgement
     threshold : least IoU of a match
     title : what the picture shows
+    verdict : of the images that all these are a part of, see :func:`jaxseg.report.shown`; None =
+        these are the whole images
+    slices : of the volume that these are a part of, the number of every slice
 
     Returns
     -------
@@ -54,29 +60,30 @@ def overlay(
     InputError : truth and labels differ in size
     """
     ndim = labels.ndim
-    layers, legend, score = _judged(labels, truth, threshold)
+    if verdict is None:
+        verdict = judged(np.zeros_like(labels) if truth is None else truth, labels,
+                         threshold=threshold)  # fmt: skip
+    layers, legend, score = _layers(labels, truth, verdict)
     colours, scale = as_rgb(raw, ndim), scale_of(labels.shape)
     plain, drawn = [], []
     for index in slice_indices(labels.shape):
         panel = resized(colours[index], scale)
         plain.append(panel)
         drawn.append(_drawn(panel, [Layer(a[index], colour) for a, colour in layers], scale))
-    heads = [f"z = {index[0]}" for index in slice_indices(labels.shape) if index]
     rows = [plain, drawn] if ndim == 3 else [[*plain, *drawn]]
-    return compose(rows, title=title + score, legend=legend, heads=heads)
+    return compose(rows, title=title + score, legend=legend, heads=heads_of(labels.shape, slices))
 
 
-def _judged(
-    labels: np.ndarray, truth: np.ndarray | None, threshold: float
+def _layers(
+    labels: np.ndarray, truth: np.ndarray | None, verdict: Verdict
 ) -> tuple[list[Layer], list[Entry], str]:
     """What to draw, from the lowest to the topmost, what it means, and the score."""
+    counts = verdict.counts
     if truth is None:
-        count = len(np.unique(labels[labels > 0]))
-        return [Layer(labels, UNJUDGED)], [Entry(UNJUDGED, f"predicted: {count}")], ""
-    found, wrong = associations(truth, labels, threshold=threshold)
-    counts = matching(truth, labels, thresholds=(threshold,))[0]
-    missed = np.where(np.isin(truth, found.gt_id[found.tag == "FN"]), truth, 0)
-    spurious = np.where(np.isin(labels, wrong.pred_id), labels, 0)
+        entry = Entry(UNJUDGED, f"predicted: {counts.n_pred}")
+        return [Layer(labels, UNJUDGED)], [entry], ""
+    missed = np.where(np.isin(truth, verdict.missed), truth, 0)
+    spurious = np.where(np.isin(labels, verdict.spurious), labels, 0)
     hits = np.where(spurious > 0, 0, labels)
     layers = [Layer(truth, TRUE), Layer(hits, FOUND), Layer(spurious, SPURIOUS)]
     legend = [
@@ -85,7 +92,7 @@ def _judged(
         Entry(SPURIOUS, f"spurious (FP): {counts.fp}"),
         Entry(MISSED, f"missed (FN): {counts.fn}"),
     ]
-    score = f"   F1 {counts.f1:.3f}, PQ {counts.panoptic_quality:.3f} at IoU {threshold:g}"
+    score = f"   F1 {counts.f1:.3f}, PQ {counts.panoptic_quality:.3f} at IoU {counts.thresh:g}"
     return [*layers, Layer(missed, MISSED)], legend, score
 
 

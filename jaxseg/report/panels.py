@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from jaxseg.volume import Readable
 
 # A panel is magnified to at least this many pixels on its longer side, and thinned out above the
 # largest; the panels of a volume are smaller, since there are several.
@@ -12,6 +15,8 @@ SMALLEST, LARGEST = {2: 512, 3: 320}, 2048
 SLICES = 4
 # Grey values at these percentiles become black and white.
 STRETCH = (0.5, 99.8)
+# Voxels of a large plane that are read at a time.
+STRIP = 2**24
 
 
 class Scale(NamedTuple):
@@ -31,6 +36,42 @@ def slice_indices(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [()]
     count = min(SLICES, shape[0])
     return [(int((place + 0.5) * shape[0] / count),) for place in range(count)]
+
+
+def heads_of(shape: tuple[int, ...], slices: Sequence[int] = ()) -> list[str]:
+    """What is written above the slices of a volume; their numbers in a larger one may be given.
+
+    >>> heads_of((2, 40, 50)), heads_of((2, 40, 50), (7, 21)), heads_of((40, 50))
+    (['z = 0', 'z = 1'], ['z = 7', 'z = 21'], [])
+    """
+    places = [index[0] for index in slice_indices(shape) if index]
+    return [f"z = {slices[place] if slices else place}" for place in places]
+
+
+def shown(source: Readable, ndim: int) -> np.ndarray:
+    """What a picture shows of an image: some slices, thinned out where they are large.
+
+    Parameters
+    ----------
+    source : (*S) or (*S, C), an array or anything that is read by slices, such as a volume
+    ndim : number of axes of S
+
+    Returns
+    -------
+    (slices, y, x, ...), of a plane (y, x, ...), of the same type
+    """
+    shape = tuple(source.shape[:ndim])
+    step = scale_of(shape).step
+    height, width = shape[-2:]
+    rows = max(STRIP // width // step, 1) * step
+    panels = [
+        np.concatenate([
+            np.asarray(source[(*index, slice(first, first + rows))])[::step, ::step]
+            for first in range(0, height, rows)
+        ])
+        for index in slice_indices(shape)
+    ]  # fmt: skip
+    return np.stack(panels) if ndim == 3 else panels[0]
 
 
 def scale_of(shape: tuple[int, ...]) -> Scale:

@@ -11,12 +11,12 @@ from jax.sharding import Mesh
 
 from jaxseg.config.schema import Train
 from jaxseg.models import Model
+from jaxseg.signals import interruptible
 from jaxseg.train.epoch import Job, Patches, reason_to_stop, run_epoch
 from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds
 from jaxseg.train.progress import display
 from jaxseg.train.record import Folders, Record, resume, save_last
 from jaxseg.train.schedule import learning_rate, optimizer
-from jaxseg.train.signals import interruptible
 from jaxseg.train.state import State, init_state, replicate
 from jaxseg.train.step import Augment, Loss, make_eval, make_step
 

@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from jaxseg import runs
+from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import unused_options
-from jaxseg.decoding import DECODERS, decoder_of, decoder_problems, plan, settle_problems
+from jaxseg.decoding import (
+    DECODERS,
+    decoder_of,
+    decoder_problems,
+    of_instances,
+    plan,
+    settle_problems,
+)
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import Run
+from jaxseg.workflows.blocks import range_problems
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
 from jaxseg.workflows.inputs import Samples, open_data
 from jaxseg.workflows.instances import create_instances, merge_instances
 from jaxseg.workflows.prediction import predict_images
+from jaxseg.workflows.readiness import planes_problems
 from jaxseg.workflows.training import train_network
 
 __all__ = ["PHASES", "open_data", "run"]
@@ -48,16 +57,27 @@ def run(config: Config) -> None:
     if not wrong and config.task == "instances":
         wrong += _decoder_problems(config)
     samples, more = open_data(config)
+    if not wrong:
+        more += planes_problems(config, samples.get("test", ()))
+        more += range_problems(config, samples.get("test", ()))
     raise_all([*wrong, *more])
     folders = runs.open_run(config)
+    _sweep(folders)
     for phase in _phases(config):
         PHASES[phase](config, folders, samples)
 
 
+def _sweep(run: Run) -> None:
+    """Remove what earlier starts that were killed left half written."""
+    found = [io.sweep(place) for place in (run.config_file.parent, run.checkpoints, run.results)]
+    if count := sum(map(len, found)):
+        print(f"removed {count} half-written files and folders of earlier starts", flush=True)
+
+
 def _phases(config: Config) -> tuple[str, ...]:
     """The phases asked for, in their order; by blocks instances are decoded in two."""
-    chosen = set(config.phases)
-    if config.blocks.size and config.task == "instances" and "decode" in chosen:
+    chosen = set(config.phases) - ({"predict"} if config.predict.reuse else set())
+    if config.blocks.decodes and config.task == "instances" and "decode" in chosen:
         chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
     return tuple(phase for phase in PHASES if phase in chosen)
 
@@ -68,7 +88,8 @@ def _decoder_problems(config: Config) -> list[JaxsegError]:
     options = getattr(config, name)
     found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
     found += unused_options(config, name)
-    if config.blocks.size and name == "watershed" and not found:
-        found += settle_problems(plan(config.channels, ndim=config.ndim, options=options))
+    if config.blocks.decodes and name == "watershed" and not found:
+        kept = of_instances(config.channels)
+        found += settle_problems(plan(kept, ndim=config.ndim, options=options))
     decoding = {"decode", "instance_creation"} & set(config.phases)
     return [*found, *(DECODERS[name].missing() if decoding else [])]

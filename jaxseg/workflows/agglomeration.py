@@ -8,7 +8,7 @@ fragments, ``fragments`` numbers them, ``region_graph`` gathers what they share,
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,22 @@ from jaxseg.decoding import (
     join_options,
     mask_plan,
     near_offsets,
+    of_instances,
     settled,
 )
+from jaxseg.geometry import Box
 from jaxseg.runs import Run
-from jaxseg.volume import Volume
-from jaxseg.workflows.blocks import read_planes, stage_folder
+from jaxseg.workflows.blocks import stage_folder
 
 FRAGMENTS, GRAPH = "fragments", "region_graph"
+# Reads the planes of affinities in a box.
+ReadPlanes = Callable[[Box], np.ndarray]
 
 
 def fragment_plan(config: Config, sample: Sample) -> Plan:
     """Where fragments may lie; its thresholds are settled for the volume."""
     return mask_plan(
-        config.channels,
+        of_instances(config.channels),
         ndim=config.ndim,
         spacing=sample.image.spacing,
         threshold=config.agglomeration.threshold,
@@ -48,23 +51,23 @@ def fragment_plan(config: Config, sample: Sample) -> Plan:
 
 def fragment_grid(config: Config, sample: Sample, grid: BlockGrid) -> BlockGrid:
     """The blocks with the halo that fragments need, whatever other decoders are given."""
-    reach = fragment_reach(config.channels, config.ndim, sample.image.spacing)
+    reach = fragment_reach(of_instances(config.channels), config.ndim, sample.image.spacing)
     return blocks.with_reach(grid, reach)
 
 
 def find_fragments(
-    config: Config, sample: Sample, ledger: Ledger, source: Volume, levels: Levels
+    config: Config, sample: Sample, ledger: Ledger, read: ReadPlanes, levels: Levels
 ) -> blocks.Work:
     """The work of ``instance_creation``."""
     chosen = settled(fragment_plan(config, sample), levels)
     find = functools.partial(
         fragment_ascents,
-        channels=config.channels,
+        channels=of_instances(config.channels),
         criteria=None if chosen is None else chosen.growth,
         spacing=sample.image.spacing,
         options=config.agglomeration,
     )
-    read, background = functools.partial(read_planes, source), config.agglomeration.fill_holes
+    background = config.agglomeration.fill_holes
     return blocks.fragments_work(ledger, read, find, background=background)
 
 
@@ -75,19 +78,19 @@ def number_fragments(config: Config, run: Run, sample: Sample) -> blocks.Work:
     )
 
 
-def gather_contacts(config: Config, run: Run, sample: Sample, source: Volume) -> blocks.Work:
+def gather_contacts(config: Config, run: Run, sample: Sample, read: ReadPlanes) -> blocks.Work:
     """The work of ``region_graph``."""
     spacing = sample.image.spacing
 
     def edges(planes: np.ndarray) -> np.ndarray:
-        return affinity_edges(planes, config.channels, spacing=spacing)[0]
+        return affinity_edges(planes, of_instances(config.channels), spacing=spacing)[0]
 
     return blocks.graph_work(
         _ledger(run, GRAPH, sample),
         _ledger(run, FRAGMENTS, sample),
-        functools.partial(read_planes, source),
+        read,
         edges,
-        near_offsets(config.channels, config.ndim, spacing),
+        near_offsets(of_instances(config.channels), config.ndim, spacing),
         histogram=config.agglomeration.score == "quantile",
     )
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxseg import blocks, runs
+from jaxseg import blocks, io, runs
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
-from jaxseg.decoding import classes
+from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
 from jaxseg.progress import progress
 from jaxseg.runs import Run
+from jaxseg.signals import interruptible
 from jaxseg.volume import Volume
 
 Array = np.ndarray
@@ -38,9 +38,29 @@ def own_blocks(config: Config, grid: BlockGrid) -> range:
     return blocks.shard_of(layers, config.blocks.shard)
 
 
+def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:
+    """A part of the work that holds nothing of any image."""
+    start, ends = config.blocks.z_start, [sample.image.spatial_shape[0] for sample in samples]
+    if not config.blocks.size or start < max(ends, default=start + 1):
+        return []
+    return [
+        ConfigError(
+            "no image reaches so far",
+            file="blocks.z_start",
+            expected=f"below {max(ends)}",
+            found=start,
+        )
+    ]
+
+
 def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
     """Where the ledger of a stage of an image is."""
     return run.results / "blocks" / stage / sample.name
+
+
+def ledger_of(run: Run, stage: str, sample: Sample) -> Ledger:
+    """The ledger of a stage that was begun."""
+    return blocks.read_ledger(stage_folder(run, stage, sample))
 
 
 def run_stage(config: Config, ledger: Ledger, work: blocks.Work, title: str) -> None:
@@ -61,9 +81,10 @@ def is_complete(ledger: Ledger) -> bool:
 
 
 def version_of(source: Volume) -> dict[str, Any]:
-    """What tells one version of the planes from another."""
+    """What tells one version of planes or labels in a store of ours from another."""
     found = runs.fingerprint(Path(source.path) / "zarr.json")
-    return {"planes.bytes": found["bytes"], "planes.mtime_ns": found["mtime_ns"]}
+    kind = "planes" if source.axes.endswith("c") else "labels"
+    return {f"{kind}.bytes": found["bytes"], f"{kind}.mtime_ns": found["mtime_ns"]}
 
 
 def read_planes(source: Volume, box: Box) -> Array:
@@ -82,6 +103,7 @@ def predict_by_blocks(
     values: Mapping[str, Any],
     target: Path,
     names: tuple[str, ...],
+    dtype: str = "float32",
 ) -> bool:
     """Predict this job's blocks of an image; whether that completed it.
 
@@ -90,7 +112,7 @@ def predict_by_blocks(
     forward, tiling, prepare : as for :func:`jaxseg.prediction.predict`
     values : all that decides the planes, the tiles not counted
     target : where the planes are in the end
-    names : of the planes
+    names, dtype : of the planes, as they are stored
     """
     sizes = {f"tiling.{name}": value for name, value in tiling._asdict().items()}
     ledger = blocks.open_planes(
@@ -100,12 +122,12 @@ def predict_by_blocks(
         target=target,
         spacing=sample.image.spacing,
         channel_names=names,
-        dtype=config.predict.dtype,
+        dtype=dtype,
     )
     done = blocks.finished(ledger)
     waiting = [number for number in own_blocks(config, ledger.grid) if number not in done]
     for box, numbers in blocks.regions(ledger.grid, waiting, len(names)):
-        with progress(f"predict {sample.name}") as advance:
+        with progress(f"predict {sample.name}") as advance, interruptible() as asked:
             predict(
                 forward,
                 sample.image,
@@ -113,16 +135,40 @@ def predict_by_blocks(
                 **tiling._asdict(),
                 region=box,
                 prepare=prepare,
-                on_progress=advance,
+                on_progress=_until(asked, ledger, advance),
             )
+    if waiting:
+        blocks.tidy(ledger)
     if is_complete(ledger):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
         return True
     return False
 
 
+def _until(
+    asked: Callable[[], bool], ledger: Ledger, advance: Callable[[int, int], None]
+) -> Callable[[int, int], None]:
+    """What counts the tiles until the process is asked to stop: full blocks are kept by then."""
+
+    def count(done: int, total: int) -> None:
+        advance(done, total)
+        if asked():
+            raise blocks.stopped(ledger)
+
+    return count
+
+
 def classes_by_blocks(
-    config: Config, run: Run, sample: Sample, source: Volume, values: Mapping[str, Any], path: Path
+    config: Config,
+    run: Run,
+    sample: Sample,
+    source: Volume,
+    values: Mapping[str, Any],
+    path: Path,
+    *,
+    stage: str,
+    find: Callable[[Box], Array],
 ) -> None:
     """Write the class of every voxel of this job's blocks.
 
@@ -131,11 +177,13 @@ def classes_by_blocks(
     source : the planes
     values : all that decides the classes
     path : where they are in the end
+    stage : name of the folder
+    find : the classes of a box
     """
     options = config.channels[0].options
     assert isinstance(options, Semantic)  # the configuration was checked
     ledger = blocks.open_classes(
-        stage_folder(run, "decode", sample),
+        stage_folder(run, stage, sample),
         grid_of(config, source.spatial_shape),
         {**values, **version_of(source)},
         target=path,
@@ -143,10 +191,17 @@ def classes_by_blocks(
         dtype=np.uint8 if options.classes <= 2**8 else np.uint16,
     )
     if not is_complete(ledger):
-        find = functools.partial(
-            classes, channels=config.channels, threshold=config.semantic.threshold
-        )
-        work = blocks.classes_work(ledger, functools.partial(read_planes, source), find)
-        run_stage(config, ledger, work, f"classes of {sample.name}")
-    if is_complete(ledger):
-        blocks.publish(ledger)
+        run_stage(config, ledger, blocks.classes_work(ledger, find), f"classes of {sample.name}")
+    if not is_complete(ledger):
+        return
+    with progress(f"levels of {sample.name}") as advance:
+        blocks.publish(ledger, on_progress=advance)
+    export(config, sample, path)
+
+
+def export(config: Config, sample: Sample, path: Path) -> None:
+    """Write complete labels as TIFF, too, beside them, where asked for and unless it is there."""
+    tiff = path.with_suffix(".tif")
+    if config.blocks.tiff and not tiff.exists():
+        labels = io.open_labels(path, ndim=config.ndim)
+        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing, shared=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import numpy as np
 from jaxseg import io, runs
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.decoding import classes, decoder_of, run_decoder
+from jaxseg.decoding import decoder_of, run_decoder
 from jaxseg.errors import ConfigError
+from jaxseg.geometry import Box
 from jaxseg.progress import progress
 from jaxseg.runs import Run
-from jaxseg.workflows.blocks import classes_by_blocks
+from jaxseg.workflows.blocks import classes_by_blocks, read_planes, stage_folder
+from jaxseg.workflows.classes import classes_of
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import write_classes
+from jaxseg.workflows.planes import smooth_planes
 from jaxseg.workflows.postprocessing import (
     confined,
     filtered,
@@ -25,25 +29,33 @@ from jaxseg.workflows.postprocessing import (
     write_post_processed,
 )
 from jaxseg.workflows.prediction import planes_path
-from jaxseg.workflows.regions import region_of, region_path
+from jaxseg.workflows.readiness import await_planes
+from jaxseg.workflows.regions import open_region, region_of, region_version
 
 FOLDERS = {"instances": "per_image_instances", "semantic": "per_image_binarized"}
 
 
 def labels_path(config: Config, run: Run, sample: Sample) -> Path:
     """Where the decoded labels of an image are; by blocks they are stored in chunks."""
-    suffix = ".zarr" if config.blocks.size else ".tif"
+    suffix = ".zarr" if config.blocks.decodes else ".tif"
     return run.results / FOLDERS[config.task] / f"{sample.name}{suffix}"
 
 
 def decode_images(config: Config, run: Run, samples: Samples) -> None:
-    """Decode every test image; images that are done already are passed over."""
+    """Decode every test image; images that are done already are passed over.
+
+    Raises
+    ------
+    ConfigError : an image that is not predicted, or was decoded by blocks
+    Interrupted : other jobs have not predicted all their blocks yet
+    """
     upstream = runs.claimed(run, "predict")
     if not upstream:
         raise ConfigError(
             "nothing was predicted yet", file=run.results, fix="--phases predict decode evaluate"
         )
     runs.refuse_other_way(run, ("instance_creation", "instance_merging"), config)
+    await_planes(config, run, samples["test"])
     digest = runs.claim(run, "decode", config, upstream)
     with progress("decode") as advance:
         for number, sample in enumerate(samples["test"], start=1):
@@ -54,15 +66,15 @@ def decode_images(config: Config, run: Run, samples: Samples) -> None:
 def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     """Read the planes of one image and write what they show."""
     source, path = planes_path(run, sample), labels_path(config, run, sample)
-    if not source.exists():
-        raise ConfigError("this image was not predicted", file=source, fix="--phases predict")
-    if config.blocks.size:
-        planes = io.open_image(source, ndim=config.ndim)
-        classes_by_blocks(config, run, sample, planes, {"decode": digest}, path)
+    if config.blocks.decodes:
+        _classes_by_blocks(config, run, sample, digest)
         return
+    if (stage_folder(run, "decode", sample) / "ledger.json").exists():
+        raise ConfigError(
+            "classes made by blocks lie here", file=path.parent, fix="--run ANOTHER_NAME"
+        )
     state = {"digest": digest, "input": runs.fingerprint(source)}
-    region = region_path(config, sample.name)
-    state |= {"region": runs.fingerprint(region)} if region else {}
+    state |= region_version(config, sample)
     after = post_path(config, run, sample)
     if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
         return
@@ -72,19 +84,41 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     runs.mark_done(run, "decode", sample.name, state)
 
 
+def _classes_by_blocks(config: Config, run: Run, sample: Sample, digest: str) -> None:
+    """Write the class of every voxel of this job's blocks, before and after post-processing."""
+    planes = io.open_image(planes_path(run, sample), ndim=config.ndim)
+    after, region = post_path(config, run, sample), open_region(config, sample)
+    values = {"decode": digest} | region_version(config, sample)
+    smooth = smooth_planes(config, planes)
+
+    find = functools.partial(classes_of, config)
+
+    def plain(box: Box) -> np.ndarray:
+        return find(read_planes(planes, box))
+
+    def processed(box: Box) -> np.ndarray:
+        inside = None if region is None else region.read(box.start, box.stop) > 0
+        return confined(find(smooth(box)), inside)
+
+    write = functools.partial(classes_by_blocks, config, run, sample, planes, values)
+    write(labels_path(config, run, sample), stage="decode", find=plain)
+    if after is not None:
+        write(after, stage="decode_post-proc", find=processed)
+
+
 def _write_classes(
     config: Config, run: Run, sample: Sample, planes: np.ndarray, path: Path
 ) -> None:
     """Write the class of every voxel."""
     spacing = sample.image.spacing
-    found = classes(planes, config.channels, threshold=config.semantic.threshold)
+    found = classes_of(config, planes)
     io.write_labels_zarr(path.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(path, found, spacing=spacing)
     after = post_path(config, run, sample)
     if after is None:
         return
     smooth = filtered(config, planes, spacing=spacing)
-    found = classes(smooth, config.channels, threshold=config.semantic.threshold)
+    found = classes_of(config, smooth)
     found = confined(found, region_of(config, sample))
     io.write_labels_zarr(after.with_suffix(".zarr"), found, spacing=spacing)
     io.write_labels_tiff(after, found, spacing=spacing)

@@ -3,163 +3,253 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from jaxseg import io, report, runs
+from jaxseg import blocks, io, report, runs
 from jaxseg.config import Config
+from jaxseg.config.load import digest
 from jaxseg.data import Sample
-from jaxseg.errors import ConfigError
+from jaxseg.geometry import Box
 from jaxseg.metrics import (
     ClassCounts,
     ClassMatching,
     Matching,
     associations,
     class_counts,
-    cropped,
+    cleared,
+    hidden_objects,
     iou,
     matching,
-    without_unknown,
+    merged,
+    tally,
 )
 from jaxseg.runs import Run
-from jaxseg.workflows.decoding import labels_path
+from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
+from jaxseg.workflows.comparing import POST, Compared, Counted, compared, marks
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.object_classes import (
     scored_classes,
     semantic_options,
     write_class_scores,
 )
-from jaxseg.workflows.postprocessing import post_path
-
-# Mark of the files that are about objects after post-processing.
-POST = "_post-proc"
+from jaxseg.workflows.stages import run_here_or_there
 
 
 def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
     """Compare every test image that has labels; draw all of them."""
-    runs.claim(run, "evaluate", config)
+    images = [
+        (sample, mark, compared(config, run, sample, mark))
+        for sample in samples["test"]
+        for mark in marks(config, run, sample)
+    ]
+    # What blocks counted of other versions of the images must not be taken for these.
+    versions = [_version(opened) for *_, opened in images] if config.blocks.decodes else []
+    runs.claim(run, "evaluate", config, digest(versions) if versions else "")
+    found = [_counted(config, run, *image) for image in images]
+    whole = [one for one in found if one is not None]
+    if len(whole) < len(found):
+        return
     console = Console(width=None if Console().is_terminal else 120)
     compare = _compare_classes if config.task == "semantic" else _compare_instances
-    compare(config, run, samples["test"], console)
+    compare(config, run, whole, console)
     console.print(f"results: {run.results}", soft_wrap=True)
 
 
-class _Compared(NamedTuple):
-    """An image with what was decoded of it, what post-processing made of that, and the truth."""
+@dataclass(frozen=True)
+class _Result:
+    """What is known of an image once all its voxels are counted.
+
+    Parameters
+    ----------
+    sample, mark : which image, and which of its results
+    images : to read parts for pictures
+    every, inner : all combinations of labels, and those that count; voxels that nobody looked at
+        and objects hidden by them are background
+    ignore : label of such voxels
+    hidden : ids of such objects
+    """
 
     sample: Sample
-    labels: np.ndarray
-    after: np.ndarray | None
-    truth: np.ndarray | None
+    mark: str
+    images: Compared
+    every: Counted
+    inner: Counted
+    ignore: int
+    hidden: np.ndarray
 
-    def results(self) -> Iterator[tuple[str, np.ndarray]]:
-        """What is to be compared, and how its files are marked."""
-        yield "", self.labels
-        if self.after is not None:
-            yield POST, self.after
+    @property
+    def name(self) -> str:
+        """Of the files about it."""
+        return self.sample.name + self.mark
 
-
-def _compared(config: Config, run: Run, samples: Sequence[Sample]) -> Iterator[_Compared]:
-    """Every sample with its decoded labels and, where given, the true ones."""
-    for sample in samples:
-        path, after = labels_path(config, run, sample), post_path(config, run, sample)
-        labels = _read(config, path)
-        processed = _read(config, after) if after is not None else None
-        truth = sample.labels.array() if sample.labels else None
-        if truth is not None and config.data.ignore != -1:
-            unknown = truth == config.data.ignore
-            if processed is not None:
-                processed = without_unknown(truth, processed, unknown)[1]
-            truth, labels = without_unknown(truth, labels, unknown)
-        yield _Compared(sample, labels, processed, truth)
+    def cleared(self, truth: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A part of both images without what is not known."""
+        return cleared(truth, labels, truth == self.ignore, self.hidden)
 
 
-def _read(config: Config, path: Path) -> np.ndarray:
-    """Labels that the decoding phase wrote."""
-    if not path.exists():
-        raise ConfigError("this image was not decoded", file=path, fix="--phases decode evaluate")
-    return io.open_labels(path, ndim=config.ndim).array()
+def _version(images: Compared) -> dict[str, Any]:
+    """What tells one version of the images from another."""
+    truth = {"truth": runs.fingerprint(images.truth.path)} if images.truth else {}
+    return version_of(images.labels) | truth
+
+
+def _counted(
+    config: Config, run: Run, sample: Sample, mark: str, images: Compared
+) -> _Result | None:
+    """Count the voxels of an image; None if other jobs have not done their part."""
+    if config.blocks.decodes:
+        values = {"border_crop": config.evaluate.border_crop, **_version(images)}
+        stage = f"overlaps{mark}"
+        grid = grid_of(config, images.shape)
+        ledger = blocks.open_tallies(stage_folder(run, stage, sample), stage, grid, values)
+        run_here_or_there(config, run, sample, stage)
+        if not is_complete(ledger):
+            return None
+        rows = Counted.of(blocks.tallied(ledger))
+    else:
+        slabs = (Box(*corners) for corners in images.labels.slabs())
+        rows = Counted.of(merged(tally(*images.read(slab)) for slab in slabs))
+    ignore = config.data.ignore
+    unknown = rows.truth == ignore
+    hidden = hidden_objects(rows.labels, unknown, voxels=rows.voxels)
+    truth, labels = cleared(rows.truth, rows.labels, unknown, hidden)
+    rows = rows._replace(truth=truth, labels=labels)
+    return _Result(sample, mark, images, rows, rows.without_border(), ignore, hidden)
 
 
 def _compare_instances(
-    config: Config, run: Run, samples: Sequence[Sample], console: Console
+    config: Config, run: Run, results: Sequence[_Result], console: Console
 ) -> None:
     """Matching statistics, associations, and outlines of what was found and missed."""
-    settings = config.evaluate
+    thresholds = config.evaluate.thresholds
     scores: dict[str, dict[str, tuple[Matching, ...]]] = {"": {}, POST: {}}
     by_class: dict[str, dict[str, ClassMatching]] = {"": {}, POST: {}}
-    for one in _compared(config, run, samples):
-        for mark, labels in one.results():
-            name = one.sample.name + mark
-            picture = report.overlay(
-                one.sample.image.array(),
-                labels,
-                truth=one.truth,
-                threshold=settings.overlay,
-                title=name,
-            )
-            io.write_png(run.results / "overlays" / f"{name}.png", picture)
-            if one.truth is None:
-                continue
-            labels, truth = (cropped(a, settings.border_crop) for a in (labels, one.truth))
-            scores[mark][one.sample.name] = matching(truth, labels, thresholds=settings.thresholds)
-            _write_associations(config, run, name, one.sample, truth, labels)
-            path = post_path(config, run, one.sample) if mark else None
-            path = path or labels_path(config, run, one.sample)
-            classes = scored_classes(config, one.sample, path, truth, labels)
-            if classes is not None:
-                by_class[mark][one.sample.name] = classes
+    for one in results:
+        io.write_png(run.results / "overlays" / f"{one.name}.png", _outlines(config, one))
+        if one.images.truth is None:
+            continue
+        rows, name = one.inner, one.sample.name
+        scores[one.mark][name] = matching(
+            rows.truth, rows.labels, thresholds=thresholds, voxels=rows.voxels
+        )
+        _write_associations(config, run, one)
+        classes = scored_classes(config, rows.truth, rows.labels, rows.classes, rows.voxels)
+        if classes is not None:
+            by_class[one.mark][name] = classes
     if not scores[""]:
         return
     table = report.matching_table(scores[""])
-    report.show_matching(table, settings.thresholds, console)
+    report.show_matching(table, thresholds, console)
     if scores[POST]:
         after = report.matching_table(scores[POST])
-        report.show_matching(after, settings.thresholds, console, title="after post-processing")
+        report.show_matching(after, thresholds, console, title="after post-processing")
         table = report.beside(table, after)
     _write_summary(run, table)
     for mark, found in by_class.items():
         write_class_scores(config, run, mark, found, console)
 
 
-def _write_associations(
-    config: Config, run: Run, name: str, sample: Sample, truth: np.ndarray, labels: np.ndarray
-) -> None:
+def _outlines(config: Config, one: _Result) -> np.ndarray:
+    """The picture of some slices, judged by the whole."""
+    raw, labels, truth = _shown(config, one)
+    if truth is not None:
+        truth, labels = one.cleared(truth, labels)
+    rows = one.every
+    return report.overlay(
+        raw,
+        labels,
+        truth=truth,
+        title=one.name,
+        verdict=report.judged(
+            rows.truth, rows.labels, threshold=config.evaluate.overlay, voxels=rows.voxels
+        ),
+        slices=[index[0] for index in report.slice_indices(one.images.shape) if index],
+    )
+
+
+def _shown(config: Config, one: _Result) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """What pictures show of the image, the decoded and the true labels."""
+    images, ndim = one.images, config.ndim
+    truth = report.shown(images.truth, ndim) if images.truth is not None else None
+    return report.shown(one.sample.image, ndim), report.shown(images.labels, ndim), truth
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A picture of a whole volume that is drawn slab by slab, when it is read.
+
+    Parameters
+    ----------
+    shape : (*S, 3)
+    chunks : what is best drawn in one piece
+    draw : the part of the picture in a box
+    """
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    draw: Callable[[Box], np.ndarray]
+    dtype: Any = np.uint8
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        first, last = (0, self.shape[0]) if index is Ellipsis else (index.start, index.stop)
+        rest = self.shape[1:-1]
+        box = Box((first, *(0 for _ in rest)), (min(last, self.shape[0]), *rest))
+        return self.draw(box)
+
+
+def _write_associations(config: Config, run: Run, one: _Result) -> None:
     """Who matches whom, at every threshold, as tables and, where asked for, in colours."""
-    folder = run.results / "instance_associations"
+    folder, rows = run.results / "instance_associations", one.inner
     for threshold in config.evaluate.thresholds:
-        tables = associations(truth, labels, threshold=threshold)
-        io.write_csv(folder / f"{name}_th_{threshold:g}_gt_assoc.csv", tables.gt_assoc)
-        io.write_csv(folder / f"{name}_th_{threshold:g}_fp.csv", tables.fp)
+        tables = associations(rows.truth, rows.labels, threshold=threshold, voxels=rows.voxels)
+        io.write_csv(folder / f"{one.name}_th_{threshold:g}_gt_assoc.csv", tables.gt_assoc)
+        io.write_csv(folder / f"{one.name}_th_{threshold:g}_fp.csv", tables.fp)
     for threshold in config.evaluate.coloured:
-        picture = report.coloured(truth, labels, threshold=threshold)
-        path = folder / f"{name}_th_{threshold:g}.tif"
-        io.write_rgb_tiff(path, picture, spacing=sample.image.spacing)
+        path = folder / f"{one.name}_th_{threshold:g}.tif"
+        picture, spacing = _coloured(one, threshold), one.sample.image.spacing
+        io.write_rgb_tiff(path, picture, spacing=spacing, shared=True)
 
 
-def _compare_classes(config: Config, run: Run, samples: Sequence[Sample], console: Console) -> None:
+def _coloured(one: _Result, threshold: float) -> _Drawn:
+    """The labels in colours, without the border that does not count."""
+    rows, sides = one.inner, one.images.inside
+    verdict = report.judged(rows.truth, rows.labels, threshold=threshold, voxels=rows.voxels)
+
+    def draw(box: Box) -> np.ndarray:
+        moved = box.relative_to(tuple(-side.start for side in sides))
+        truth, labels, *_ = one.images.read(moved)
+        return report.coloured(*one.cleared(truth, labels), verdict=verdict)
+
+    shape = tuple(side.stop - side.start for side in sides)
+    depth = getattr(one.images.labels.data, "chunks", (1,))[0]
+    return _Drawn((*shape, 3), (depth, *shape[1:], 3), draw)
+
+
+def _compare_classes(
+    config: Config, run: Run, results: Sequence[_Result], console: Console
+) -> None:
     """Intersection over union of every class, per image and over all voxels."""
     options = semantic_options(config)
-    number, ignore = options.classes, options.ignore
-    names = config.semantic.names or tuple(map(str, range(number)))
+    names = config.semantic.names or tuple(map(str, range(options.classes)))
     counts: dict[str, dict[str, ClassCounts]] = {"": {}, POST: {}}
-    for one in _compared(config, run, samples):
-        for mark, labels in one.results():
-            name = one.sample.name + mark
-            picture = report.class_overlay(
-                one.sample.image.array(), labels, truth=one.truth, names=names, title=name
-            )
-            io.write_png(run.results / "overlays" / f"{name}.png", picture)
-            if one.truth is None:
-                continue
-            labels, truth = (cropped(a, config.evaluate.border_crop) for a in (labels, one.truth))
-            counts[mark][one.sample.name] = class_counts(
-                truth, labels, classes=number, ignore=ignore
+    for one in results:
+        raw, labels, truth = _shown(config, one)
+        picture = report.class_overlay(raw, labels, truth=truth, names=names, title=one.name)
+        io.write_png(run.results / "overlays" / f"{one.name}.png", picture)
+        if truth is not None:
+            rows = one.inner
+            counts[one.mark][one.sample.name] = class_counts(
+                rows.truth,
+                rows.labels,
+                classes=options.classes,
+                ignore=options.ignore,
+                voxels=rows.voxels,
             )
     if not counts[""]:
         return
@@ -189,4 +279,4 @@ def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str,
 def _write_summary(run: Run, table: pd.DataFrame) -> None:
     """All rows as CSV, the last one also as JSON."""
     io.write_csv(run.results / "test_results_metrics.csv", table)
-    io.write_json(run.results / "summary.json", table.iloc[-1].to_dict())
+    io.write_json(run.results / "summary.json", table.iloc[-1].to_dict(), shared=True)

@@ -47,7 +47,7 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
             problems += data.class_problems(
                 opened.samples, classes=classes.classes, ignore=classes.ignore
             )
-    if "decode" in config.phases:
+    if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
         problems += postprocessing_problems(config, samples.get("test", ()))
     problems += spacing_problems((*samples.get("train", ()), *samples.get("val", ())))
     return samples, problems

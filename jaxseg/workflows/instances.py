@@ -13,14 +13,23 @@ from jaxseg.config import Config
 from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import select
 from jaxseg.data import Sample
-from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning, raise_all
+from jaxseg.errors import ConfigError, JaxsegWarning
+from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows import agglomeration
-from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
+from jaxseg.workflows.blocks import (
+    export,
+    grid_of,
+    ledger_of,
+    stage_folder,
+    version_of,
+)
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.inputs import Samples
-from jaxseg.workflows.prediction import planes_path
-from jaxseg.workflows.stages import ledger_of, run_here_or_there
+from jaxseg.workflows.object_results import finish_objects
+from jaxseg.workflows.readiness import await_others, await_planes
+from jaxseg.workflows.regions import region_version
+from jaxseg.workflows.stages import run_here_or_there
 
 
 def create_instances(config: Config, run: Run, samples: Samples) -> None:
@@ -28,22 +37,16 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
 
     Raises
     ------
-    ConfigError : an image that is not predicted completely, or was decoded in memory
+    ConfigError : an image that is not predicted, or was decoded in memory
+    Interrupted : other jobs have not predicted all their blocks yet
     """
     runs.refuse_other_way(run, ("decode",), config)
-    paths = [planes_path(run, sample) for sample in samples["test"]]
-    raise_all(
-        ConfigError(
-            "this image was not predicted, or not by all jobs", file=path, fix="--phases predict"
-        )
-        for path in paths
-        if not path.exists()
-    )
+    paths = await_planes(config, run, samples["test"])
     runs.claim(run, "instance_creation", config, runs.claimed(run, "predict"))
     for sample, path in zip(samples["test"], paths, strict=True):
         source = io.open_image(path, ndim=config.ndim)
         values = select(config, runs.READS["instance_creation"]) | version_of(source)
-        values |= {"spacing": sample.image.spacing}
+        values |= {"spacing": sample.image.spacing, **region_version(config, sample)}
         grid = grid_of(config, source.spatial_shape)
         if joins_fragments(config):
             grid = agglomeration.fragment_grid(config, sample, grid)
@@ -70,23 +73,19 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
     runs.claim(run, "instance_merging", config, created_before)
     # Step by step for all images, so that a job waits for the others once per step.
     images = samples["test"]
+    if config.blocks.wait:
+        await_others(config, [ledger_of(run, "instance_creation", s) for s in images], "created")
     steps = [(_compare, "compared"), (_write_labels, "written")]
     if joins_fragments(config):
         steps[1:1] = [(_number_fragments, "numbered"), (_gather_contacts, "asked for contacts")]
     for step, word in steps:
         ledgers = [step(config, run, sample) for sample in images]
-        waiting = [ledger for ledger in ledgers if not is_complete(ledger)]
-        if waiting:
-            raise Interrupted(
-                f"other jobs have not {word} all their blocks yet",
-                file=waiting[0].folder,
-                fix="run the same command again when they have",
-            )
+        await_others(config, ledgers, word)
     for sample, ledger in zip(images, ledgers, strict=True):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
         _tell(config, ledger, sample, labels_path(config, run, sample))
-        if config.blocks.measure:
-            _measure(config, run, sample, ledger)
+    finish_objects(config, run, images)
 
 
 def _values(config: Config, created: Ledger) -> dict[str, Any]:
@@ -138,18 +137,6 @@ def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
     return ledger
 
 
-def _measure(config: Config, run: Run, sample: Sample, labels: Ledger) -> None:
-    """Measure the objects in this job's blocks; the last job writes the table."""
-    spacing, channels = sample.image.spacing, sample.image.channels
-    values = {"spacing": spacing, "image": runs.fingerprint(sample.image.path)}
-    folder = stage_folder(run, "measurements", sample)
-    ledger = blocks.open_measurements(folder, labels, values)
-    run_here_or_there(config, run, sample, "measurements")
-    path = labels_path(config, run, sample).with_name(f"{sample.name}_full_stats.csv")
-    if is_complete(ledger) and not path.exists():
-        io.write_csv(path, blocks.measurements(ledger, channels=channels, spacing=spacing))
-
-
 def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
     """Say what came out, warn where objects are cut, and export."""
     found = json.loads((ledger.folder / "summary.json").read_text())
@@ -160,7 +147,4 @@ def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
             JaxsegWarning,
             stacklevel=2,
         )
-    tiff = path.with_suffix(".tif")
-    if config.blocks.tiff and not tiff.exists():
-        labels = io.open_labels(path, ndim=config.ndim)
-        io.write_labels_tiff(tiff, labels, spacing=sample.image.spacing)
+    export(config, sample, path)

@@ -16,8 +16,7 @@ from jaxseg import io, report
 from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
-from jaxseg.data import Sample
-from jaxseg.metrics import ClassMatching, Votes, cropped, matching_by_class, painted
+from jaxseg.metrics import ClassMatching, Votes, matching_by_class, painted
 from jaxseg.runs import Run
 
 
@@ -28,7 +27,7 @@ def semantic_options(config: Config) -> Semantic:
 
 def classes_path(labels: Path) -> Path:
     """Where the classes of objects are, as an image beside the objects."""
-    return labels.with_name(f"{labels.stem}_classes.tif")
+    return labels.with_name(f"{labels.stem}_classes{labels.suffix}")
 
 
 def write_classes(
@@ -55,32 +54,33 @@ def write_classes(
 
 
 def scored_classes(
-    config: Config, sample: Sample, path: Path, truth: np.ndarray, labels: np.ndarray
+    config: Config,
+    truth: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[np.ndarray],
+    voxels: np.ndarray,
 ) -> ClassMatching | None:
     """Matching within every class; None where nothing is known of classes.
 
     Parameters
     ----------
-    config, sample : of the run and the image
-    path : of the image of the objects
-    truth, labels : (*S) objects, without the border that does not count
+    config : of the run
+    truth, labels : (n,) objects, without the border that does not count
+    classes : (n,) of the decoded and of the true objects, or none
+    voxels : (n,) int64, how many voxels each element stands for
     """
-    if sample.classes is None:
+    if not classes:
         return None
-    predicted = io.open_labels(classes_path(path), ndim=config.ndim)
-    true_classes, classes = (
-        cropped(volume.array(), config.evaluate.border_crop)
-        for volume in (sample.classes, predicted)
-    )
     options = semantic_options(config)
     return matching_by_class(
         truth,
         labels,
-        true_classes=true_classes,
-        classes=classes,
+        true_classes=classes[1],
+        classes=classes[0],
         number=options.classes,
         ignore=options.ignore,
         thresholds=config.evaluate.thresholds,
+        voxels=voxels,
     )
 
 

@@ -36,7 +36,8 @@ def post_path(config: Config, run: Run, sample: Sample) -> Path | None:
     on_classes = config.task == "semantic" and bool(options.filters or options.masks)
     if not (options.changes_objects or on_classes):
         return None
-    return run.results / "per_image_post_processing" / f"{sample.name}.tif"
+    suffix = ".zarr" if config.blocks.decodes else ".tif"
+    return run.results / "per_image_post_processing" / f"{sample.name}{suffix}"
 
 
 def filtered(config: Config, planes: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:

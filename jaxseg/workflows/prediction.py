@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,10 +18,18 @@ from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
 from jaxseg.models import Model
 from jaxseg.normalize import Stats
-from jaxseg.prediction import Tiling, choose_tile, chunk_shape, make_forward, predict
+from jaxseg.prediction import (
+    Tiling,
+    choose_tile,
+    chunk_shape,
+    classified,
+    make_forward,
+    predict,
+)
 from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows.blocks import predict_by_blocks
+from jaxseg.workflows.classes import stored_planes
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.network import network
 
@@ -41,14 +50,19 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
     stats = Stats(*map(tuple, meta["stats"]))
     raise_all(data.channel_problems(samples["test"], stats))
     digest = runs.claim(run, "predict", config, meta["digest"])
-    names = table.columns(config.channels, config.ndim)
+    names, dtype = stored_planes(config)
     model = network(config, dtype=config.predict.precision)
     mesh = jax.make_mesh((jax.device_count(),), ("data",))
     link = functools.partial(table.activate, channels=config.channels)
     forward = make_forward(model, variables, link, mesh=mesh)
     for sample in samples["test"]:
         path = planes_path(run, sample)
-        state = {"digest": digest, "input": runs.fingerprint(sample.image.path)}
+        state: dict[str, Any] = {
+            "digest": digest,
+            "input": runs.fingerprint(sample.image.path),
+        }
+        if config.predict.classes_only:
+            state["semantic.threshold"] = config.semantic.threshold
         if runs.is_done(run, "predict", sample.name, state, [path]):
             continue
         turned = tta.averaged(
@@ -58,10 +72,12 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
             spacing=sample.image.spacing,
             group=config.predict.tta,
         )
+        if config.predict.classes_only:
+            turned = classified(turned, threshold=config.semantic.threshold, dtype=dtype)
         scaling = stats if config.normalize.scope == "dataset" else sample.stats
         prepare = functools.partial(normalize.apply, stats=scaling)
         if not config.blocks.size:
-            _predict_one(config, model, turned, prepare, sample, path, names.names)
+            _predict_one(config, model, turned, prepare, sample, path)
         elif not predict_by_blocks(
             config,
             run,
@@ -71,7 +87,8 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
             prepare=prepare,
             values=state,
             target=path,
-            names=names.names,
+            names=names,
+            dtype=dtype,
         ):
             continue
         runs.mark_done(run, "predict", sample.name, state)
@@ -84,11 +101,10 @@ def _predict_one(
     prepare: Callable[[np.ndarray], np.ndarray],
     sample: Sample,
     path: Path,
-    names: tuple[str, ...],
 ) -> None:
     """Stream the planes of one image into an OME-Zarr of its own."""
     tiling = tiling_of(config, model, sample.image.spatial_shape)
-    shape = sample.image.spatial_shape
+    shape, (names, dtype) = sample.image.spatial_shape, stored_planes(config)
     chunks = chunk_shape(tiling.grid(shape))
     with (
         progress(f"predict {sample.name}") as advance,
@@ -96,7 +112,7 @@ def _predict_one(
             path,
             shape=(*shape, len(names)),
             chunks=(*chunks, len(names)),
-            dtype=config.predict.dtype,
+            dtype=dtype,
             spacing=sample.image.spacing,
             channel_names=names,
         ) as planes,
@@ -122,7 +138,7 @@ def tiling_of(config: Config, model: Model, shape: tuple[int, ...]) -> Tiling:
         devices=jax.device_count(),
         tile=config.predict.tile,
         halo=config.predict.halo,
-        overlap=config.predict.overlap,
+        overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
     )
 
 

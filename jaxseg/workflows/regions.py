@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from jaxseg import io
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import InputError, JaxsegError
+from jaxseg.runs import fingerprint
 from jaxseg.volume import Volume
 
 
@@ -31,7 +33,7 @@ def region_path(config: Config, name: str) -> Path | None:
     paths = io.list_images(root)
     if paths == (root,):
         return root
-    found = [path for path in paths if io.stem_of(path.name) == name]
+    found = [path for path in paths if io.image_name(path) == name]
     if len(found) != 1:
         raise InputError(
             f"not one mask for the image {name!r}",
@@ -49,8 +51,14 @@ def region_of(config: Config, sample: Sample) -> np.ndarray | None:
     -------
     (*S) bool, or None = everywhere
     """
-    volume = _opened(config, sample)
+    volume = open_region(config, sample)
     return None if volume is None else volume.array() > 0
+
+
+def region_version(config: Config, sample: Sample) -> dict[str, Any]:
+    """What tells one version of the mask of an image from another; nothing without masks."""
+    path = region_path(config, sample.name)
+    return {"region": fingerprint(path)} if path else {}
 
 
 def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:
@@ -58,7 +66,7 @@ def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
     problems: list[JaxsegError] = []
     for sample in samples:
         try:
-            volume = _opened(config, sample)
+            volume = open_region(config, sample)
         except JaxsegError as problem:
             problems.append(problem)
             continue
@@ -77,7 +85,8 @@ def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
     return list({str(problem): problem for problem in problems}.values())
 
 
-def _opened(config: Config, sample: Sample) -> Volume | None:
+def open_region(config: Config, sample: Sample) -> Volume | None:
+    """The mask of an image, read lazily; None where no masks are given."""
     path = region_path(config, sample.name)
     if path is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -11,36 +12,39 @@ from types import MappingProxyType
 import numpy as np
 
 from jaxseg import blocks, io, runs
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config
 from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import from_plain, to_plain
 from jaxseg.data import Sample, prefetch
 from jaxseg.decoding import (
     Levels,
+    Part,
     Plan,
-    decode,
     decoder_of,
+    growth_mask,
+    of_instances,
     plan,
+    planes_of_instances,
+    run_decoder,
     settle,
     settled,
     watershed_by_plan,
 )
+from jaxseg.geometry import Box
+from jaxseg.instances import morph
 from jaxseg.progress import progress
 from jaxseg.runs import Run
-from jaxseg.volume import Volume
 from jaxseg.workflows import agglomeration
-from jaxseg.workflows.blocks import own_blocks, read_planes, run_stage, stage_folder
-from jaxseg.workflows.decoding import labels_path
+from jaxseg.workflows.blocks import ledger_of, own_blocks, read_planes, run_stage
+from jaxseg.workflows.comparing import POST, compared
 from jaxseg.workflows.inputs import open_data
+from jaxseg.workflows.object_stages import object_stages
+from jaxseg.workflows.planes import smooth_planes
 from jaxseg.workflows.prediction import planes_path
+from jaxseg.workflows.regions import open_region
 
 Array = np.ndarray
-
-
-def ledger_of(run: Run, stage: str, sample: Sample) -> Ledger:
-    """The ledger of a stage that was begun."""
-    return blocks.read_ledger(stage_folder(run, stage, sample))
 
 
 def run_here_or_there(config: Config, run: Run, sample: Sample, stage: str) -> None:
@@ -52,7 +56,7 @@ def run_here_or_there(config: Config, run: Run, sample: Sample, stage: str) -> N
         # Found once here, not by every process of a cluster.
         levels_of(config, run, sample)
     if not config.blocks.scheduler:
-        run_stage(config, ledger, WORK[stage](config, run, sample), title)
+        run_stage(config, ledger, _work(config, run, sample, stage), title)
         return
     plain = to_plain(dataclasses.replace(config, phases=("instance_creation",)))
     with progress(title) as advance:
@@ -77,17 +81,21 @@ def work_of(text: str, stage: str, name: str) -> blocks.Work:
     config = from_plain(json.loads(text))
     samples, _ = open_data(config)
     sample = next(sample for sample in samples["test"] if sample.name == name)
-    return WORK[stage](config, runs.open_run(config), sample)
+    return _work(config, runs.open_run(config), sample, stage)
 
 
 def _creation(config: Config, run: Run, sample: Sample) -> blocks.Work:
-    source = _planes(config, run, sample)
-    ledger = ledger_of(run, "instance_creation", sample)
-    levels = levels_of(config, run, sample)
+    planes, ledger = _reader(config, run, sample), ledger_of(run, "instance_creation", sample)
+    levels, region = levels_of(config, run, sample), open_region(config, sample)
     if joins_fragments(config) and levels is not None:
-        return agglomeration.find_fragments(config, sample, ledger, source, levels)
+        return agglomeration.find_fragments(config, sample, ledger, planes, levels)
     decoder = _decoder(config, sample, levels)
-    return blocks.creation_work(ledger, functools.partial(read_planes, source), decoder)
+
+    def read(box: Box) -> tuple[Array, Array | None]:
+        inside = None if region is None else region.read(box.start, box.stop) > 0
+        return planes(box), inside
+
+    return blocks.creation_work(ledger, read, lambda both: decoder(*both))
 
 
 def _contacts(config: Config, run: Run, sample: Sample) -> blocks.Work:
@@ -99,7 +107,7 @@ def _contacts(config: Config, run: Run, sample: Sample) -> blocks.Work:
 
 
 def _graph(config: Config, run: Run, sample: Sample) -> blocks.Work:
-    return agglomeration.gather_contacts(config, run, sample, _planes(config, run, sample))
+    return agglomeration.gather_contacts(config, run, sample, _reader(config, run, sample))
 
 
 def _labels(config: Config, run: Run, sample: Sample) -> blocks.Work:
@@ -109,14 +117,9 @@ def _labels(config: Config, run: Run, sample: Sample) -> blocks.Work:
     return blocks.labels_work(ledger_of(run, "instance_merging", sample), created)
 
 
-def _measurements(config: Config, run: Run, sample: Sample) -> blocks.Work:
-    labels = io.open_labels(labels_path(config, run, sample), ndim=config.ndim)
-    return blocks.measuring_work(
-        ledger_of(run, "measurements", sample),
-        lambda box: labels.read(box.start, box.stop),
-        lambda box: sample.image.read(box.start, box.stop),
-        spacing=sample.image.spacing,
-    )
+def _overlaps(mark: str, config: Config, run: Run, sample: Sample) -> blocks.Work:
+    images = compared(config, run, sample, mark)
+    return blocks.tally_work(ledger_of(run, f"overlaps{mark}", sample), images.read)
 
 
 WORK: Mapping[str, Callable[[Config, Run, Sample], blocks.Work]] = MappingProxyType(
@@ -126,16 +129,28 @@ WORK: Mapping[str, Callable[[Config, Run, Sample], blocks.Work]] = MappingProxyT
         agglomeration.FRAGMENTS: agglomeration.number_fragments,
         agglomeration.GRAPH: _graph,
         "instance_merging": _labels,
-        "measurements": _measurements,
+        "overlaps": functools.partial(_overlaps, ""),
+        f"overlaps{POST}": functools.partial(_overlaps, POST),
     }
 )
+
+
+def _work(config: Config, run: Run, sample: Sample, stage: str) -> blocks.Work:
+    """The work of a stage by its name."""
+    objects = {name: one.work for group in object_stages(config) for name, one in group.items()}
+    return {**WORK, **objects}[stage](config, run, sample)
 
 
 # -------------------------------------------------------------------------------- decoding
 
 
-def _planes(config: Config, run: Run, sample: Sample) -> Volume:
-    return io.open_image(planes_path(run, sample), ndim=config.ndim)
+def _reader(
+    config: Config, run: Run, sample: Sample, *, smooth: bool = True
+) -> Callable[[Box], Array]:
+    """How to read the planes of instances, after median filters or without them."""
+    source = io.open_image(planes_path(run, sample), ndim=config.ndim)
+    read = smooth_planes(config, source) if smooth else functools.partial(read_planes, source)
+    return lambda box: planes_of_instances(read(box), config.channels)
 
 
 def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
@@ -147,9 +162,18 @@ def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
     file = ledger.folder / "levels.json"
     if not file.exists():
         with progress("thresholds of the volume") as advance:
-            source = _planes(config, run, sample)
-            parts = functools.partial(_parts, ledger.grid, source, advance)
-            io.write_json(file, settle(chosen, parts)._asdict(), shared=True)
+
+            def parts(smooth: bool = True) -> Iterator[Part]:
+                read = _reader(config, run, sample, smooth=smooth)
+                return _parts(ledger.grid, read, advance)
+
+            # Filtered noise looks like objects: whether planes show any is told before.
+            raw = functools.partial(parts, smooth=False)
+            judged = bool(config.postprocess.filters) and not joins_fragments(config)
+            noise = judged and not _show_objects(chosen, raw)
+            reshape = functools.partial(_growing, config, sample, ledger.grid)
+            levels = Levels(None, ()) if noise else settle(chosen, parts, reshape=reshape)
+            io.write_json(file, levels._asdict(), shared=True)
     return Levels(**json.loads(file.read_text()))
 
 
@@ -159,39 +183,66 @@ def _plan_of(config: Config, sample: Sample) -> Plan | None:
         return agglomeration.fragment_plan(config, sample)
     if decoder_of(config.channels, config.decoder) != "watershed":
         return None
-    spacing, options = sample.image.spacing, config.watershed
-    return plan(config.channels, ndim=config.ndim, spacing=spacing, options=options)
+    kept, spacing = of_instances(config.channels), sample.image.spacing
+    return plan(kept, ndim=config.ndim, spacing=spacing, options=config.watershed)
 
 
-def _decoder(config: Config, sample: Sample, levels: Levels | None) -> Callable[[Array], Array]:
-    """What makes labels out of the planes of a block."""
-    spacing = sample.image.spacing
+def _growing(config: Config, sample: Sample, grid: BlockGrid, mask: Array, number: int) -> Array:
+    """Where objects of a block may grow, as in :func:`jaxseg.decoding.watershed_by_plan`."""
+    options, region = config.watershed, open_region(config, sample)
+    mask = morph(
+        mask,
+        options.growth_morphology,
+        spacing=sample.image.spacing,
+        by_slices=options.by_slices,
+    )
+    if region is None:
+        return mask
+    box = grid[number].read
+    return mask & (region.read(box.start, box.stop) > 0)
+
+
+def _show_objects(chosen: Plan, parts: Callable[[], Iterator[Part]]) -> bool:
+    """Whether the watershed finds any place for objects."""
+    final = settled(chosen, settle(chosen, parts))
+    if final is None:
+        return False
+    with contextlib.closing(parts()) as found:  # type: ignore[type-var]
+        return any(growth_mask(planes, final.growth)[core].any() for planes, core in found)
+
+
+def _decoder(
+    config: Config, sample: Sample, levels: Levels | None
+) -> Callable[[Array, Array | None], Array]:
+    """What makes labels out of the planes of a block, and of where objects may be."""
+    kept, spacing = of_instances(config.channels), sample.image.spacing
     if levels is None:
         name = decoder_of(config.channels, config.decoder)
-        return functools.partial(
-            decode,
-            channels=config.channels,
-            spacing=spacing,
-            decoder=name,
-            options=getattr(config, name),
+        options = getattr(config, name)
+        return lambda planes, within: (
+            run_decoder(
+                planes, kept, spacing=spacing, decoder=name, options=options, within=within
+            ).labels
         )
     # An object may be cut by the end of a block: its size is known after merging only.
-    options = dataclasses.replace(config.watershed, min_size=1)
-    chosen = plan(config.channels, ndim=config.ndim, spacing=spacing, options=options)
+    watershed = dataclasses.replace(config.watershed, min_size=1)
+    chosen = plan(kept, ndim=config.ndim, spacing=spacing, options=watershed)
     final = settled(chosen, levels)
     if final is None:
-        return lambda planes: np.zeros(planes.shape[:-1], np.uint16)
-    return lambda planes: watershed_by_plan(planes, final, options, spacing=spacing).labels
+        return lambda planes, within: np.zeros(planes.shape[:-1], np.uint16)
+    return lambda planes, within: (
+        watershed_by_plan(planes, final, watershed, spacing=spacing, within=within).labels
+    )
 
 
 def _parts(
-    grid: BlockGrid, source: Volume, advance: Callable[[int, int], None]
-) -> Iterator[tuple[Array, tuple[slice, ...]]]:
+    grid: BlockGrid, planes: Callable[[Box], Array], advance: Callable[[int, int], None]
+) -> Iterator[Part]:
     """The planes of every block with its halo, read ahead."""
 
-    def read(number: int) -> tuple[Array, tuple[slice, ...]]:
+    def read(number: int) -> Part:
         block = grid[number]
-        return read_planes(source, block.read), block.core.relative_to(block.read.start).slices
+        return planes(block.read), block.core.relative_to(block.read.start).slices
 
     for number, part in enumerate(prefetch(read, range(len(grid)), depth=2), start=1):
         advance(number, len(grid))

@@ -1,0 +1,46 @@
+"""The planes that objects and classes are decoded from, read part by part."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxseg import postprocessing as post
+from jaxseg.blocks.objects import grown
+from jaxseg.config import Config
+from jaxseg.geometry import Box
+from jaxseg.volume import Volume
+from jaxseg.workflows.blocks import read_planes
+
+Array = np.ndarray
+
+
+def smooth_planes(config: Config, source: Volume) -> Callable[[Box], Array]:
+    """How to read planes after all median filters: a box with as much around it as they look at.
+
+    Parameters
+    ----------
+    config : of the run
+    source : the planes
+
+    Returns
+    -------
+    a function of a box that gives (*box.shape, K) float32
+    """
+    filters = config.postprocess.filters
+    margin = [
+        sum(one.size // 2 for one in filters if axis in one.axes) for axis in "zyx"[-config.ndim :]
+    ]
+
+    def read(box: Box) -> Array:
+        wide = grown(box, margin, source.spatial_shape)
+        planes = functools.reduce(
+            lambda found, one: post.median_filter(found, one.axes, one.size),
+            filters,
+            read_planes(source, wide),
+        )
+        return planes[box.relative_to(wide.start).slices]
+
+    return read
