@@ -13,8 +13,9 @@ from test_main import CONFIG, write
 from jaxseg import io, slurm, status, verify
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, ch
+from jaxseg.config.check import check
 from jaxseg.decoding import agglomeration
-from jaxseg.main import main
+from jaxseg.main import configuration, main
 
 SHAPE = (20, 28, 30)
 BLOCKS = ["--blocks.size", "8", "16", "16"]
@@ -99,8 +100,10 @@ def test_several_jobs_equal_one_and_join_anew_without_new_fragments(predicted, c
 
 
 def test_waterz_is_refused_by_blocks(predicted, capsys) -> None:
-    assert main([*predicted[1], *CREATION, "--agglomeration.engine", "waterz"]) == 2
+    args = [*predicted[1], "--agglomeration.engine", "waterz", "--phases"]
+    assert main([*args, "instance_creation"]) == 2
     assert "images in memory only" in capsys.readouterr().err
+    assert not check(configuration([*args, "decode", "--blocks.decode", "whole"]))
 
 
 def test_slurm_submits_every_step(predicted, capsys) -> None:

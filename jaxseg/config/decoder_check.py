@@ -32,12 +32,12 @@ def decoder_mistakes(config: Config) -> Iterator[ConfigError]:
     for name in NEEDS:
         yield from option_mistakes(getattr(config, name), name)
     engine = config.agglomeration.engine
-    if config.blocks.size and joins_fragments(config) and engine != "own":
+    if config.blocks.decodes and joins_fragments(config) and engine != "own":
         yield ConfigError(
             f"{engine} joins the fragments of images in memory only",
             file="agglomeration.engine",
             found=f"{engine} and blocks.size {config.blocks.size}",
-            fix="--agglomeration.engine own, or no --blocks.size",
+            fix="--agglomeration.engine own, or --blocks.decode whole",
         )
 
 
