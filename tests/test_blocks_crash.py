@@ -128,7 +128,7 @@ def check_runs(stage: str, folder: Path, runs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "kills"), [("predict", 3), ("instances", 3), *(slow(stage, 200) for stage in STAGES)]
+    ("stage", "kills"), [("predict", 3), *(slow(stage, 200) for stage in STAGES)]
 )
 def test_killed_at_random_moments(stage: str, kills: int, tmp_path: Path) -> None:
     found = script(stage, tmp_path, kills, "killed")
