@@ -27,7 +27,7 @@ from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
 from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, ResourceError
-from jaxseg.io import write_json
+from jaxseg.io import container_of, write_json
 
 # Field prefixes that each phase reads, and the folders and files that it writes.
 READS: Mapping[str, tuple[str, ...]] = {
@@ -322,9 +322,15 @@ def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None
 
 
 def fingerprint(path: str | Path) -> dict[str, Any]:
-    """Size and time of a file, or of the files of a folder: another version shows."""
+    """Size and time of a file, or of the files of a folder: another version shows.
+
+    Of an image inside a file, those of the file.
+    """
     root = Path(path)
-    files = sorted(item for item in root.rglob("*") if item.is_file()) if root.is_dir() else [root]
+    place = root if root.exists() else container_of(root)
+    files = (
+        sorted(item for item in place.rglob("*") if item.is_file()) if place.is_dir() else [place]
+    )
     stats = [item.stat() for item in files]
     return {
         "path": str(root.resolve()),

@@ -25,7 +25,7 @@ from jaxseg.blocks.ledger import (
     tidy,
 )
 from jaxseg.blocks.measuring import measurements, measuring_work, open_measurements
-from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels, publish
+from jaxseg.blocks.merging import contacts_work, labels_work, open_contacts, open_labels
 from jaxseg.blocks.numbering import Numbering, number_objects
 from jaxseg.blocks.objects import (
     Extents,
@@ -38,6 +38,7 @@ from jaxseg.blocks.objects import (
 )
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
 from jaxseg.blocks.properties import open_properties, properties, properties_work
+from jaxseg.blocks.publishing import publish
 from jaxseg.blocks.store import faults, known_of, open_data
 from jaxseg.blocks.tallies import open_tallies, tallied, tally_work
 

@@ -97,6 +97,7 @@ def open_creation(folder: Path, grid: BlockGrid, values: Mapping[str, Any]) -> L
             chunks=chunk_of(grid.block),
             dtype=np.uint32,
             spacing=(1.0,) * len(grid.shape),
+            levels=False,
         )
 
     return open_ledger(folder, STAGE, grid, values, fill=fill)

@@ -190,15 +190,3 @@ def labels_work(ledger: Ledger, created: Ledger) -> Work:
         return {"objects": len(np.unique(own[own > 0])), "hash": hash_of(labels)}
 
     return work
-
-
-def publish(ledger: Ledger) -> None:
-    """Move complete data to their final name; do nothing if that was done before.
-
-    Raises
-    ------
-    ConfigError : blocks are missing; they are named
-    """
-    require(ledger)
-    if ledger.target and not ledger.final.exists():
-        io.move_complete(ledger.folder / "data.zarr", ledger.final)

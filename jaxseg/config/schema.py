@@ -31,9 +31,10 @@ Phase = Literal["train", "predict", "decode", "instance_creation", "instance_mer
 class Source:
     """A folder (or one file) of images and, beside it, one of labels, paired by file stem."""
 
-    # folder or file of images: .tif, .tiff, .zarr, .ome.zarr
+    # folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
+    # level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw
     raw: str = ""
-    # folder or file of labels, the same stems as the images
+    # folder or file of labels, the same stems as the images; as a.ome.zarr/labels/nuclei, too
     labels: str = ""
 
 

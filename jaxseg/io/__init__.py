@@ -8,17 +8,18 @@ from jaxseg.io.artifacts import (
     write_png,
     write_text,
 )
-from jaxseg.io.atomic import atomic_path, move_complete, new_folder, sync_entry
+from jaxseg.io.atomic import (
+    atomic_path,
+    move_complete,
+    move_or_drop,
+    new_folder,
+    sync_entry,
+)
 from jaxseg.io.label_type import smallest_label_type
 from jaxseg.io.leftovers import sweep
-from jaxseg.io.names import list_images, stem_of
-from jaxseg.io.ngff_write import (
-    create_planes,
-    make_labels,
-    make_planes,
-    open_for_writing,
-    write_labels_zarr,
-)
+from jaxseg.io.names import container_of, image_name, list_images, stem_of
+from jaxseg.io.ngff_store import level_names, open_for_writing, write_levels
+from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_labels_zarr
 from jaxseg.io.pairs import Pair, pair_files
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
 from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
@@ -26,11 +27,15 @@ from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
 __all__ = [
     "Pair",
     "atomic_path",
+    "container_of",
     "create_planes",
+    "image_name",
+    "level_names",
     "list_images",
     "make_labels",
     "make_planes",
     "move_complete",
+    "move_or_drop",
     "new_folder",
     "open_for_writing",
     "open_image",
@@ -48,6 +53,7 @@ __all__ = [
     "write_json",
     "write_labels_tiff",
     "write_labels_zarr",
+    "write_levels",
     "write_png",
     "write_rgb_tiff",
     "write_text",

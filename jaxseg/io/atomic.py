@@ -73,7 +73,7 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.mkdir(parents=True)
         yield partial
         sync(partial)
-        _move_or_drop(partial, target)
+        move_or_drop(partial, target)
         sync_entry(target.parent)
 
 
@@ -92,10 +92,13 @@ def _removed_on_failure(partial: Path, target: Path) -> Iterator[None]:
         raise
 
 
-def _move_or_drop(source: Path, target: Path) -> None:
-    """Rename a folder; where another process was faster, remove it instead."""
+def move_or_drop(source: Path, target: Path) -> None:
+    """Rename a folder; where another process was faster, remove what is left of it instead."""
     try:
         os.rename(source, target)
+    except FileNotFoundError:
+        if source.exists():
+            raise
     except OSError as error:
         # A folder cannot be renamed over one that holds something.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):

@@ -16,8 +16,13 @@ from jaxseg.volume import NEW
 
 KNOWN = "TCZYX"
 UNKNOWN = "?"
-# What a person could mean by an array with one axis more than the image has dimensions.
-READINGS = {2: ("CYX", "YXC", "ZYX"), 3: ("CZYX", "ZCYX", "ZYXC")}
+# An axis without a name of a file that may not keep the slowest axis first.
+ASK = "!"
+# What a person could mean by an array, by its number of axes more than the image has dimensions.
+READINGS = {
+    2: (("YX", "XY"), ("CYX", "YXC", "ZYX")),
+    3: (("ZYX", "XYZ"), ("CZYX", "ZCYX", "ZYXC")),
+}
 MEANING = {"C": "channels", "Z": "planes", "Y": "rows", "X": "columns"}
 
 
@@ -69,7 +74,7 @@ def axis_order(
             what,
             file=file,
             expected=f"a {ndim}D {'image' if channels and not classes else 'label image'}",
-            found=f"shape {tuple(shape)}, axes {letters}",
+            found=f"shape {tuple(shape)}, axes {letters.replace(ASK, UNKNOWN)}",
             fix=fix.format(option=option),
         )
     wanted = "ZYX"[-ndim:] + ("C" if channels else "")
@@ -79,23 +84,34 @@ def axis_order(
 def normal(letters: str) -> str:
     """Metadata letters as known or unknown ones; S is the channel axis where there is no C.
 
-    >>> normal("QYXS"), normal("XYX")
-    ('?YXC', '?YX')
+    >>> normal("QYXS"), normal("XYX"), normal("!!")
+    ('?YXC', '?YX', '!!')
     """
     letters = letters.upper()
     if "C" not in letters:
         letters = letters.replace("S", "C", 1)
     return "".join(
-        letter if letter in KNOWN and letter not in letters[at + 1 :] else UNKNOWN
+        letter
+        if letter == ASK or (letter in KNOWN and letter not in letters[at + 1 :])
+        else UNKNOWN
         for at, letter in enumerate(letters)
     )
+
+
+def letter_of(name: object) -> str:
+    """The letter of an axis that has a one-letter name.
+
+    >>> letter_of("x"), letter_of("depth"), letter_of(None)
+    ('X', '?', '?')
+    """
+    return name.upper() if isinstance(name, str) and len(name) == 1 and name != ASK else UNKNOWN
 
 
 def declare(shape: Sequence[int], letters: str, declared: str, file: str, option: str) -> str:
     """Letters as the user gives them, for all stored axes."""
     given = normal(declared)
     long = [at for at, size in enumerate(shape) if size > 1]
-    if UNKNOWN in given or "Y" not in given or "X" not in given:
+    if not set(given) <= set(KNOWN) or "Y" not in given or "X" not in given:
         raise InputError(
             f"{option} {declared} names no legal axes",
             file=file,
@@ -173,10 +189,10 @@ def readings(shape: Sequence[int], ndim: int) -> str:
     """The ways to read a shape, spelt out."""
     long = [size for size in shape if size > 1]
     sizes = long if len(long) == ndim + 1 else shape
-    if len(sizes) != ndim + 1:
+    if len(sizes) not in (ndim, ndim + 1):
         return f"{len(sizes)} axes without names"
     spelt = [
         f"{axes} ({', '.join(f'{n} {MEANING[a]}' for a, n in zip(axes, sizes, strict=True))})"
-        for axes in READINGS[ndim]
+        for axes in READINGS[ndim][len(sizes) - ndim]
     ]
     return " or ".join(spelt)

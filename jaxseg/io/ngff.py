@@ -1,18 +1,17 @@
-"""Reading Zarr: plain arrays of format 2 and 3, and the full resolution of OME-NGFF images."""
+"""Reading Zarr: plain arrays of format 2 and 3, and any level of OME-NGFF images and labels."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import zarr
 
 from jaxseg.errors import InputError
-from jaxseg.io.axes import UNKNOWN
-from jaxseg.io.stored import Stored, ZarrArray, damaged
+from jaxseg.io.axes import letter_of
+from jaxseg.io.stored import Stored, ZarrArray, damaged, read_document
 from jaxseg.io.units import voxel_size
 
 METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -29,6 +28,8 @@ def is_zarr(path: str | os.PathLike[str]) -> bool:
 def open_zarr(path: str | os.PathLike[str]) -> Stored:
     """The array of a Zarr folder, or of the finest level of an OME-NGFF image.
 
+    An array that is a level of an image has the axes and the voxel size of that level.
+
     Raises
     ------
     InputError : no array or several, damaged metadata, a type that could run code when read, or
@@ -36,19 +37,17 @@ def open_zarr(path: str | os.PathLike[str]) -> Stored:
     """
     root = Path(path)
     try:
-        attributes = _attributes(root)
-        multiscales = attributes.get("ome", attributes).get("multiscales")
-        level = _level_path(root, multiscales)
-        array = _open_array(level)
-        if multiscales:
-            letters, size = _ome_axes(multiscales[0], len(array.shape), str(root))
+        found = _find(root)
+        array = _open_array(found.folder)
+        if found.dataset:
+            letters, size = _ome_axes(found.image, found.dataset, len(array.shape), str(root))
         else:
             letters, size = _named_axes(array), {}
     except InputError:
         raise
     except Exception as error:  # whatever malformed metadata make the parsers raise
         raise damaged(str(root), error) from error
-    if attributes.get(COMPLETE) and array.nchunks_initialized < array.nchunks:
+    if found.attributes.get(COMPLETE) and array.nchunks_initialized < array.nchunks:
         missing = array.nchunks - array.nchunks_initialized
         raise damaged(str(root), f"{missing} of {array.nchunks} chunks are missing")
     if len(letters) != len(array.shape) or 0 in array.shape:
@@ -58,36 +57,35 @@ def open_zarr(path: str | os.PathLike[str]) -> Stored:
     return Stored(ZarrArray(array, str(root)), letters, size)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """A metadata document; empty if there is none."""
-    if not path.is_file():
-        return {}
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise damaged(str(path), error) from error
-    if not isinstance(document, dict):
-        raise damaged(str(path), "not a JSON object")
-    return document
-
-
 def _attributes(root: Path) -> dict[str, Any]:
     """User attributes of an array or group of either format."""
-    return _read_json(root / "zarr.json").get("attributes", {}) | _read_json(root / ".zattrs")
+    return read_document(root / "zarr.json").get("attributes", {}) | read_document(root / ".zattrs")
 
 
-def _level_path(root: Path, multiscales: Any) -> Path:
-    """Folder of the array to read: the store itself, its finest level, or its only member."""
-    if (root / ".zarray").is_file() or _read_json(root / "zarr.json").get("node_type") == "array":
-        return root
-    if multiscales:
-        level = root / str(multiscales[0]["datasets"][0]["path"])
-        if root.resolve() not in level.resolve().parents:
-            raise InputError("a level that lies outside the store", file=root, found=level)
-        return level
+class _Found(NamedTuple):
+    """An array, and what describes it: the attributes of its image, or of itself."""
+
+    folder: Path
+    attributes: Mapping[str, Any]
+    image: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+
+
+def _find(root: Path) -> _Found:
+    """The array to read: the one named, the finest level of the image named, or its only member."""
+    if (root / ".zarray").is_file() or read_document(root / "zarr.json").get(
+        "node_type"
+    ) == "array":
+        return _as_level(root) or _Found(root, _attributes(root), {}, {})
+    attributes = _attributes(root)
+    for image in _images(attributes):
+        level = _inside(root, image["datasets"][0])
+        return _Found(level, attributes, image, image["datasets"][0])
     members = sorted(item for item in root.iterdir() if item.is_dir() and is_zarr(item))
+    # What bioformats2raw writes beside the images holds metadata only.
+    members = [item for item in members if item.name != "OME"]
     if len(members) == 1:
-        return _level_path(members[0], _attributes(members[0]).get("multiscales"))
+        return _find(members[0])
     raise InputError(
         "the store holds no OME-NGFF image and not exactly one array",
         file=root,
@@ -96,9 +94,32 @@ def _level_path(root: Path, multiscales: Any) -> Path:
     )
 
 
+def _as_level(array: Path) -> _Found | None:
+    """An array that is a level of an image around it."""
+    for group in array.parents[:3]:
+        attributes = _attributes(group)
+        for image in _images(attributes):
+            for dataset in image["datasets"]:
+                if (group / str(dataset["path"])).resolve() == array.resolve():
+                    return _Found(array, attributes, image, dataset)
+    return None
+
+
+def _images(attributes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The images that a group describes."""
+    return attributes.get("ome", attributes).get("multiscales") or []
+
+
+def _inside(root: Path, dataset: Mapping[str, Any]) -> Path:
+    level = root / str(dataset["path"])
+    if root.resolve() not in level.resolve().parents:
+        raise InputError("a level that lies outside the store", file=root, found=level)
+    return level
+
+
 def _open_array(level: Path) -> zarr.Array:
     """Open an array after looking at its metadata: some codecs run code when they are made."""
-    document = _read_json(level / ".zarray") or _read_json(level / "zarr.json")
+    document = read_document(level / ".zarray") or read_document(level / "zarr.json")
     codecs = [
         document.get("compressor"),
         *(document.get("filters") or ()),
@@ -116,20 +137,22 @@ def _open_array(level: Path) -> zarr.Array:
     return zarr.open_array(str(level), mode="r")
 
 
-def _ome_axes(image: Mapping[str, Any], ndim: int, file: str) -> tuple[str, Mapping[str, float]]:
-    """Letters of the axes, and the voxel size in µm where it has a unit."""
+def _ome_axes(
+    image: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int, file: str
+) -> tuple[str, Mapping[str | int, float]]:
+    """Letters of the axes, and the voxel size of a level in µm where it has a unit."""
     # Versions 0.1 and 0.2 have no list of axes: always five, in this order.
     axes = image.get("axes", list("tczyx") if ndim == 5 else [])
     named = [{"name": item} if isinstance(item, str) else item for item in axes]
-    letters = "".join(_letter(item["name"]) for item in named)
+    letters = "".join(letter_of(item["name"]) for item in named)
     scale = [1.0] * len(named)
     known = False
-    for level in (image["datasets"][0], image):
-        for transform in level.get("coordinateTransformations", ()):
+    for described in (dataset, image):
+        for transform in described.get("coordinateTransformations", ()):
             if transform.get("type") == "scale":
                 scale = [a * b for a, b in zip(scale, transform["scale"], strict=True)]
                 known = True
-    size: dict[str, float] = {}
+    size: dict[str | int, float] = {}
     for letter, item, value in zip(letters, named, scale, strict=True):
         if known and letter in "ZYX":
             # Without a unit the specification leaves the length open; µm is what writers mean,
@@ -143,9 +166,4 @@ def _named_axes(array: zarr.Array) -> str:
     """Letters from the dimension names of format 3, or xarray's attribute in format 2."""
     names = getattr(array.metadata, "dimension_names", None)
     names = names or array.attrs.get("_ARRAY_DIMENSIONS") or [None] * len(array.shape)
-    return "".join(_letter(name) for name in names)  # type: ignore[union-attr]
-
-
-def _letter(name: object) -> str:
-    """The letter of an axis that has a one-letter name."""
-    return name.upper() if isinstance(name, str) and len(name) == 1 else UNKNOWN
+    return "".join(letter_of(name) for name in names)  # type: ignore[union-attr]

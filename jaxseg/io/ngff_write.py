@@ -1,7 +1,8 @@
 """Writing OME-NGFF 0.5: planes chunk by chunk, and label images.
 
-Chunks are compressed with zstd and carry a checksum; empty ones are written too, so that a chunk
-that is not there is one that was lost. A store appears under its name only when it is complete.
+A store appears under its name only when it is complete, with all its levels. A label image is a
+store of its own with ``image-label`` metadata, which viewers show as labels; to have it found
+beneath an image, put it into the image's group ``labels`` and add its name to the list there.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from jaxseg.io.atomic import atomic_path
 from jaxseg.io.label_type import largest_label, smallest_label_type
-from jaxseg.io.ngff import COMPLETE
-from jaxseg.io.stored import ZarrArray, damaged
+from jaxseg.io.ngff_store import create_store, write_levels
+from jaxseg.io.stored import ZarrArray
 from jaxseg.volume import Readable, Reordered
 
 Name = str | os.PathLike[str]
@@ -39,6 +38,8 @@ def create_planes(
     channel_names: Sequence[str] = (),
 ) -> Iterator[Reordered]:
     """A new store of planes to write into by slices; published when the block ends well.
+
+    Its coarser levels are made then, the mean of every cell.
 
     On disk the channel axis comes first, as OME-NGFF wants it; the array that is yielded is
     indexed ``(z)yxc``. Different threads may write different chunks.
@@ -76,6 +77,7 @@ def create_planes(
         if array.nchunks_initialized < array.nchunks:
             written = f"{array.nchunks_initialized} of {array.nchunks}"
             raise ValueError(f"{path}: only {written} chunks of the planes were written")
+        write_levels(partial, partial)
 
 
 def make_planes(
@@ -89,6 +91,8 @@ def make_planes(
     channel_names: Sequence[str] = (),
 ) -> Reordered:
     """An empty store of planes at a place that the caller publishes; see :func:`create_planes`.
+
+    Its coarser levels are described, and made by :func:`write_levels`.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def make_planes(
         }
         for label in tuple(channel_names) or map(str, range(shape[-1]))
     ]
-    array = _create(
+    array = create_store(
         folder,
         shape=(shape[-1], *shape[:-1]),
         chunks=(chunks[-1], *chunks[:-1]),
@@ -125,14 +129,19 @@ def make_labels(
     chunks: Sequence[int],
     dtype: Any,
     spacing: Sequence[float],
+    levels: bool = True,
 ) -> ZarrArray:
     """An empty store of labels at a place that the caller publishes.
+
+    Parameters
+    ----------
+    levels : describe coarser levels, which :func:`write_levels` makes before it is published
 
     Returns
     -------
     array to write into by slices ``(z)yx``
     """
-    array = _create(
+    array = create_store(
         folder,
         shape=tuple(shape),
         chunks=tuple(chunks),
@@ -141,23 +150,9 @@ def make_labels(
         spacing=spacing,
         name=name,
         extra={"image-label": {"version": "0.5"}},
+        levels=levels,
     )
     return ZarrArray(array, str(folder))
-
-
-def open_for_writing(folder: Path) -> ZarrArray:
-    """The array of a store made here, in the order of the file, to go on writing into it.
-
-    Raises
-    ------
-    InputError : not such a store, or damaged
-    """
-    try:
-        array = zarr.open_array(str(folder / "0"), mode="r+")
-    except Exception as error:  # whatever damaged metadata make the parsers raise
-        raise damaged(str(folder), error) from error
-    # A setting of the open array, not of the stored one.
-    return ZarrArray(array.with_config({"write_empty_chunks": True}), str(folder))
 
 
 def write_labels_zarr(
@@ -195,50 +190,7 @@ def write_labels_zarr(
         for corner in product(*steps):
             box = tuple(slice(at, at + size) for at, size in zip(corner, sizes, strict=True))
             target[box] = np.asarray(labels[box])
-
-
-def _create(
-    folder: Path,
-    *,
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...],
-    dtype: Any,
-    axes: str,
-    spacing: Sequence[float],
-    name: str,
-    extra: dict[str, Any],
-) -> zarr.Array:
-    """Make the group, its metadata and the array ``0`` of full resolution."""
-    ome = {"version": "0.5", "multiscales": [_multiscale(axes, spacing, name)], **extra}
-    zarr.create_group(folder, zarr_format=3, attributes={"ome": ome, COMPLETE: True})
-    return zarr.create_array(
-        folder / "0",
-        shape=shape,
-        chunks=tuple(max(1, min(size, chunk)) for size, chunk in zip(shape, chunks, strict=True)),
-        dtype=dtype,
-        compressors=[ZstdCodec(level=1), Crc32cCodec()],
-        fill_value=0,
-        zarr_format=3,
-        dimension_names=list(axes),
-        config={"write_empty_chunks": True},
-    )
-
-
-def _multiscale(axes: str, spacing: Sequence[float], name: str) -> dict[str, Any]:
-    """The description of one level of full resolution."""
-    kinds = [
-        {"name": axis, "type": "channel"}
-        if axis == "c"
-        else {"name": axis, "type": "space", "unit": "micrometer"}
-        for axis in axes
-    ]
-    scale = [1.0] * (len(axes) - len(spacing)) + [float(size) for size in spacing]
-    transforms = [{"type": "scale", "scale": scale}]
-    return {
-        "name": name,
-        "axes": kinds,
-        "datasets": [{"path": "0", "coordinateTransformations": transforms}],
-    }
+        write_levels(partial, partial)
 
 
 def title(path: Name) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxseg.errors import InputError
-from jaxseg.io.names import list_images, stem_of
+from jaxseg.io.names import container_of, image_name, list_images
 
 ROWS = 12
 
@@ -46,7 +46,7 @@ def pair_files(
         return tuple(Pair(stem, path, None) for stem, path in _unique(images, raw))
     masks = list_images(labels)
     if Path(raw) in images and Path(labels) in masks:
-        return (Pair(stem_of(images[0].name), images[0], masks[0]),)
+        return (Pair(image_name(images[0]), images[0], masks[0]),)
     left, right = _by_stem(images), _by_stem(masks)
     stems = sorted(left.keys() | right.keys())
     wrong = [stem for stem in stems if len(left[stem]) != 1 or len(right[stem]) != 1]
@@ -74,8 +74,13 @@ def _by_stem(paths: Sequence[Path]) -> Mapping[str, Sequence[Path]]:
     """Files grouped by stem; none for a stem that is not there."""
     grouped: defaultdict[str, list[Path]] = defaultdict(list)
     for path in paths:
-        grouped[stem_of(path.name)].append(path)
+        grouped[image_name(path)].append(path)
     return grouped
+
+
+def _shown(path: Path) -> str:
+    """The name of a file or store, and what the path names inside."""
+    return path.relative_to(container_of(path).parent).as_posix()
 
 
 def _table(
@@ -85,7 +90,7 @@ def _table(
 ) -> str:
     """The files of some stems, side by side."""
     cells = [
-        (stem, *(" + ".join(path.name for path in side[stem]) or "-" for side in (left, right)))
+        (stem, *(" + ".join(map(_shown, side[stem])) or "-" for side in (left, right)))
         for stem in stems[:ROWS]
     ]
     rows = [("name", "image", "labels"), *cells]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +20,13 @@ from jaxseg.volume import Readable
 class Stored(NamedTuple):
     """An array in the order of its file.
 
-    ``letters`` has one character per axis; ``size`` maps Z, Y, X to µm and is empty where the file
-    says nothing.
+    ``letters`` has one character per axis; ``size`` maps Z, Y, X, or the number of an axis that has
+    no name, to µm and is empty where the file says nothing.
     """
 
     source: Readable
     letters: str
-    size: Mapping[str, float]
+    size: Mapping[Any, float]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,24 @@ async def _finish_others() -> None:
     """
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """A metadata document in JSON; empty if there is none.
+
+    Raises
+    ------
+    InputError : not a JSON object
+    """
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise damaged(str(path), error) from error
+    if not isinstance(document, dict):
+        raise damaged(str(path), "not a JSON object")
+    return document
 
 
 def damaged(path: str, reason: object) -> InputError:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from jaxseg.errors import InputError, JaxsegWarning
+
+Axis = TypeVar("Axis", str, int, str | int)
 
 MICROMETERS = {
     "angstrom": 1e-4,
@@ -49,7 +53,21 @@ def to_micrometers(unit: str) -> float | None:
     return None
 
 
-def voxel_size(scale: dict[str, float], unit: str, file: str) -> dict[str, float]:
+def voxel_sizes(
+    axes: Sequence[str | int], steps: Sequence[float], units: object, file: str
+) -> dict[str | int, float]:
+    """As :func:`voxel_size`, with one unit for all axes, or a list with one for each, or none."""
+    words = [str(word) for word in units] if isinstance(units, (list, tuple)) else [str(units)]
+    if len(set(words)) < 2:
+        word = words[0] if units else "not given"
+        return voxel_size(dict(zip(axes, steps, strict=True)), word, file)
+    found: dict[str | int, float] = {}
+    for axis, step, word in zip(axes, steps, words, strict=True):
+        found |= voxel_size({axis: step}, word, file)
+    return found
+
+
+def voxel_size(scale: Mapping[Axis, float], unit: str, file: str) -> dict[Axis, float]:
     """Voxel size per axis in µm as the metadata of a file give it; empty if they do not.
 
     Numbers in a unit that is no length, such as ``pixel``, are left out with a warning unless all

@@ -6,11 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jaxseg.errors import InputError
 from jaxseg.io.axes import axis_order
-from jaxseg.io.names import stem_of
+from jaxseg.io.chunked import is_n5, open_n5, open_precomputed, precomputed_root
+from jaxseg.io.hdf5 import open_hdf5
+from jaxseg.io.names import FOREIGN, HDF5, JPEG, container_of, image_name, not_read
 from jaxseg.io.ngff import is_zarr, open_zarr
+from jaxseg.io.pictures import open_jpeg, open_png
 from jaxseg.io.stored import Stored
 from jaxseg.io.tiff import open_tiff
 from jaxseg.volume import ChannelView, Reordered, Volume, native
@@ -23,7 +27,8 @@ def open_image(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float
 
     Parameters
     ----------
-    path : TIFF file, or folder of a Zarr array or OME-NGFF image
+    path : TIFF, PNG, JPEG or HDF5 file, or folder of Zarr, OME-NGFF, N5 or precomputed; it may go
+        on to a level, a label image or a dataset inside, see :mod:`jaxseg.io.names`
     ndim : spatial dimensions, 2 or 3
     axes : axes of the file, such as ``"CZYX"``; empty = from its metadata
     spacing : µm per voxel, (z)yx; empty = from the metadata, else 1
@@ -123,14 +128,33 @@ def open_labelled_classes(
 
 
 def _open(path: Name) -> Stored:
-    """Open by what is there: a folder is Zarr, a file is TIFF."""
-    if not os.path.exists(path):
+    """Open by the kind of file or folder that is there."""
+    place, container = Path(path), container_of(path)
+    if not container.exists():
         raise InputError("no such file", file=path)
-    if not os.path.isdir(path):
-        return open_tiff(path)
-    if not is_zarr(path):
-        raise InputError("a folder that is no Zarr array or group", file=path)
-    return open_zarr(path)
+    if container.is_file():
+        return _open_file(container, "/".join(place.relative_to(container).parts))
+    if not place.is_dir():
+        raise InputError(f"no such part of {container.name}", file=path)
+    if is_zarr(place):
+        return open_zarr(path)
+    if precomputed_root(place):
+        return open_precomputed(place)
+    if is_n5(container):
+        return open_n5(place)
+    raise InputError("a folder that is no Zarr array or group, nor another image", file=path)
+
+
+def _open_file(path: Path, inner: str) -> Stored:
+    """Open a file, or a dataset in it."""
+    name = path.name.lower()
+    if name.endswith(HDF5):
+        return open_hdf5(path, inner)
+    if path.suffix.lower() in FOREIGN:
+        raise not_read(path, [path])
+    if name.endswith(JPEG):
+        return open_jpeg(path)
+    return open_png(path) if name.endswith(".png") else open_tiff(path)
 
 
 def _volume(
@@ -145,20 +169,29 @@ def _volume(
     return Volume(
         data=Reordered(stored.source, order),
         axes=axes,
-        spacing=tuple(map(float, spacing)) or _spacing(stored.size, ndim),
-        name=stem_of(Path(path).name),
+        spacing=tuple(map(float, spacing)) or _spacing(stored.size, order, ndim),
+        name=image_name(path),
         path=os.fspath(path),
         unit="µm" if len(spacing) or stored.size else "voxel",
     )
 
 
-def _spacing(size: Mapping[str, float], ndim: int) -> tuple[float, ...]:
+def _spacing(size: Mapping[Any, float], order: tuple[int, ...], ndim: int) -> tuple[float, ...]:
     """Spacing from metadata, 1 where they say nothing."""
-    return tuple(size.get(axis, 1.0) for axis in "ZYX"[-ndim:])
+    letters = "ZYX"[-ndim:]
+    return tuple(
+        size.get(letter, size.get(axis, 1.0)) for letter, axis in zip(letters, order, strict=False)
+    )
 
 
 def _open_integers(path: Name) -> Stored:
     """Open a file of labels."""
+    if os.fspath(path).lower().endswith(JPEG):
+        raise InputError(
+            "labels in JPEG, whose compression changes values",
+            file=path,
+            fix="export them again as PNG or TIFF",
+        )
     stored = _open(path)
     if native(stored.source.dtype).kind not in "ui":
         raise InputError(

@@ -140,7 +140,8 @@ def predict_by_blocks(
     if waiting:
         blocks.tidy(ledger)
     if is_complete(ledger):
-        blocks.publish(ledger)
+        with progress(f"levels of {sample.name}") as advance:
+            blocks.publish(ledger, on_progress=advance)
         return True
     return False
 
@@ -193,7 +194,8 @@ def classes_by_blocks(
         run_stage(config, ledger, blocks.classes_work(ledger, find), f"classes of {sample.name}")
     if not is_complete(ledger):
         return
-    blocks.publish(ledger)
+    with progress(f"levels of {sample.name}") as advance:
+        blocks.publish(ledger, on_progress=advance)
     export(config, sample, path)
 
 

@@ -33,7 +33,7 @@ def region_path(config: Config, name: str) -> Path | None:
     paths = io.list_images(root)
     if paths == (root,):
         return root
-    found = [path for path in paths if io.stem_of(path.name) == name]
+    found = [path for path in paths if io.image_name(path) == name]
     if len(found) != 1:
         raise InputError(
             f"not one mask for the image {name!r}",
