@@ -16,6 +16,7 @@ from jaxseg.config import Agglomeration, ch
 from jaxseg.config.check import check
 from jaxseg.decoding import agglomeration
 from jaxseg.main import configuration, main
+from jaxseg.postprocessing import median_filter, repair_large
 
 SHAPE = (20, 28, 30)
 BLOCKS = ["--blocks.size", "8", "16", "16"]
@@ -119,3 +120,15 @@ def test_a_cluster_gives_the_same(predicted) -> None:
     results, args = predicted
     assert main([*args, "--phases", "decode", "--blocks.scheduler", "local:2"]) == 0
     assert np.array_equal(labels(results), whole(results))
+
+
+def test_filtered_affinities_and_refined_objects(predicted) -> None:
+    results, args = predicted
+    more = ["--postprocess.z_filtering", "3", "--postprocess.repair.size", "100"]
+    assert main([*args, *CREATION, "instance_merging", *more]) == 0
+    planes = io.open_image(results / "per_image/im4.zarr", ndim=3).array()
+    expected = agglomeration(median_filter(planes, "z", 3), (ch("A"),))
+    assert not np.array_equal(expected, whole(results))
+    assert np.array_equal(labels(results), expected)
+    after = io.open_labels(results / "per_image_post_processing/im4.zarr", ndim=3).array()
+    assert np.array_equal(after, repair_large(expected, 100))
