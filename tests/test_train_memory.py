@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,30 @@ import numpy as np
 import optax
 import pytest
 import tiny_training as tiny
+from jax.experimental.compilation_cache import compilation_cache
 from test_train_step import arrays, mesh_of
 
 from jaxseg import checkpoint, train
-from jaxseg.config import Train
 from jaxseg.errors import ResourceError
 from jaxseg.memory import need_of
 from jaxseg.models import Model
-from jaxseg.train import fit, init_state, make_eval, make_step, optimizer, place, variables_of
+from jaxseg.train import fit, init_state, make_eval, make_step, place, variables_of
 from jaxseg.train.exhaustion import divide_further
 
 CONFIG = replace(tiny.CONFIG, batch=8)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compilation takes most of the time here: without optimisations, and each function once."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_disable_most_optimizations", True)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+    jax.config.update("jax_disable_most_optimizations", False)
+    compilation_cache.reset_cache()
 
 
 def init(key: Any, image: Any) -> Any:
@@ -68,13 +81,9 @@ def trained(tx: Any, parts: int) -> tuple[Any, Any]:
     return state, jax.device_get(logs)
 
 
-@pytest.mark.parametrize(
-    ("tx", "numbers"),
-    [(optax.sgd(0.1), (2, 4)), (optimizer(Train(lr=1e-2, warmup=0), 10), (4,))],
-    ids=["sgd", "adam"],
-)
-def test_the_number_of_parts_does_not_change_the_result(tx: Any, numbers: tuple[int, ...]) -> None:
-    (whole, log), *others = [trained(tx, parts) for parts in (1, *numbers)]
+def test_the_number_of_parts_does_not_change_the_result() -> None:
+    # Plain gradient descent: Adam would hide a gradient that is a multiple of the true one.
+    (whole, log), *others = [trained(optax.sgd(0.1), parts) for parts in (1, 2, 4)]
     assert log["norm"] > 0.01
     for state, found in others:
         for a, b in zip(arrays(whole.params), arrays(state.params), strict=True):
@@ -103,10 +112,9 @@ def test_parts_take_less_memory() -> None:
     batch = place(batch, mesh)
     needs = [
         need_of(make_step(MODEL, tx, tiny.loss, mesh, microbatches=n).lower(state, batch).compile())
-        for n in (1, 2, 4)
+        for n in (1, 4)
     ]
-    for more, less in itertools.pairwise(needs):
-        assert less.temporaries < 0.7 * more.temporaries
+    assert needs[1].temporaries < 0.4 * needs[0].temporaries
 
 
 class Small:

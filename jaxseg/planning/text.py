@@ -56,7 +56,7 @@ def lines(plan: Plan, config: Config) -> Iterator[str]:
     if plan.training:
         yield from _training(plan.training)
     if plan.prediction:
-        yield from _prediction(plan.prediction, config)
+        yield from _prediction(plan.prediction)
     for blocks in plan.blocks:
         yield from _blocks(blocks, plan.phases)
     yield from _disk(plan)
@@ -81,13 +81,14 @@ def _training(plan: TrainingPlan) -> Iterator[str]:
     if math.isnan(plan.step.seconds):
         yield f"  time           not measured; {steps}"
     else:
-        limit = f", cut to {plan.minutes:g} min by --train.minutes" if plan.minutes else ""
+        cut = 0 < 60 * plan.minutes < plan.seconds
+        limit = f", cut to {plan.minutes:g} min by --train.minutes" if cut else ""
         yield f"  time           about {duration(plan.seconds)}{limit}, without validation:"
         yield f"                 {steps}, one step measured: {duration(plan.step.seconds)}"
     yield ""
 
 
-def _prediction(plan: PredictionPlan, config: Config) -> Iterator[str]:
+def _prediction(plan: PredictionPlan) -> Iterator[str]:
     yield f"PREDICTION  {_images(plan.images)}"
     for tiling, count in plan.tilings[:3]:
         yield (
