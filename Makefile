@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "jaxseg needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[demo,test,dev]'
+		-c constraints.txt -e '.[demo,test,dev,io,bmz,cluster]'
 	@touch $@
 
 demo: $(READY) # train a small 2D model on real nuclei on the CPU, predict, evaluate: 5 minutes
