@@ -22,7 +22,7 @@ pytest.importorskip("onnxruntime", reason="pip install 'jaxseg[onnx]'")
 pytest.importorskip("bioimageio.spec", reason="pip install 'jaxseg[bmz]'")
 
 from exchange_cases import doubling, package, untrained  # noqa: E402
-from test_main import CONFIG, write  # noqa: E402
+from small_runs import command, write  # noqa: E402
 
 from jaxseg.config.load import load  # noqa: E402
 from jaxseg.exchange import open_foreign  # noqa: E402
@@ -41,16 +41,8 @@ def quick_compilation():
 def project(tmp_path: Path):
     """A command line for images of discs, two planes and intensities as they are."""
     write(tmp_path / "data")
-    text = CONFIG.format(
-        ndim=2,
-        channels="(ch('F'), ch('C'))",
-        task="instances",
-        patch=(32, 32),
-        out=str(tmp_path / "out"),
-        root=str(tmp_path / "data"),
-    )
-    (tmp_path / "config.py").write_text(text)
-    return ["--config", str(tmp_path / "config.py"), "--phases", "predict"]
+    args = command(tmp_path, ndim=2, channels="(ch('F'), ch('C'))", patch=(32, 32))
+    return [*args, "--phases", "predict"]
 
 
 NONE = ["--normalize.method", "none"]

@@ -9,44 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from small_runs import command, discs, write
 
 from jaxseg.main import main
-
-CONFIG = """
-from jaxseg.config import *
-config = Config(
-    name="discs", ndim={ndim}, channels={channels}, task={task!r}, patch={patch},
-    out={out!r},
-    data=Data(train=Source(raw={root!r} + "/train/raw", labels={root!r} + "/train/labels"),
-              test=Source(raw={root!r} + "/test/raw", labels={root!r} + "/test/labels")),
-    model=UNet(features=(4, 8), norm="bn"),
-    train=Train(epochs=2, steps=2, batch=4, lr=1e-2, warmup=0),
-)
-"""
-
-
-def discs(shape: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bright balls on a dark noisy background, and their labels."""
-    rng = np.random.default_rng(seed)
-    grid, labels = np.indices(shape), np.zeros(shape, np.uint16)
-    for label in range(1, 7):
-        centre = [rng.uniform(0, size) for size in shape]
-        square = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True))
-        labels[(square < 36) & (labels == 0)] = label
-    image = 400 * (labels > 0) + rng.normal(100, 10, shape)
-    return image.astype(np.uint16), labels
-
-
-def write(root: Path, shape: tuple[int, ...] = (48, 40), classes: bool = False) -> None:
-    for part, seeds in (("train", (1, 2, 3)), ("test", (4, 5))):
-        for seed in seeds:
-            image, labels = discs(shape, seed)
-            labels = (labels > 0).astype(np.uint8) if classes else labels
-            for kind, array in (("raw", image), ("labels", labels)):
-                path = root / part / kind / f"im{seed}.tif"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                axes = "ZYX"[-len(shape) :]
-                tifffile.imwrite(path, array, imagej=True, metadata={"axes": axes})
 
 
 @pytest.fixture
@@ -58,16 +23,7 @@ def project(tmp_path: Path):
     ):
         shape, patch = ((48, 40), (32, 32)) if ndim == 2 else ((16, 24, 24), (8, 16, 16))
         write(tmp_path / "data", shape, classes=task == "semantic")
-        text = CONFIG.format(
-            ndim=ndim,
-            channels=channels,
-            task=task,
-            patch=patch,
-            out=str(tmp_path / "out"),
-            root=str(tmp_path / "data"),
-        )
-        (tmp_path / "config.py").write_text(text)
-        return ["--config", str(tmp_path / "config.py")]
+        return command(tmp_path, ndim=ndim, channels=channels, task=task, patch=patch)
 
     return make
 
@@ -82,9 +38,9 @@ def contents(root: Path) -> dict[str, tuple[int, bytes]]:
     [
         (2, "instances", "(ch('F'), ch('C'), ch('Db'))"),
         (3, "instances", "(ch('A'), ch('Db', norm=False))"),
-        (2, "instances", "(ch('E'),)"),
+        pytest.param(2, "instances", "(ch('E'),)", marks=pytest.mark.slow),
         (2, "semantic", "(ch('S', classes=2),)"),
-        (2, "instances", "(ch('R', nrays=8), ch('Db'))"),
+        pytest.param(2, "instances", "(ch('R', nrays=8), ch('Db'))", marks=pytest.mark.slow),
     ],
 )
 def test_a_whole_run_makes_the_documented_tree(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_runs import command, write, write_planes
 from synthetic_objects import touching_balls
 from test_blocks_agglomeration import affinities
-from test_main import CONFIG, write
 
 from jaxseg import io, slurm, status, verify
 from jaxseg.channels import encode
@@ -29,26 +29,12 @@ def predicted(tmp_path: Path) -> tuple[Path, list[str]]:
     write(tmp_path / "data", SHAPE)
     for kind in ("raw", "labels"):
         (tmp_path / "data/test" / kind / "im5.tif").unlink()
-    text = CONFIG.format(
-        ndim=3,
-        channels="(ch('A'),)",
-        task="instances",
-        patch=(8, 16, 16),
-        out=str(tmp_path / "out"),
-        root=str(tmp_path / "data"),
-    )
-    (tmp_path / "config.py").write_text(text)
+    args = command(tmp_path, channels="(ch('A'),)")
     truth = touching_balls(np.random.default_rng(0), SHAPE, count=9, radii=(3, 5))
     planes = np.asarray(encode(truth, (ch("A"),))) * affinities(0, SHAPE, 3, 1.0)
     results = tmp_path / "out/discs/results/discs_1"
-    with io.create_planes(
-        results / "per_image/im4.zarr",
-        shape=planes.shape,
-        chunks=(8, 8, 8, 3),
-        spacing=(1.0, 1.0, 1.0),
-    ) as store:
-        store[...] = planes.astype(np.float32)
-    return results, ["--config", str(tmp_path / "config.py"), *BLOCKS]
+    write_planes(results, "im4", planes)
+    return results, [*args, *BLOCKS]
 
 
 def whole(results: Path, options: Agglomeration | None = None) -> np.ndarray:

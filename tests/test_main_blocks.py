@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import tifffile
 from blockwise import canonical
+from small_runs import command, write, write_planes
 from synthetic_objects import touching_balls
-from test_main import CONFIG, write
 
 from jaxseg import data, io, runs, status, verify
 from jaxseg.channels import encode
@@ -48,16 +48,7 @@ def project(tmp_path: Path) -> list[str]:
     write(tmp_path / "data", SHAPE)
     for kind in ("raw", "labels"):
         (tmp_path / "data/test" / kind / "im5.tif").unlink()
-    text = CONFIG.format(
-        ndim=3,
-        channels="(ch('F'), ch('C'), ch('Db'))",
-        task="instances",
-        patch=(8, 16, 16),
-        out=str(tmp_path / "out"),
-        root=str(tmp_path / "data"),
-    )
-    (tmp_path / "config.py").write_text(text)
-    return ["--config", str(tmp_path / "config.py")]
+    return command(tmp_path)
 
 
 @pytest.fixture
@@ -66,13 +57,7 @@ def predicted(project: list[str], tmp_path: Path) -> tuple[Path, list[str]]:
     truth = touching_balls(np.random.default_rng(0), SHAPE, count=9, radii=(3, 5))
     planes = np.asarray(encode(truth, CHANNELS))
     results = tmp_path / "out/discs/results/discs_1"
-    with io.create_planes(
-        results / "per_image/im4.zarr",
-        shape=planes.shape,
-        chunks=(8, 8, 8, 3),
-        spacing=(1.0, 1.0, 1.0),
-    ) as store:
-        store[...] = planes
+    write_planes(results, "im4", planes)
     return results, [*project, *BLOCKS]
 
 
@@ -309,27 +294,13 @@ def test_a_run_by_blocks_equals_one_in_memory(project, tmp_path: Path) -> None:
 
 def test_classes_by_blocks(tmp_path: Path) -> None:
     write(tmp_path / "data", SHAPE, classes=True)
-    text = CONFIG.format(
-        ndim=3,
-        channels="(ch('S', classes=2),)",
-        task="semantic",
-        patch=(8, 16, 16),
-        out=str(tmp_path / "out"),
-        root=str(tmp_path / "data"),
-    )
-    (tmp_path / "config.py").write_text(text)
+    args = command(tmp_path, channels="(ch('S', classes=2),)", task="semantic")
     results, rng = tmp_path / "out/discs/results/discs_1", np.random.default_rng(0)
     values = {name: rng.random((*SHAPE, 1), np.float32) for name in ("im4", "im5")}
     for name, value in values.items():
-        with io.create_planes(
-            results / f"per_image/{name}.zarr",
-            shape=value.shape,
-            chunks=(8, 8, 8, 1),
-            spacing=(1.0, 1.0, 1.0),
-        ) as store:
-            store[...] = value
+        write_planes(results, name, value)
     io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
-    args = ["--config", str(tmp_path / "config.py"), *BLOCKS, "--phases", "decode"]
+    args += [*BLOCKS, "--phases", "decode"]
     for shard in ("1/2", "0/2"):
         assert main([*args, "--blocks.shard", shard]) == 0
     for name, value in values.items():
@@ -346,14 +317,6 @@ def test_a_part_beyond_the_end_of_every_image(project, capsys) -> None:
 
 def test_contours_alone_are_refused(tmp_path: Path, capsys) -> None:
     write(tmp_path / "data", SHAPE)
-    text = CONFIG.format(
-        ndim=3,
-        channels="(ch('C'),)",
-        task="instances",
-        patch=(8, 16, 16),
-        out=str(tmp_path / "out"),
-        root=str(tmp_path / "data"),
-    )
-    (tmp_path / "config.py").write_text(text)
-    assert main(["--config", str(tmp_path / "config.py"), *BLOCKS]) == 2
+    args = command(tmp_path, channels="(ch('C'),)")
+    assert main([*args, *BLOCKS]) == 2
     assert "contours alone" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tifffile
-from test_main import CONFIG, write
+from small_runs import command, write
 
 from jaxseg import blocks, memory
 from jaxseg.blocks import BlockGrid, BlockSink
@@ -40,10 +40,7 @@ BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "4", "4", "4"]
 def written(root: Path, shape: tuple[int, ...], patch: tuple[int, ...]) -> list[str]:
     """The command line for three small images to learn from and two to predict."""
     write(root / "data", shape)
-    options = {"ndim": len(shape), "channels": "(ch('F'), ch('C'), ch('Db'))", "task": "instances"}
-    folders = {"out": str(root / "out"), "root": str(root / "data")}
-    (root / "config.py").write_text(CONFIG.format(**options, **folders, patch=patch))
-    return ["--config", str(root / "config.py")]
+    return command(root, ndim=len(shape), patch=patch)
 
 
 @pytest.fixture
@@ -77,7 +74,7 @@ def test_a_dry_run_tells_everything_and_writes_nothing(
 ) -> None:
     args = [*written(tmp_path, (48, 40), (16, 16)), "--blocks.size", "16", "16"]
     monkeypatch.setattr("jaxseg.planning.compiled.QUICK_SECONDS", 0)
-    monkeypatch.setattr("jaxseg.planning.trained_network", lambda *_: ({}, None, "digest"))
+    monkeypatch.setattr("jaxseg.planning.predictor_of", limited(8, 0))
     jax.config.update("jax_disable_most_optimizations", True)
     try:
         assert main([*args, "--phases", *phases, "--predict.tta", "flips", "--dry-run"]) == 0

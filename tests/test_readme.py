@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import jaxseg
+from jaxseg import export
 from jaxseg.check import Check
 from jaxseg.config import Config
 from jaxseg.config.load import parse
@@ -49,15 +50,34 @@ def test_make_targets_and_files_exist() -> None:
         assert (ROOT / path).is_file()
 
 
+def names_of(options: type) -> set[str]:
+    return {f"--{field.name}" for field in dataclasses.fields(options)}
+
+
+# What the command lines of tools take, other than fields of the configuration.
+TOOLS = {
+    "jaxseg.check": names_of(Check),
+    "jaxseg.export": names_of(export.Arguments),
+    "jaxseg.import_weights": {"--from", "--to", "--config"},
+    "jaxseg.slurm": {"--shards", "--config"},
+}
+
+
 def test_options_in_the_readme_are_legal() -> None:
-    for block in (text for kind, text in BLOCKS if kind == "bash"):
-        options = set(re.findall(r"(--[\w.-]+)", block))
-        if "jaxseg.check" in block:
-            assert options <= {f"--{field.name}" for field in dataclasses.fields(Check)}
-            continue
-        if "jaxseg.import_weights" in block:
-            assert options <= {"--from", "--to", "--config"}
+    commands = [
+        command
+        for kind, text in BLOCKS
+        if kind == "bash"
+        for command in text.replace("\\\n", " ").splitlines()
+    ]
+    assert len(commands) > 8
+    for command in commands:
+        options = set(re.findall(r"(--[\w.-]+)", command))
+        tool = next((name for name in TOOLS if name in command), "")
+        if tool:
+            assert options <= TOOLS[tool]
             continue
         for option in options - {"--config", "--help", "--debug", "--dry-run"}:
-            value = {"--phases": ["train"]}.get(option, ["x"])
-            parse([option, *value], Config())
+            value = {"--phases": ["train"], "--model": ["unet"]}.get(option, ["x"])
+            network = ["--model", "bmz"] if option.startswith("--model.") else []
+            parse([*network, option, *value], Config())

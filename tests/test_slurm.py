@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blockwise import canonical
+from small_runs import command, write
 from synthetic_objects import touching_balls
-from test_main import CONFIG, write
 
 from jaxseg import io, slurm
 from jaxseg.channels import encode
@@ -41,17 +41,9 @@ wc -l < {log}
 
 @pytest.fixture
 def args(tmp_path: Path) -> list[str]:
-    text = CONFIG.format(
-        ndim=3,
-        channels="(ch('F'), ch('C'), ch('Db'))",
-        task="instances",
-        patch=(8, 16, 16),
-        out=str(tmp_path / "out"),
-        root=str(tmp_path / "data folder"),
-    )
-    (tmp_path / "my config.py").write_text(text)
+    args = command(tmp_path, file="my config.py", data="data folder")
     blocks = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
-    return ["--config", str(tmp_path / "my config.py"), *blocks]
+    return [*args, *blocks]
 
 
 def submitted(folder: Path, script: str, run: str) -> list[str]:

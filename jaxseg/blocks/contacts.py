@@ -122,24 +122,47 @@ def contacts(
     number of the neighbour, and (n, 2) int64 ids of this block and of the neighbour; only where
     there are any
     """
+    for other, own, theirs in shared_labels(grid, block, read):
+        shared = block.wide.intersection(other.wide)
+        pairs = same_objects(
+            own,
+            theirs,
+            threshold=threshold,
+            sides=[
+                one.core.intersection(shared).relative_to(shared.start).slices
+                for one in (block, other)
+            ],
+        )
+        if len(pairs):
+            yield other.number, pairs
+
+
+def shared_labels(
+    grid: BlockGrid, block: Block, read: Callable[[int], Slabs]
+) -> Iterator[tuple[Block, np.ndarray, np.ndarray]]:
+    """What a block and its neighbours of larger number say of the voxels that both keep.
+
+    Parameters
+    ----------
+    grid, block, read : as for :func:`contacts`
+
+    Yields
+    ------
+    neighbour, and the labels of both of the voxels in both wide boxes
+    """
     own = read(block.number)
     for other in grid.neighbours(block) if own else ():
         theirs = read(other.number)
         if not theirs:
             continue
-        axis = next(
-            a for a, (i, j) in enumerate(zip(block.index, other.index, strict=True)) if i != j
+        steps = [b - a for a, b in zip(block.index, other.index, strict=True)]
+        axis = next(axis for axis, step in enumerate(steps) if step)
+        shared = block.wide.intersection(other.wide)
+        yield (
+            other,
+            _part(own, grid, block, axis, steps[axis], shared),
+            _part(theirs, grid, other, axis, -steps[axis], shared),
         )
-        side = other.index[axis] - block.index[axis]
-        shared, cores = block.wide.intersection(other.wide), (block.core, other.core)
-        pairs = same_objects(
-            _part(own, grid, block, axis, side, shared),
-            _part(theirs, grid, other, axis, -side, shared),
-            threshold=threshold,
-            sides=[core.intersection(shared).relative_to(shared.start).slices for core in cores],
-        )
-        if len(pairs):
-            yield other.number, pairs
 
 
 def _part(

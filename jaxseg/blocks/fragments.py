@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxseg import instances
-from jaxseg.blocks.contacts import Slabs, slab_name
+from jaxseg.blocks.contacts import Slabs, shared_labels
 from jaxseg.blocks.creation import ReadBox, keep_pieces
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import Block, BlockGrid
@@ -90,23 +90,9 @@ def shared_voxels(
     number of the neighbour, and (n, 2) int64 ids of this block and of the neighbour; only where
     there are any
     """
-    own = read(block.number)
-    for other in grid.neighbours(block) if own else ():
-        theirs = read(other.number)
-        if not theirs:
-            continue
-        steps = [b - a for a, b in zip(block.index, other.index, strict=True)]
-        axis = next(axis for axis, step in enumerate(steps) if step)
-        shared = block.wide.intersection(other.wide)
-        sides = ((own, block, steps[axis]), (theirs, other, -steps[axis]))
-        labels = [
-            slabs[slab_name(axis, side)][
-                shared.relative_to(grid.slab(one, axis, side).start).slices
-            ]
-            for slabs, one, side in sides
-        ]
-        both = (labels[0] > 0) & (labels[1] > 0)
-        codes = labels[0][both].astype(np.int64) << 32 | labels[1][both].astype(np.int64)
+    for other, own, theirs in shared_labels(grid, block, read):
+        both = (own > 0) & (theirs > 0)
+        codes = own[both].astype(np.int64) << 32 | theirs[both].astype(np.int64)
         pairs = np.unique(codes)
         if len(pairs):
             yield other.number, np.stack([pairs >> 32, pairs & (2**32 - 1)], axis=-1)
