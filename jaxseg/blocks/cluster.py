@@ -8,6 +8,7 @@ looks at the markers. No data pass through the scheduler.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,8 @@ def _client(address: str, retries: int) -> Any:
         "distributed.scheduler.worker-saturation": 1.0,
     }
     dask.config.set(settings)
+    # What it tells of connections hides what this program tells of blocks.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     if address.startswith(LOCAL):
         workers = int(address.removeprefix(LOCAL))
         return distributed.Client(
