@@ -16,6 +16,15 @@ from jaxseg.instances import compact
 Decode = Callable[[np.ndarray], np.ndarray]
 
 
+def peak_mib() -> float:
+    """The most memory that this program ever had.
+
+    The figure of ``getrusage`` survives a fork: it would be that of the tests, which are larger.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
 def decoder(
     planes: np.ndarray,
     channels: tuple[Channel, ...],

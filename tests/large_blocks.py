@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def tile() -> np.ndarray:
 def main(folder: Path, side: int) -> dict[str, float]:
     """MiB at the start and at most, objects found."""
     os.fsync = lambda descriptor: None  # the disk is not what is measured
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    start = blockwise.peak_mib()
     shape, one = (side,) * 3, tile()
     grid = BlockGrid(shape, (BLOCK,) * 3, (16,) * 3, (4,) * 3)
     chunks = (BLOCK, BLOCK, BLOCK, 2)
@@ -69,7 +68,7 @@ def main(folder: Path, side: int) -> dict[str, float]:
         folder / "labels.tif", io.open_labels(final.data, ndim=3), spacing=(1.0, 1.0, 1.0)
     )
     compare(folder, refine(folder, final), final)
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    most = blockwise.peak_mib()
     return {"start": start, "MiB": most, "objects": objects}
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from blockwise import peak_mib
 
 from jaxseg import blocks, status
 from jaxseg.blocks import BlockGrid, Ledger
@@ -75,8 +75,7 @@ def main(folder: Path, side: int) -> dict[str, float]:
     status.main([str(folder)])
     lap("status")
     objects = json.loads((ledger.folder / "summary.json").read_text())["objects"]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**seconds, "MiB": memory, "objects": objects, "blocks": len(grid)}
+    return {**seconds, "MiB": peak_mib(), "objects": objects, "blocks": len(grid)}
 
 
 if __name__ == "__main__":
