@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,16 @@ class Box:
         """The voxels in both boxes; of size 0 where there are none."""
         start = tuple(map(max, self.start, other.start))
         return Box(start, tuple(map(max, start, map(min, self.stop, other.stop))))
+
+    def grown(self, margin: Sequence[int], shape: Sequence[int]) -> Box:
+        """The box with a margin on every side, cut at the ends of a volume.
+
+        >>> Box((0, 4), (4, 8)).grown((2, 2), (9, 9))
+        Box(start=(0, 2), stop=(6, 9))
+        """
+        start = tuple(max(0, a - m) for a, m in zip(self.start, margin, strict=True))
+        axes = zip(self.stop, margin, shape, strict=True)
+        return Box(start, tuple(min(n, b + m) for b, m, n in axes))
 
     def relative_to(self, origin: tuple[int, ...]) -> Box:
         """The same voxels, counted from ``origin``."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,14 +106,12 @@ class BlockGrid:
         for place, count in zip(index, self.count, strict=True):
             number = number * count + place
         return Block(
-            number, index, core, self._grown(core, self.band), self._grown(core, self.halo)
+            number,
+            index,
+            core,
+            core.grown(self.band, self.shape),
+            core.grown(self.halo, self.shape),
         )
-
-    def _grown(self, box: Box, margin: Sequence[int]) -> Box:
-        """A box with a margin on every side, cut at the ends of the volume."""
-        start = tuple(max(0, a - m) for a, m in zip(box.start, margin, strict=True))
-        axes = zip(box.stop, margin, self.shape, strict=True)
-        return Box(start, tuple(min(b + m, n) for b, m, n in axes))
 
     def neighbours(self, block: Block) -> Iterator[Block]:
         """Blocks of larger number that share a face, an edge or a corner with a block.

@@ -46,10 +46,7 @@ def measuring_work(
 
     def work(number: int) -> dict[str, Any]:
         core = ledger.grid[number].core
-        around = Box(
-            tuple(max(0, start - MARGIN) for start in core.start),
-            tuple(min(n, stop + MARGIN) for stop, n in zip(core.stop, shape, strict=True)),
-        )
+        around = core.grown((MARGIN,) * len(shape), shape)
         before = [MARGIN - (a - b) for a, b in zip(core.start, around.start, strict=True)]
         after = [MARGIN - (b - a) for a, b in zip(core.stop, around.stop, strict=True)]
         found = measure_part(

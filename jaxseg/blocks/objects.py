@@ -199,7 +199,7 @@ def nearby(source: Readable, margin: Sequence[int], function: Function) -> Chang
     >>> change(Box((0,), (1,))), change(Box((1,), (2,)))
     (array([0]), array([3]))
     """
-    return lambda core: _within(source, grown(core, margin, source.shape), core, function)
+    return lambda core: _within(source, core.grown(margin, source.shape), core, function)
 
 
 def around_objects(source: Readable, where: Extents, function: Function) -> Change:
@@ -223,16 +223,6 @@ def _within(source: Readable, box: Box, core: Box, function: Function) -> np.nda
     return function(source[box.slices])[core.relative_to(box.start).slices]
 
 
-def grown(box: Box, margin: Sequence[int], shape: Sequence[int]) -> Box:
-    """A box with a margin, cut at the ends of the volume.
-
-    >>> grown(Box((0, 4), (4, 8)), (2, 2), (9, 9))
-    Box(start=(0, 2), stop=(6, 9))
-    """
-    start = tuple(max(0, a - m) for a, m in zip(box.start, margin, strict=True))
-    return Box(start, tuple(min(n, b + m) for b, m, n in zip(box.stop, margin, shape, strict=True)))
-
-
 def box_of_objects(where: Extents, core: Box, shape: Sequence[int]) -> Box:
     """The box around a core and all objects whose boxes it shares voxels with, and a voxel more.
 
@@ -243,8 +233,8 @@ def box_of_objects(where: Extents, core: Box, shape: Sequence[int]) -> Box:
     rows = np.flatnonzero(where.in_box(core))
     start = tuple(map(int, np.min([core.start, *where.low[rows]], axis=0)))
     stop = tuple(map(int, np.max([core.stop, *where.high[rows]], axis=0)))
-    box = grown(Box(start, stop), (1,) * len(shape), shape)
-    if box.size > max(MOST_VOXELS, grown(core, (1,) * len(shape), shape).size):
+    box = Box(start, stop).grown((1,) * len(shape), shape)
+    if box.size > max(MOST_VOXELS, core.grown((1,) * len(shape), shape).size):
         sides = (where.high - where.low)[rows]
         worst = rows[sides.prod(axis=1).argmax()]
         low, high = where.low[worst].tolist(), where.high[worst].tolist()

@@ -40,8 +40,7 @@ def classes(
     found = _class_planes(planes, channels)
     if found.shape[-1] == 1:
         return (found[..., 0] > threshold).astype(np.uint8)
-    dtype = np.uint8 if found.shape[-1] <= 2**8 else np.uint16
-    return found.argmax(axis=-1).astype(dtype)
+    return found.argmax(axis=-1).astype(class_type(channels))
 
 
 def object_classes(
@@ -83,7 +82,7 @@ def class_votes(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
 
 
 def class_type(channels: Sequence[Channel]) -> np.dtype:
-    """The integer type of classes of objects."""
+    """The integer type of classes."""
     options = next(c.options for c in channels if isinstance(c.options, Semantic))
     return np.dtype(np.min_scalar_type(options.classes - 1))
 

@@ -6,7 +6,7 @@ result and does nothing else.
 
 from jaxseg.postprocessing.conditions import judge, remove_judged, removed_ids, survivors
 from jaxseg.postprocessing.extents import reach_of, removed_by
-from jaxseg.postprocessing.median import median_filter
+from jaxseg.postprocessing.median import median_filter, median_filters
 from jaxseg.postprocessing.morphology import dilate, erode
 from jaxseg.postprocessing.refine import refine
 from jaxseg.postprocessing.removal import (
@@ -35,6 +35,7 @@ __all__ = [
     "filled_where",
     "judge",
     "median_filter",
+    "median_filters",
     "reach_of",
     "refine",
     "remove_judged",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
+
+from jaxseg.config.postprocessing import Median
 
 
 def median_filter(planes: np.ndarray, axes: str, size: int) -> np.ndarray:
@@ -31,3 +36,20 @@ def median_filter(planes: np.ndarray, axes: str, size: int) -> np.ndarray:
         for column in range(planes.shape[-1])
     ]
     return np.stack(columns, axis=-1)
+
+
+def median_filters(planes: np.ndarray, filters: Sequence[Median]) -> np.ndarray:
+    """Planes after several filters, one after the other.
+
+    Parameters
+    ----------
+    planes : (*S, K)
+    filters : their axes and sizes, see :func:`median_filter`
+
+    Returns
+    -------
+    (*S, K) of the same type
+    """
+    return functools.reduce(
+        lambda found, one: median_filter(found, one.axes, one.size), filters, planes
+    )

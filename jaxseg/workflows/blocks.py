@@ -11,8 +11,8 @@ import numpy as np
 from jaxseg import blocks, io, runs
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
-from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample
+from jaxseg.decoding import class_type
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
@@ -80,6 +80,12 @@ def is_complete(ledger: Ledger) -> bool:
     return len(blocks.finished(ledger)) == len(ledger.grid)
 
 
+def publish(ledger: Ledger, sample: Sample) -> None:
+    """Give complete data of an image their final name, with coarser levels."""
+    with progress(f"levels of {sample.name}") as advance:
+        blocks.publish(ledger, on_progress=advance)
+
+
 def version_of(source: Volume) -> dict[str, Any]:
     """What tells one version of planes or labels in a store of ours from another."""
     found = runs.fingerprint(Path(source.path) / "zarr.json")
@@ -140,8 +146,7 @@ def predict_by_blocks(
     if waiting:
         blocks.tidy(ledger)
     if is_complete(ledger):
-        with progress(f"levels of {sample.name}") as advance:
-            blocks.publish(ledger, on_progress=advance)
+        publish(ledger, sample)
         return True
     return False
 
@@ -180,22 +185,19 @@ def classes_by_blocks(
     stage : name of the folder
     find : the classes of a box
     """
-    options = config.channels[0].options
-    assert isinstance(options, Semantic)  # the configuration was checked
     ledger = blocks.open_classes(
         stage_folder(run, stage, sample),
         grid_of(config, source.spatial_shape),
         {**values, **version_of(source)},
         target=path,
         spacing=sample.image.spacing,
-        dtype=np.uint8 if options.classes <= 2**8 else np.uint16,
+        dtype=class_type(config.channels),
     )
     if not is_complete(ledger):
         run_stage(config, ledger, blocks.classes_work(ledger, find), f"classes of {sample.name}")
     if not is_complete(ledger):
         return
-    with progress(f"levels of {sample.name}") as advance:
-        blocks.publish(ledger, on_progress=advance)
+    publish(ledger, sample)
     export(config, sample, path)
 
 

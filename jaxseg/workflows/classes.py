@@ -7,7 +7,7 @@ import numpy as np
 from jaxseg import channels as table
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
-from jaxseg.decoding import classes
+from jaxseg.decoding import class_type, classes
 
 
 def stored_planes(config: Config) -> tuple[tuple[str, ...], str]:
@@ -23,7 +23,9 @@ def stored_planes(config: Config) -> tuple[tuple[str, ...], str]:
     """
     if config.predict.classes_only:
         # The largest value marks voxels whose planes are not finite.
-        return ("class",), "uint8" if _number(config) < 2**8 else "uint16"
+        options = config.channels[0].options
+        assert isinstance(options, Semantic)  # the configuration was checked
+        return ("class",), np.min_scalar_type(options.classes).name
     return table.columns(config.channels, config.ndim).names, config.predict.dtype
 
 
@@ -40,11 +42,5 @@ def classes_of(config: Config, planes: np.ndarray) -> np.ndarray:
     (*S) uint8, or uint16 for more than 256 classes
     """
     if config.predict.classes_only:
-        return planes[..., 0].astype(np.uint8 if _number(config) <= 2**8 else np.uint16)
+        return planes[..., 0].astype(class_type(config.channels))
     return classes(planes, config.channels, threshold=config.semantic.threshold)
-
-
-def _number(config: Config) -> int:
-    options = config.channels[0].options
-    assert isinstance(options, Semantic)  # the configuration was checked
-    return options.classes

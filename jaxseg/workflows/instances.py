@@ -14,13 +14,13 @@ from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, JaxsegWarning
-from jaxseg.progress import progress
 from jaxseg.runs import Run
 from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import (
     export,
     grid_of,
     ledger_of,
+    publish,
     stage_folder,
     version_of,
 )
@@ -82,8 +82,7 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
         ledgers = [step(config, run, sample) for sample in images]
         await_others(config, ledgers, word)
     for sample, ledger in zip(images, ledgers, strict=True):
-        with progress(f"levels of {sample.name}") as advance:
-            blocks.publish(ledger, on_progress=advance)
+        publish(ledger, sample)
         _tell(config, ledger, sample, labels_path(config, run, sample))
     finish_objects(config, run, images)
 

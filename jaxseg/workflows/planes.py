@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
 
 from jaxseg import postprocessing as post
-from jaxseg.blocks.objects import grown
 from jaxseg.config import Config
 from jaxseg.geometry import Box
 from jaxseg.volume import Volume
@@ -35,12 +33,8 @@ def smooth_planes(config: Config, source: Volume) -> Callable[[Box], Array]:
     ]
 
     def read(box: Box) -> Array:
-        wide = grown(box, margin, source.spatial_shape)
-        planes = functools.reduce(
-            lambda found, one: post.median_filter(found, one.axes, one.size),
-            filters,
-            read_planes(source, wide),
-        )
+        wide = box.grown(margin, source.spatial_shape)
+        planes = post.median_filters(read_planes(source, wide), filters)
         return planes[box.relative_to(wide.start).slices]
 
     return read

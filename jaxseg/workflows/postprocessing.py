@@ -7,7 +7,6 @@ were removed for their measurements, and a table of those that stay.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,9 +57,7 @@ def filtered(config: Config, planes: np.ndarray, *, spacing: Sequence[float]) ->
     filters = config.postprocess.filters
     if not filters or (config.task == "instances" and _show_noise(config, planes, spacing)):
         return planes
-    return functools.reduce(
-        lambda found, one: post.median_filter(found, one.axes, one.size), filters, planes
-    )
+    return post.median_filters(planes, filters)
 
 
 def _show_noise(config: Config, planes: np.ndarray, spacing: Sequence[float]) -> bool:
