@@ -19,8 +19,8 @@ from jaxseg.io.stored import ZarrArray
 
 # Longest side of a chunk, so that reading a halo reads little more than the halo.
 CHUNK_SIDE = {2: 512, 3: 64}
-# File of what a stage knows of the whole volume.
-KNOWN = "known.safetensors.zst"
+# Folder of what a stage knows of the whole volume.
+KNOWN = "known"
 
 
 def chunk_of(block: Sequence[int]) -> tuple[int, ...]:
@@ -106,12 +106,16 @@ def write_table(ledger: Ledger, number: int, arrays: Mapping[str, np.ndarray]) -
 
 def write_known(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what every block of a new stage needs to know of the whole volume."""
-    io.write_arrays(folder / KNOWN, arrays)
+    for name, array in arrays.items():
+        place = folder / KNOWN / f"{name}.npy"
+        with io.atomic_path(place) as partial, partial.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
 
 
 def known_of(ledger: Ledger) -> dict[str, np.ndarray]:
-    """What the stage was begun with."""
-    return io.read_arrays(ledger.folder / KNOWN)
+    """What the stage was begun with, mapped into memory."""
+    files = sorted((ledger.folder / KNOWN).glob("*.npy"))
+    return {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in files}
 
 
 def faults(ledger: Ledger, number: int) -> list[str]:

@@ -1,0 +1,166 @@
+"""What a training is made of: network, loss and batches of a configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jaxseg import augment, data, runtime
+from jaxseg import channels as table
+from jaxseg.config import Augment, Config
+from jaxseg.config.load import to_plain
+from jaxseg.data import Batch, Sample
+from jaxseg.errors import JaxsegWarning
+from jaxseg.models import Model
+from jaxseg.network import network
+from jaxseg.train.loop import Fitted, Folders, fit
+
+# Steps between two validations: an epoch of a few steps says little and saves often.
+LEAST_STEPS = 25
+
+
+class Ingredients(NamedTuple):
+    """What a training is made of beside its batches."""
+
+    model: Model
+    loss: Callable[..., Any]
+    augment: Callable[..., Any]
+    steps: int
+    """Per epoch."""
+    draw: Callable[[int], Batch]
+    """The batch of a step."""
+
+
+def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]) -> Ingredients:
+    """Network, loss and data of a training, sized for these images.
+
+    Parameters
+    ----------
+    learn, check : images to learn from and to validate on
+    """
+    settings = config.train
+
+    def draw(step: int) -> Batch:
+        return data.batch(
+            learn,
+            patch=config.patch,
+            size=settings.batch,
+            seed=config.seed,
+            step=step,
+            foreground=config.data.foreground,
+            compact=config.task == "instances",
+            ignore=config.data.ignore,
+        )
+
+    return Ingredients(
+        network(config, dtype=settings.precision, remat=settings.remat),
+        _loss(config, (*learn, *check)),
+        functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
+        settings.steps or _steps_to_cover(learn, config.patch, settings.batch),
+        draw,
+    )
+
+
+def divide(
+    config: Config, samples: Mapping[str, Sequence[Sample]]
+) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Images to learn from and images to validate on."""
+    if samples.get("val"):
+        return samples["train"], samples["val"]
+    return data.split(
+        samples["train"], fraction=config.data.val_fraction, seed=config.seed, patch=config.patch
+    )
+
+
+def train(
+    config: Config,
+    folders: Folders,
+    learn: Sequence[Sample],
+    check: Sequence[Sample],
+    digest: str,
+) -> Fitted:
+    """Put network, loss and data together and train.
+
+    Parameters
+    ----------
+    config : of the run
+    folders : where checkpoints, logs and charts go
+    learn, check : images to learn from and to validate on
+    digest : of all that decides the result
+    """
+    settings, patch = config.train, config.patch
+    made = ingredients(config, learn, check)
+    places = data.grid(check, patch=patch, limit=settings.val_patches)
+
+    def place(index: int) -> Batch:
+        return data.grid_batch(
+            check,
+            places,
+            patch=patch,
+            size=settings.batch,
+            index=index,
+            compact=config.task == "instances",
+            ignore=config.data.ignore,
+        )
+
+    def batches(numbers: Iterable[int]) -> Iterator[Batch]:
+        return data.prefetch(made.draw, numbers)
+
+    def validation() -> Iterator[Batch]:
+        return data.prefetch(place, range(math.ceil(len(places) / settings.batch)))
+
+    return fit(
+        made.model,
+        made.loss,
+        settings,
+        batches=batches,
+        validation=validation,
+        steps=made.steps,
+        channels=learn[0].image.channels,
+        patch=patch,
+        folders=folders,
+        mesh=runtime.data_mesh(settings.batch),
+        seed=config.seed,
+        augment=made.augment,
+        meta={"config": to_plain(config), "stats": learn[0].stats, "digest": digest},
+    )
+
+
+def _turns(config: Config, sample: Sample) -> Augment:
+    """The changes that keep the size of a voxel: no quarter turns where y and x differ in it."""
+    *_, y, x = sample.image.spacing
+    if y == x or not (config.augment.rot90 or config.augment.rotate):
+        return config.augment
+    warnings.warn(
+        "no rotations in training: voxels differ in size along y and x", JaxsegWarning, stacklevel=2
+    )
+    return dataclasses.replace(config.augment, rot90=False, rotate=0.0)
+
+
+def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
+    """The loss of the configured channels, its arrays sized for these labels."""
+    sizes = data.label_statistics(samples, ignore=config.data.ignore)
+    # A zoomed object is larger, and a patch cannot show more objects than it has voxels.
+    reach = tuple(
+        min(math.ceil(voxels * config.augment.zoom), size)
+        for voxels, size in zip(sizes.reach, config.patch, strict=True)
+    )
+    return table.loss_of(
+        config.channels,
+        ndim=config.ndim,
+        spacing=samples[0].image.spacing,
+        reach=reach,
+        objects=max(1, min(sizes.objects, math.prod(config.patch))),
+        options=config.loss,
+    )
+
+
+def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
+    """Steps in which as many voxels are drawn as the images have, not too few to learn from."""
+    least = math.prod(patch)
+    voxels = sum(max(sample.image.voxels, least) for sample in samples)
+    return max(LEAST_STEPS, round(voxels / (least * batch)))
