@@ -42,6 +42,10 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def configuration(args: Sequence[str]) -> Config:
     """The configuration of a command line: the file after ``--config``, then the other options."""
+    from jaxseg.interop.biapy.job import apply, documented_flags
+
+    args, environment = documented_flags(args)
+    apply(environment)
     rest = list(args)
     base = Config()
     for index, arg in enumerate(args):
