@@ -104,7 +104,7 @@ class Augment:
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """The training run: AdamW with linear warm-up and cosine decay."""
+    """The training run: optimiser, learning rate, and how long."""
 
     # passes over the training images
     epochs: int = 100
@@ -112,14 +112,32 @@ class Train:
     steps: int = 0
     # patches per step, over all devices
     batch: int = 8
+    # adamw: Adam with decoupled weight decay; adam, sgd: the decay is part of the gradient
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    # decay of the averages of the gradient and of its square, of adamw and adam
+    betas: tuple[float, float] = (0.9, 0.999)
+    # share of the last step that the next one keeps, of sgd
+    momentum: float = 0.9
+    # look ahead along the momentum, of sgd
+    nesterov: bool = True
     # largest learning rate
     lr: float = 1e-3
-    # decoupled weight decay of AdamW
+    # weight decay, of kernels only
     weight_decay: float = 1e-4
+    # how the learning rate goes on after the warm-up: cosine falls to final_lr; constant; plateau
+    # falls by plateau_factor whenever validation gets no better; one_cycle rises over three tenths
+    # of the run and falls to almost nothing, without another warm-up
+    schedule: Literal["cosine", "constant", "plateau", "one_cycle"] = "cosine"
     # epochs of linear warm-up
     warmup: int = 2
-    # learning rate at the end, as a fraction of lr
+    # learning rate at the end, as a fraction of lr; of plateau the least one
     final_lr: float = 0.01
+    # factor of the learning rate where validation gets no better
+    plateau_factor: float = 0.5
+    # epochs without a better validation loss after which that happens
+    plateau_patience: int = 10
+    # parts of a batch whose gradients are added up before a step, in the memory of one part
+    accumulation: int = 1
     # largest global norm of the gradient; 0 = no clipping
     clip: float = 1.0
     # stop after this many epochs without a better validation loss; 0 = never

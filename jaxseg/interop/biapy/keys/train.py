@@ -7,6 +7,7 @@ from typing import Any
 from jaxseg.errors import ConfigError
 from jaxseg.interop.biapy.keys.row import (
     Job,
+    Judge,
     Key,
     Verdict,
     approximated,
@@ -19,6 +20,13 @@ from jaxseg.interop.biapy.keys.row import (
 
 T = "TRAIN."
 S = T + "LR_SCHEDULER."
+OPTIMIZERS = {"SGD": "sgd", "ADAM": "adam", "ADAMW": "adamw"}
+SCHEDULES = {
+    "": Verdict("exact", "train.schedule"),
+    "warmupcosine": Verdict("exact", "train.schedule"),
+    "reduceonplateau": Verdict("exact", "train.schedule"),
+    "onecycle": Verdict("approximated", "train.schedule", "the momentum does not change with it"),
+}
 
 
 def settings(job: Job) -> dict[str, Any]:
@@ -26,6 +34,9 @@ def settings(job: Job) -> dict[str, Any]:
     rate = first(job, T + "LR")
     return {
         "train.lr": rate,
+        **_optimiser(job),
+        "train.batch": job[T + "BATCH_SIZE"] * max(job[T + "ACCUM_ITER"], 1),
+        "train.accumulation": max(job[T + "ACCUM_ITER"], 1),
         "train.ema": 0.0,
         **_schedule(job, rate),
     }
@@ -38,24 +49,71 @@ def first(job: Job, key: str) -> float:
     return float(job[key][0])
 
 
+def _optimiser(job: Job) -> dict[str, Any]:
+    """The optimiser; the learning of SGD looks ahead along a momentum of 0.9."""
+    names = [str(name).upper() for name in job[T + "OPTIMIZER"]]
+    if len(names) != 1 or names[0] not in OPTIMIZERS:
+        raise ConfigError("unknown optimiser", file=job.where(T + "OPTIMIZER"), found=names,
+                          expected="one of " + ", ".join(OPTIMIZERS))  # fmt: skip
+    name = OPTIMIZERS[names[0]]
+    if name == "sgd":
+        return {"train.optimizer": name}
+    betas = job[T + "OPT_BETAS"]
+    betas = betas[0] if betas and isinstance(betas[0], list) else betas
+    return {"train.optimizer": name, "train.betas": [float(beta) for beta in betas]}
+
+
 def _schedule(job: Job, rate: float) -> dict[str, Any]:
     name, least = job[S + "NAME"], first(job, S + "MIN_LR")
+    final = min(max(least, 0.0) / rate, 1.0) if rate else 0.0
     if name == "warmupcosine":
-        final = max(least, 0.0) / rate if rate else 0.0
-        return {"train.warmup": max(job[S + "WARMUP_COSINE_DECAY_EPOCHS"], 0),
-                "train.final_lr": min(final, 1.0)}  # fmt: skip
-    return {"train.warmup": 0, "train.final_lr": 1.0}
+        warm = max(job[S + "WARMUP_COSINE_DECAY_EPOCHS"], 0)
+        return {"train.schedule": "cosine", "train.warmup": warm, "train.final_lr": final}
+    if name == "reduceonplateau":
+        # The rate falls after one more bad epoch than the number of PyTorch says.
+        return {
+            "train.schedule": "plateau",
+            "train.warmup": 0,
+            "train.final_lr": final,
+            "train.plateau_factor": job[S + "REDUCEONPLATEAU_FACTOR"],
+            "train.plateau_patience": max(job[S + "REDUCEONPLATEAU_PATIENCE"], 0) + 1,
+        }
+    if name == "onecycle":
+        return {"train.schedule": "one_cycle"}
+    return {"train.schedule": "constant", "train.warmup": 0}
 
 
 def _optimizer(value: list[str], job: Job) -> Verdict | None:
-    names = [str(name).upper() for name in value]
-    if names == ["ADAMW"]:
+    del job
+    if len(value) == 1 and str(value[0]).upper() in OPTIMIZERS:
         return None
-    return Verdict("refused", "", "ADAMW only")
+    return Verdict("refused", "", "one of " + ", ".join(OPTIMIZERS))
+
+
+def _betas(value: Any, job: Job) -> Verdict | None:
+    if job[T + "OPTIMIZER"] and str(job[T + "OPTIMIZER"][0]).upper() == "SGD":
+        return Verdict("no effect", "", "SGD has none")
+    return None
 
 
 def _schedules(value: str, job: Job) -> Verdict | None:
-    return None if value in ("", "warmupcosine") else Verdict("refused", "", "warmupcosine only")
+    del job
+    return SCHEDULES.get(
+        value, Verdict("refused", "", "one of " + ", ".join(filter(None, SCHEDULES)))
+    )
+
+
+def _of(schedule: str) -> Judge:
+    """A judge for an option of one schedule."""
+
+    def judge(value: Any, job: Job) -> Verdict | None:
+        del value
+        name = job[S + "NAME"]
+        if name in schedule.split():
+            return None
+        return Verdict("no effect", "", f"the schedule is {name or 'constant'}")
+
+    return judge
 
 
 TRAINING = ("training",)
@@ -65,8 +123,8 @@ ROWS: tuple[Key, ...] = (
     exact(T + "OPTIMIZER", ["SGD"], "train.optimizer", needs=TRAINING, judge=_optimizer),
     exact(T + "LR", [1e-4], "train.lr"),
     approximated(T + "W_DECAY", 0.02, "train.weight_decay", "of kernels only", same),
-    refused(T + "OPT_BETAS", [[0.9, 0.999]], "0.9 and 0.999 only", needs=TRAINING),
-    exact(T + "BATCH_SIZE", 2, "train.batch", same),
+    exact(T + "OPT_BETAS", [[0.9, 0.999]], "train.betas", judge=_betas),
+    exact(T + "BATCH_SIZE", 2, "train.batch"),
     exact(T + "EPOCHS", 360, "train.epochs", same),
     exact(T + "PATIENCE", -1, "train.patience", lambda value: max(value, 0)),
     nothing(T + "METRICS", [], "IoU or error of every channel"),
@@ -76,11 +134,12 @@ ROWS: tuple[Key, ...] = (
                        "SAVE_TRAIN_PREDS_SHOW": False}, "no pictures while training",
           needs=TRAINING),
     exact(S + "NAME", "", "train.schedule", needs=TRAINING, judge=_schedules),
-    exact(S + "MIN_LR", [-1.0], "train.final_lr", needs=(S + "NAME",)),
-    exact(S + "REDUCEONPLATEAU_FACTOR", 0.5, "", needs=(S + "NAME",)),
-    exact(S + "REDUCEONPLATEAU_PATIENCE", -1, "", needs=(S + "NAME",)),
-    exact(S + "WARMUP_COSINE_DECAY_EPOCHS", -1, "train.warmup", needs=(S + "NAME",)),
+    exact(S + "MIN_LR", [-1.0], "train.final_lr", judge=_of("warmupcosine reduceonplateau")),
+    exact(S + "REDUCEONPLATEAU_FACTOR", 0.5, "train.plateau_factor", judge=_of("reduceonplateau")),
+    exact(S + "REDUCEONPLATEAU_PATIENCE", -1, "train.plateau_patience",
+          judge=_of("reduceonplateau")),
+    exact(S + "WARMUP_COSINE_DECAY_EPOCHS", -1, "train.warmup", judge=_of("warmupcosine")),
     refused(S + "COSINE_DECAY_FRACTION", -1.0, "the decay begins after the warm-up",
             needs=(*TRAINING, S + "NAME")),
-    refused(T + "ACCUM_ITER", 1, "a batch is divided by itself where memory ends", needs=TRAINING),
+    exact(T + "ACCUM_ITER", 1, "train.accumulation"),
 )  # fmt: skip
