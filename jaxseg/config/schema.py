@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.architectures import Model, UNet
+from jaxseg.config.augment import Augment
 from jaxseg.config.channels import Channel
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -76,30 +77,6 @@ class Normalize:
     percentiles: tuple[float, float] = (1.0, 99.8)
     # one set of statistics per image, or one for all training images that also serves new ones
     scope: Literal["image", "dataset"] = "image"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augment:
-    """Random changes of a training patch, on the device; targets are computed afterwards."""
-
-    # mirror along every spatial axis
-    flips: bool = True
-    # turns by 90 degrees in the yx plane (square patches only)
-    rot90: bool = True
-    # largest rotation by any angle in the yx plane, in degrees
-    rotate: float = 0.0
-    # random zoom factor between 1/zoom and zoom in the yx plane; 1 = off
-    zoom: float = 1.0
-    # largest shift of all intensities
-    brightness: float = 0.1
-    # largest relative change of contrast about the patch mean
-    contrast: float = 0.2
-    # largest exponent g of x**(g**u), u in [-1, 1]; 1 = off
-    gamma: float = 1.25
-    # largest standard deviation of added Gaussian noise
-    noise: float = 0.05
-    # largest standard deviation of a Gaussian blur in the yx plane, in voxels
-    blur: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import warnings
@@ -134,21 +133,22 @@ def _fit(
 def _turns(config: Config, sample: Sample) -> Augment:
     """The changes that keep the size of a voxel: no quarter turns where y and x differ in it."""
     *_, y, x = sample.image.spacing
-    if y == x or not (config.augment.rot90 or config.augment.rotate):
+    if y == x or not (config.augment.rot90.probability or config.augment.rotate.probability):
         return config.augment
     warnings.warn(
         "no rotations in training: voxels differ in size along y and x", JaxsegWarning, stacklevel=2
     )
-    return dataclasses.replace(config.augment, rot90=False, rotate=0.0)
+    return config.augment.without("rot90", "rotate")
 
 
 def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
     """The loss of the configured channels, its arrays sized for these labels."""
     sizes = data.label_statistics(samples, ignore=config.data.ignore)
     # A zoomed object is larger, and a patch cannot show more objects than it has voxels.
+    growth = config.augment.growth(config.ndim)
     reach = tuple(
-        min(math.ceil(voxels * config.augment.zoom), size)
-        for voxels, size in zip(sizes.reach, config.patch, strict=True)
+        min(math.ceil(voxels * factor), size)
+        for voxels, factor, size in zip(sizes.reach, growth, config.patch, strict=True)
     )
     return table.loss_of(
         config.channels,
