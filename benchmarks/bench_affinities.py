@@ -22,11 +22,11 @@ import tifffile
 from scipy import ndimage
 from timing import timed
 
-from jaxseg import instances
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Channel, Mutex, Watershed, ch
 from jaxseg.decoding import agglomeration, agglomeration_steps, mutex, watershed
-from jaxseg.decoding.agglomeration import joined, joined_by_waterz
+from jaxseg.decoding.affinities.agglomeration import joined, joined_by_waterz
+from jaxseg.labels.objects import compact, drop_small
 from jaxseg.metrics import matching
 
 NEAR = (ch("A"),)
@@ -103,7 +103,7 @@ def report(score: Literal["mean", "quantile"], fragments: Any, planes: Any, roun
         other, reference = timed(lambda: joined_by_waterz(*given))
         ours, theirs = [*ours, seconds], [*theirs, other]
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
-    alike = matching(instances.compact(reference), instances.compact(mine))[0]
+    alike = matching(compact(reference), compact(mine))[0]
     print(
         f"{score:10s}{fragments.max():10d}{statistics.median(ours):9.2f}"
         f"{statistics.median(theirs):9.2f}{ratio:8.2f}{alike.mean_true_score:9.4f}",
@@ -122,7 +122,7 @@ def main() -> None:
     if options.labels:
         corner = tifffile.imread(options.labels)[tuple(slice(n) for n in shape)]
         truth = cc3d.connected_components(corner, connectivity=6)
-    truth = instances.drop_small(truth, SMALL)
+    truth = drop_small(truth, SMALL)
     print(f"{truth.max()} objects in {truth.shape}; F1 at IoU 0.5")
     heads = ("watershed", "best seeds", "agglomer.", "mutex far")
     print("{:18s}{:>12s}{:>12s}{:>12s}{:>12s}".format("damage", *heads))

@@ -31,13 +31,12 @@ from jaxseg.blocks import BlockGrid
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Channel, Watershed, ch
 from jaxseg.decoding import decode, decoder_of
-from jaxseg.instances import drop_small
+from jaxseg.labels.objects import drop_small
 from jaxseg.metrics import matching
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-import blockwise
-import blockwise_affinities
-from synthetic_objects import touching_balls
+from support import blockwise, blockwise_affinities
+from support.synthetic_objects import touching_balls
 
 BAND = 4
 Options = Agglomeration | Watershed

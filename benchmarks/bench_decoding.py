@@ -29,10 +29,12 @@ from skimage.segmentation import find_boundaries
 from skimage.segmentation import watershed as skimage_watershed
 from timing import timed
 
-from jaxseg import instances
 from jaxseg.config import Watershed, ch
 from jaxseg.decoding import watershed
-from jaxseg.measurements import measure, surface_areas
+from jaxseg.decoding.watershed.flood import flood
+from jaxseg.decoding.watershed.seeds import label_seeds
+from jaxseg.labels.objects import compact
+from jaxseg.measure import measure, surface_areas
 from jaxseg.metrics import matching
 
 THRESHOLDS = (0.3, 0.5, 0.75)
@@ -100,15 +102,15 @@ def cases(data: Volume) -> list[Case]:
     """What is compared on one volume."""
     mask = data.planes[..., 0] > 0.5
     surface = np.ascontiguousarray(data.planes[..., 1])
-    seeds = instances.label_seeds(mask & (surface < 0.5), min_seed=10)
+    seeds = label_seeds(mask & (surface < 0.5), min_seed=10)
     grown = mask & (seeds == 0)
     options = Watershed(min_seed=10, fill_holes=False)
-    truth = instances.compact(data.labels)
+    truth = compact(data.labels)
     columns = ("label", "area", "centroid", "bbox", "intensity_mean")
     return [
         Case(
             "watershed",
-            lambda: instances.flood(surface, seeds, mask),
+            lambda: flood(surface, seeds, mask),
             lambda: skimage_watershed(surface, seeds, mask=mask),
             lambda a, b: float((a == b)[grown].mean()),
         ),
@@ -135,7 +137,7 @@ def cases(data: Volume) -> list[Case]:
 
 def matching_case(data: Volume) -> Case:
     """Labels against labels decoded from the planes."""
-    truth = instances.compact(data.labels)
+    truth = compact(data.labels)
     found = watershed(data.planes, CHANNELS, options=Watershed(min_seed=3))
     return Case(
         "matching",

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from timing import timed
 
-from jaxseg.instances import cluster
+from jaxseg.decoding.clustering import cluster
 
 SETTINGS = {"least_certain": 0.5, "stop_at": 0, "min_size": 10, "min_free": 0.5}
 

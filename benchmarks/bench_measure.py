@@ -30,9 +30,10 @@ from skimage.measure import regionprops_table
 from skimage.segmentation import clear_border as skimage_clear_border
 from timing import timed
 
-from jaxseg.measurements import measure
+from jaxseg.labels.morphology import erode
+from jaxseg.labels.removal import clear_border
+from jaxseg.measure import measure
 from jaxseg.metrics import associations, matching
-from jaxseg.postprocessing import clear_border, erode
 
 THRESHOLDS = (0.3, 0.5, 0.75)
 SCORES = ("tp", "fp", "fn", "f1", "mean_matched_score", "panoptic_quality")

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import peer_networks
 
 from jaxseg import runtime
+from jaxseg.interop import biapy
 
 
 class Contest(NamedTuple):
@@ -70,7 +71,7 @@ def our_contest(
     import jax
     import numpy as np
 
-    from jaxseg import models, peer, prediction, train
+    from jaxseg import models, prediction, train
     from jaxseg.checkpoint import flatten, nested
     from jaxseg.config import Train
 
@@ -82,7 +83,7 @@ def our_contest(
     if theirs is not None:
         shapes = {name: tuple(leaf.shape) for name, leaf in flatten(variables).items()}
         tensors = peer_networks.tensors_of(theirs[1])
-        variables = nested(peer.convert(tensors, shapes, config, ndim))
+        variables = nested(biapy.convert(tensors, shapes, config, ndim))
     forward = prediction.make_forward(model, variables, lambda logits: logits, mesh=mesh)
     if theirs is not None:
         expected = np.moveaxis(theirs[0].forward().cpu().numpy(), 1, -1)

@@ -26,10 +26,11 @@ from scipy import ndimage
 from skimage.draw import polygon
 from timing import timed
 
-from jaxseg import instances
 from jaxseg.channels import columns, encode
 from jaxseg.config import StarDist, ch
 from jaxseg.decoding import shapes, stardist
+from jaxseg.decoding.star_shapes import suppressed
+from jaxseg.labels.objects import compact
 from jaxseg.metrics import matching
 from jaxseg.targets import radial_distances, ray_directions
 
@@ -56,7 +57,7 @@ def balls(shape: tuple[int, ...], radius: float) -> np.ndarray:
     distance, index = ndimage.distance_transform_edt(points == 0, return_indices=True)
     owner = points[tuple(index)]
     sizes = np.append(0, rng.uniform(0.6, 1.2, count) * radius)
-    return instances.compact(np.where(distance < sizes[owner], owner, 0))
+    return compact(np.where(distance < sizes[owner], owner, 0))
 
 
 def rays_case(labels: np.ndarray) -> Case:
@@ -105,7 +106,7 @@ def nms_case(labels: np.ndarray) -> Case:
     return Case(
         "nms 2D",
         len(found.points),
-        lambda: ~instances.suppressed(found.points, found.distances, threshold=OVERLAP, **known),
+        lambda: ~suppressed(found.points, found.distances, threshold=OVERLAP, **known),
         lambda: pairwise_kept(found.points, found.distances, labels.shape),
         lambda a, b: float((a == b).mean()),
     )

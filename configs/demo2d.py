@@ -1,6 +1,6 @@
 """The 2D demo: 352 columns of a nuclei image to learn from, the other 160 to test on.
 
-python -m jaxseg.demo 2d out/demo2d_data
+python -m jaxseg.cli.demo 2d out/demo2d_data
 python -m jaxseg.main --config configs/demo2d.py
 """
 

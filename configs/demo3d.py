@@ -1,6 +1,6 @@
 """The 3D demo: two thirds of a small nuclei volume to learn from, the rest to test on.
 
-python -m jaxseg.demo 3d out/demo3d_data
+python -m jaxseg.cli.demo 3d out/demo3d_data
 python -m jaxseg.main --config configs/demo3d.py
 """
 

@@ -30,7 +30,7 @@ _HOME = {
     "stardist": "decoding",
     "embedseg": "decoding",
     "matching": "metrics",
-    "measure": "measurements",
+    "measure": "measure",
     "predict": "prediction",
     "make_forward": "prediction",
     "make_step": "train",
@@ -43,8 +43,8 @@ _HOME = {
     "batch": "data",
     "random_augment": "augment",
 }
-_MODULES = ("augment", "config", "data", "errors", "geometry", "instances", "io", "losses",
-            "metrics", "models", "normalize", "postprocessing", "report", "symmetry", "targets",
+_MODULES = ("augment", "config", "data", "errors", "geometry", "io", "labels", "losses",
+            "metrics", "models", "normalize", "report", "symmetry", "targets",
             "tta", "volume", "workflows")  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

@@ -12,15 +12,14 @@ FLOORS = {
     0: {"errors"},
     1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory"},
     2: {"volume"},
-    3: {"io", "normalize", "augment", "targets", "losses", "models", "peer"},
-    4: {"instances", "measurements", "metrics", "channels", "exchange"},
-    5: {"data", "tta", "checkpoint", "decoding", "postprocessing"},
-    6: {"train", "prediction", "ceiling"},
+    3: {"io", "normalize", "augment", "targets", "losses", "models", "labels"},
+    4: {"measure", "metrics", "channels"},
+    5: {"data", "tta", "checkpoint", "decoding", "interop"},
+    6: {"train", "prediction"},
     7: {"report", "runs", "blocks"},
     8: {"workflows"},
     9: {"planning"},
-    10: {"main", "demo", "check", "status", "verify", "import_weights", "export"},
-    11: {"slurm"},
+    10: {"main", "cli"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

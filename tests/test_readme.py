@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import jaxseg
-from jaxseg import export
-from jaxseg.check import Check
+from jaxseg.cli import export
+from jaxseg.cli.check import Check
 from jaxseg.config import Config
 from jaxseg.config.load import parse
 
@@ -56,10 +56,10 @@ def names_of(options: type) -> set[str]:
 
 # What the command lines of tools take, other than fields of the configuration.
 TOOLS = {
-    "jaxseg.check": names_of(Check),
-    "jaxseg.export": names_of(export.Arguments),
-    "jaxseg.import_weights": {"--from", "--to", "--config"},
-    "jaxseg.slurm": {"--shards", "--config"},
+    "jaxseg.cli.check": names_of(Check),
+    "jaxseg.cli.export": names_of(export.Arguments),
+    "jaxseg.cli.import_weights": {"--from", "--to", "--config"},
+    "jaxseg.cli.slurm": {"--shards", "--config"},
 }
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_channels import ignores_ids, images, legal
+from support.channel_images import ignores_ids, images, legal
 
 from jaxseg.channels import CHANNELS, columns, encode
 from jaxseg.config import ch

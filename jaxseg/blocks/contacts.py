@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxseg.blocks.grid import Block, BlockGrid
 from jaxseg.geometry import Box
-from jaxseg.instances.contacts import FACES
+from jaxseg.labels.contacts import FACES
 
 Slabs = Mapping[str, np.ndarray]
 # What a block shares with others, as :func:`contacts` tells it.

@@ -16,8 +16,8 @@ from jaxseg.blocks.ledger import Ledger, Record, open_ledger
 from jaxseg.blocks.numbering import NOWHERE
 from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_table
 from jaxseg.geometry import Box
-from jaxseg.instances import compact
 from jaxseg.io.stored import ZarrArray
+from jaxseg.labels.objects import compact
 
 STAGE = "instance_creation"
 Decode = Callable[[Any], np.ndarray]

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxseg import instances
 from jaxseg.blocks.contacts import Slabs, shared_labels
 from jaxseg.blocks.creation import ReadBox, keep_pieces
 from jaxseg.blocks.engine import Work
@@ -23,7 +22,8 @@ from jaxseg.blocks.grid import Block, BlockGrid
 from jaxseg.blocks.ledger import Ledger, Record, record_of
 from jaxseg.blocks.merging import read_pieces
 from jaxseg.blocks.store import open_data
-from jaxseg.instances import Ascents
+from jaxseg.decoding.affinities.fragments import EMPTY, Ascents, components
+from jaxseg.labels.contacts import face_connected
 
 Find = Callable[[np.ndarray], Ascents]
 
@@ -64,10 +64,10 @@ def fragments_work(ledger: Ledger, read: ReadBox, find: Find, *, background: boo
 
 def _pieces(found: Ascents, core: tuple[slice, ...], *, background: bool) -> tuple[np.ndarray, int]:
     """What is connected and has a voxel in the core, fragments first; the number of fragments."""
-    labels = instances.components(found)
+    labels = components(found)
     solid = int(labels.max(initial=0))
     if background:
-        parts, _ = instances.face_connected(found.kinds == instances.EMPTY)
+        parts, _ = face_connected(found.kinds == EMPTY)
         labels = np.where(parts > 0, parts.astype(np.int32) + solid, labels)
     kept = np.zeros(int(labels.max(initial=0)) + 1, bool)
     kept[labels[core]] = True

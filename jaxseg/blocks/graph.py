@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg import instances, io
+from jaxseg import io
 from jaxseg.blocks.creation import ReadBox
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.fragments import which_are_fragments
@@ -24,9 +24,10 @@ from jaxseg.blocks.grid import Block
 from jaxseg.blocks.ledger import Ledger, Record, open_ledger, record_of, require
 from jaxseg.blocks.merging import LABELS
 from jaxseg.blocks.store import checked, chunk_of, hash_of, open_data, write_box, write_table
+from jaxseg.decoding.affinities.edges import EdgeTable, added, contacts_of
+from jaxseg.decoding.affinities.joining import joined_ids
 from jaxseg.errors import ResourceError
 from jaxseg.geometry import Box
-from jaxseg.instances import Contacts
 
 STAGE = "region_graph"
 # Ids of two fragments share 64 bits.
@@ -104,7 +105,7 @@ def graph_work(
         checked(numbered, number, record_of(numbered, number)["hash"], ids[inner.slices])
         names, places = np.unique(ids, return_inverse=True)
         known = solid[names][places].reshape(ids.shape)
-        found = instances.contacts_of(
+        found = contacts_of(
             np.where(known, ids, 0),
             edges(read(block.core)),
             offsets,
@@ -166,21 +167,21 @@ def _beside(
     return np.stack([codes >> 32, codes & (2**32 - 1)], axis=-1)
 
 
-def gathered(ledger: Ledger) -> tuple[Contacts, np.ndarray]:
-    """Contacts, and background beside fragments, of the whole volume.
+def gathered(ledger: Ledger) -> tuple[EdgeTable, np.ndarray]:
+    """EdgeTable, and background beside fragments, of the whole volume.
 
     Tables wait until there is as much of them as of what was added before: so the memory for
     waiting ones is no more than that for the result, and every entry is added a few times only.
     """
-    whole, waiting, size = instances.added([]), [], 0
+    whole, waiting, size = added([]), [], 0
     beside = [np.zeros((0, 2), np.int64)]
     for arrays in _tables(ledger):
         beside.append(arrays.pop("beside"))
-        waiting.append(Contacts(**arrays))
+        waiting.append(EdgeTable(**arrays))
         size += len(waiting[-1].entries)
         if size > len(whole.entries):
-            whole, waiting, size = instances.added([whole, *waiting]), [], 0
-    return instances.added([whole, *waiting]), np.concatenate(beside)
+            whole, waiting, size = added([whole, *waiting]), [], 0
+    return added([whole, *waiting]), np.concatenate(beside)
 
 
 def _tables(ledger: Ledger) -> Iterator[dict[str, np.ndarray]]:
@@ -243,7 +244,7 @@ def open_joined(
     values : all that decides the result
     target : final place of the labels
     spacing : µm per voxel, (z)yx
-    join : see :func:`jaxseg.instances.joined_ids`
+    join : see :func:`jaxseg.decoding.affinities.joining.joined_ids`
     min_size : objects of fewer voxels are dropped
 
     Raises
@@ -258,7 +259,7 @@ def open_joined(
             for name in ("voxels", "solid")
         )
         contacts, beside = gathered(graph)
-        joint = instances.joined_ids(contacts, len(voxels), **join)
+        joint = joined_ids(contacts, len(voxels), **join)
         ids = object_ids(joint, beside, voxels, solid, min_size=min_size)
         count, dtype = int(ids.max(initial=0)), io.smallest_label_type(int(ids.max(initial=0)))
         save(partial / "ids.npy", ids.astype(dtype))

@@ -14,7 +14,7 @@ from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
 from jaxseg.blocks.store import write_table
 from jaxseg.geometry import Box
-from jaxseg.measurements import MARGIN, Part, measure_part, measured
+from jaxseg.measure import MARGIN, Part, measure_part, measured
 
 STAGE = "measurements"
 ReadBox = Callable[[Box], np.ndarray]
@@ -63,7 +63,7 @@ def measuring_work(
 
 
 def measurements(ledger: Ledger, *, channels: int, spacing: Sequence[float]) -> pd.DataFrame:
-    """The table of all objects, see :func:`jaxseg.measurements.measure`.
+    """The table of all objects, see :func:`jaxseg.measure.measure`.
 
     Raises
     ------

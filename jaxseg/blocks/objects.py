@@ -20,7 +20,7 @@ from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
 from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_known, write_table
 from jaxseg.errors import ResourceError
 from jaxseg.geometry import Box
-from jaxseg.instances import numbered
+from jaxseg.labels.numbering import numbered
 from jaxseg.volume import Readable
 
 # The new labels in a box; and new labels out of those of any part of a volume.

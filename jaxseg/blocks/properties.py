@@ -14,8 +14,8 @@ from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
 from jaxseg.blocks.objects import Extents, box_of_objects, extents
 from jaxseg.blocks.store import known_of, open_data, write_known, write_table
 from jaxseg.geometry import Box
-from jaxseg.instances import numbered
-from jaxseg.measurements import extra_column_names, extra_columns
+from jaxseg.labels.numbering import numbered
+from jaxseg.measure import extra_column_names, extra_columns
 
 STAGE = "properties"
 CENTRE, LOCAL = "centroid_weighted", "centroid_weighted_local"
@@ -61,7 +61,7 @@ def properties_work(
     ledger : of :func:`open_properties`
     labels : the stage that wrote the objects
     image : reads a box, (*box.shape, C)
-    names : of the measurements, see :func:`jaxseg.measurements.extra_columns`
+    names : of the measurements, see :func:`jaxseg.measure.extra_columns`
     spacing : µm per voxel, (z)yx
     """
     source, where = open_data(labels), Extents(**known_of(ledger))

@@ -14,7 +14,8 @@ from jaxseg.blocks.grid import BlockGrid
 from jaxseg.blocks.ledger import Ledger, open_ledger, require
 from jaxseg.blocks.store import write_known, write_table
 from jaxseg.geometry import Box
-from jaxseg.metrics import Tally, merged, tally
+from jaxseg.labels import tally
+from jaxseg.labels.tally import Tally, merged
 
 
 def open_tallies(
@@ -45,7 +46,7 @@ def tally_work(ledger: Ledger, read: Callable[[Box], Sequence[np.ndarray]]) -> W
     Parameters
     ----------
     ledger : of :func:`open_tallies`
-    read : what the images say of a box, each (*box.shape), see :func:`jaxseg.metrics.tally`
+    read : what the images say of a box, each (*box.shape), see :func:`jaxseg.labels.tally`
     """
 
     def work(number: int) -> dict[str, Any]:

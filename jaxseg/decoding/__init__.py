@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.config import Channel
-from jaxseg.decoding.agglomeration import (
+from jaxseg.decoding.affinities.agglomeration import (
     affinity_edges,
     agglomeration,
     agglomeration_steps,
@@ -20,14 +20,11 @@ from jaxseg.decoding.agglomeration import (
     join_options,
     near_offsets,
 )
+from jaxseg.decoding.affinities.mutex import mutex, mutex_steps
 from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
-from jaxseg.decoding.growth import growth_mask
 from jaxseg.decoding.mask import mask_plan
-from jaxseg.decoding.mutex import mutex, mutex_steps
-from jaxseg.decoding.plan import Criterion, Plan, plan, plan_problems
-from jaxseg.decoding.settle import Levels, Part, settle, settle_problems, settled
 from jaxseg.decoding.stardist import (
     Shapes,
     package_problems,
@@ -45,7 +42,21 @@ from jaxseg.decoding.table import (
     planes_of_instances,
     run_decoder,
 )
-from jaxseg.decoding.watershed import Steps, watershed, watershed_by_plan, watershed_steps
+from jaxseg.decoding.watershed.decode import (
+    Steps,
+    watershed,
+    watershed_by_plan,
+    watershed_steps,
+)
+from jaxseg.decoding.watershed.fit_thresholds import (
+    Levels,
+    Part,
+    settle,
+    settle_problems,
+    settled,
+)
+from jaxseg.decoding.watershed.growth import growth_mask
+from jaxseg.decoding.watershed.plan import Criterion, Plan, plan, plan_problems
 
 __all__ = [
     "DECODERS",

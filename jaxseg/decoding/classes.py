@@ -10,7 +10,7 @@ from jaxseg.channels import columns
 from jaxseg.config import Channel
 from jaxseg.config.channels import Semantic
 from jaxseg.errors import ConfigError
-from jaxseg.metrics import majority
+from jaxseg.labels.votes import majority
 
 
 def classes(

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxseg import instances, losses, targets
+from jaxseg import losses, targets
 from jaxseg.channels import columns
 from jaxseg.config import Channel, EmbedSeg
 from jaxseg.config.channels import Embedding
+from jaxseg.decoding.clustering import cluster
+from jaxseg.decoding.thresholds import is_noise
 from jaxseg.errors import ConfigError, InputError
+from jaxseg.labels.objects import compact
 
 
 def embedseg(
@@ -25,7 +28,7 @@ def embedseg(
     Of the voxels whose seediness is above a threshold, the one with the highest gives the centre
     and the widths of a kernel; all voxels still left that point to where the kernel is above 0.5
     are the next object. Seediness that is no more than noise, see
-    :func:`jaxseg.instances.is_noise`, has no objects.
+    :func:`jaxseg.decoding.thresholds.is_noise`, has no objects.
 
     Parameters
     ----------
@@ -55,15 +58,13 @@ def embedseg(
     inside = seediness > options.foreground_threshold
     empty = np.zeros(inside.shape, np.uint16)
     number = int(np.count_nonzero(inside))
-    if number <= options.min_mask_sum or instances.is_noise(
-        seediness, options.foreground_threshold
-    ):
+    if number <= options.min_mask_sum or is_noise(seediness, options.foreground_threshold):
         return empty
     found = planes[inside].astype(np.float64)
     if not np.isfinite(found).all():
         raise InputError("embeddings that are not finite", found=f"{planes.shape} planes of E")
     step = targets.place_steps(spacing, ndim=ndim, grid_size=settings.grid_size)
-    numbers = instances.cluster(
+    numbers = cluster(
         np.argwhere(inside) * step + found[:, :ndim],
         losses.narrowness(found[:, ndim : 2 * ndim]),
         seediness[inside],
@@ -74,7 +75,7 @@ def embedseg(
     )
     labels = np.zeros(inside.shape, np.int32)
     labels[inside] = numbers
-    return instances.compact(labels)
+    return compact(labels)
 
 
 def _settings(planes: np.ndarray, channels: Sequence[Channel]) -> Embedding:

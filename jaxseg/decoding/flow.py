@@ -13,12 +13,12 @@ from jax import lax
 from jax.scipy.ndimage import map_coordinates
 from scipy import ndimage
 
-from jaxseg import instances
 from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, FlowTracking
 from jaxseg.decoding.mask import check_columns, cleaned, object_mask
-from jaxseg.decoding.watershed import Steps
+from jaxseg.decoding.watershed.decode import Steps
 from jaxseg.errors import ConfigError
+from jaxseg.labels.objects import compact
 from jaxseg.symmetry import Component
 
 # A peak is the place within so many voxels where most voxels end; the places around it that more
@@ -176,4 +176,4 @@ def sinks(hits: np.ndarray, *, min_sink: int) -> np.ndarray:
         wider = ndimage.grey_dilation(found, footprint=full, mode="constant")
         found = np.where((found == 0) & (hits > FEW), wider, found)
     gathered = np.bincount(found.ravel(), hits.ravel(), minlength=1)
-    return instances.compact(found, gathered >= min_sink).astype(np.int32)
+    return compact(found, gathered >= min_sink).astype(np.int32)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxseg import instances
 from jaxseg.channels import columns
 from jaxseg.config import Channel, Watershed
 from jaxseg.config.decoders import Threshold
-from jaxseg.decoding.growth import growth_mask
-from jaxseg.decoding.plan import Plan, plan
+from jaxseg.decoding.watershed.growth import growth_mask
+from jaxseg.decoding.watershed.plan import Plan, plan
 from jaxseg.errors import ConfigError
+from jaxseg.labels import objects
 
 
 def check_columns(planes: np.ndarray, channels: Sequence[Channel]) -> None:
@@ -75,4 +75,4 @@ def mask_plan(
 
 def cleaned(labels: np.ndarray, *, fill_holes: bool, min_size: int) -> np.ndarray:
     """Labels with holes filled if wanted, without small objects, numbered 1..N."""
-    return instances.drop_small(instances.fill_holes(labels) if fill_holes else labels, min_size)
+    return objects.drop_small(objects.fill_holes(labels) if fill_holes else labels, min_size)

@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from jaxseg import instances, targets
+from jaxseg import targets
 from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, StarDist
 from jaxseg.config.channels import Radial
+from jaxseg.decoding.star_shapes import rendered, star_package, suppressed
+from jaxseg.decoding.thresholds import is_noise
 from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.labels.objects import drop_small
 from jaxseg.symmetry import Scalar
 
 
@@ -47,8 +50,9 @@ def stardist(
 ) -> np.ndarray:
     """Star-convex objects from R and the channels that give their probability.
 
-    Planes whose probability is no more than noise, see :func:`jaxseg.instances.is_noise`, have no
-    objects. Voxels with a distance that is not finite propose nothing.
+    Planes whose probability is no more than noise, see
+    :func:`jaxseg.decoding.thresholds.is_noise`, have no objects. Voxels with a
+    distance that is not finite propose nothing.
 
     Parameters
     ----------
@@ -74,13 +78,9 @@ def stardist(
     found = shapes(planes, channels, spacing=sizes, options=options)
     directions = _directions(channels, ndim)
     known: dict[str, Any] = {"directions": directions, "spacing": sizes}
-    lost = instances.suppressed(
-        found.points, found.distances, threshold=options.nms_threshold, **known
-    )
-    labels = instances.rendered(
-        found.points[~lost], found.distances[~lost], shape=planes.shape[:-1], **known
-    )
-    return instances.drop_small(labels, options.min_size)
+    lost = suppressed(found.points, found.distances, threshold=options.nms_threshold, **known)
+    labels = rendered(found.points[~lost], found.distances[~lost], shape=planes.shape[:-1], **known)
+    return drop_small(labels, options.min_size)
 
 
 def shapes(
@@ -112,7 +112,7 @@ def shapes(
     rays = planes[..., places["R"]]
     probability = _probability(planes, channels)
     inside = (probability >= options.prob_threshold) & np.isfinite(rays).all(axis=-1)
-    if instances.is_noise(probability, options.prob_threshold):
+    if is_noise(probability, options.prob_threshold):
         inside[...] = False
     score = probability if _tells_depth(channels) else probability * _central(rays)
     if options.candidates == "maxima":
@@ -162,7 +162,7 @@ def stardist_problems(
 def package_problems() -> list[JaxsegError]:
     """The error that decoding would raise for want of the package stardist, if any."""
     try:
-        instances.star_package("nms")
+        star_package("nms")
     except ConfigError as error:
         return [error]
     return []

@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxseg import instances
 from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, decoder_for
 from jaxseg.config.decoder_check import option_mistakes
 from jaxseg.config.decoders import NEEDS
-from jaxseg.decoding.agglomeration import agglomeration_steps
+from jaxseg.decoding.affinities.agglomeration import agglomeration_steps
+from jaxseg.decoding.affinities.mutex import mutex_steps
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow_steps
 from jaxseg.decoding.mask import check_columns
-from jaxseg.decoding.mutex import mutex_steps
-from jaxseg.decoding.plan import plan_problems
 from jaxseg.decoding.stardist import package_problems, stardist, stardist_problems
-from jaxseg.decoding.watershed import Steps, watershed_steps
+from jaxseg.decoding.watershed.decode import Steps, watershed_steps
+from jaxseg.decoding.watershed.plan import plan_problems
 from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.labels.objects import compact
 
 
 class Decoded(NamedTuple):
@@ -70,7 +70,7 @@ def _watershed(
 
 def _cut(labels: np.ndarray, within: np.ndarray | None) -> np.ndarray:
     """Labels without what lies outside a region, numbered anew."""
-    return labels if within is None else instances.compact(np.where(within, labels, 0))
+    return labels if within is None else compact(np.where(within, labels, 0))
 
 
 def _confined(decoder: Callable[..., np.ndarray]) -> Callable[..., Decoded]:

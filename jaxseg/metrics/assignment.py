@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
-from jaxseg.metrics.overlap import Overlap
+from jaxseg.labels.overlap import Overlap
 
 # Pairs that are assigned in one go, unless more of them hang together.
 GROUP = 500

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from jaxseg.labels.overlap import overlap
 from jaxseg.metrics.assignment import assigned
-from jaxseg.metrics.overlap import overlap
 
 
 class Associations(NamedTuple):

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxseg.labels.overlap import overlap
+from jaxseg.labels.unknown import without_unknown
+from jaxseg.labels.votes import majority, painted
 from jaxseg.metrics.assignment import matched
 from jaxseg.metrics.matching import Matching, matching
-from jaxseg.metrics.overlap import overlap
-from jaxseg.metrics.unknown import without_unknown
-from jaxseg.metrics.votes import majority, painted
 
 
 class ClassMatching(NamedTuple):

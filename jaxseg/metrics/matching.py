@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxseg.labels.overlap import overlap
 from jaxseg.metrics.assignment import matched
-from jaxseg.metrics.overlap import overlap
 
 
 class Matching(NamedTuple):

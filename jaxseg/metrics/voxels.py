@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg.errors import InputError
-from jaxseg.metrics.runs import paired_runs
+from jaxseg.labels.runs import paired_runs
 
 
 class ClassCounts(NamedTuple):

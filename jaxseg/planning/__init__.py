@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg import channels as table
-from jaxseg import models, runs
+from jaxseg import models
 from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config, Package
 from jaxseg.data import Sample
 from jaxseg.models import Model
 from jaxseg.planning.prediction import PredictionPlan, plan_prediction
 from jaxseg.planning.training import TrainingPlan, plan_training
+from jaxseg.runs import manifest as runs
 from jaxseg.workflows import checked, phases_of
 from jaxseg.workflows.blocks import grid_of, own_blocks
 from jaxseg.workflows.network import network

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from jaxseg.ceiling import Ceiling
 from jaxseg.config import Channel
+from jaxseg.planning.ceiling import Ceiling
 from jaxseg.report.tables import text_table
 
 MEANING = {

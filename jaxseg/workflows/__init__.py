@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from jaxseg import io, runs
+from jaxseg import io
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import unused_options
@@ -22,7 +22,8 @@ from jaxseg.decoding import (
     settle_problems,
 )
 from jaxseg.errors import JaxsegError, raise_all
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import range_problems
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images

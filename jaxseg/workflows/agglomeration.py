@@ -31,7 +31,7 @@ from jaxseg.decoding import (
     settled,
 )
 from jaxseg.geometry import Box
-from jaxseg.runs import Run
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import stage_folder
 
 FRAGMENTS, GRAPH = "fragments", "region_graph"

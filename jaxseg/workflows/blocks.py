@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg import blocks, io, runs
+from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.config import Config
 from jaxseg.data import Sample
@@ -17,7 +17,8 @@ from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.prediction import Tiling, predict
 from jaxseg.progress import progress
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.signals import interruptible
 from jaxseg.volume import Volume
 

@@ -18,8 +18,9 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.geometry import Box
-from jaxseg.metrics import Tally, inner
-from jaxseg.runs import Run
+from jaxseg.labels.crop import inner
+from jaxseg.labels.tally import Tally
+from jaxseg.runs.manifest import Run
 from jaxseg.volume import Volume
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.object_classes import classes_path
@@ -66,7 +67,7 @@ class Compared(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """Combinations of labels that occur in an image, see :class:`jaxseg.metrics.Tally`.
+    """Combinations of labels that occur in an image, see :class:`jaxseg.labels.tally.Tally`.
 
     Parameters
     ----------

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxseg import io, runs
+from jaxseg import io
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import decoder_of, run_decoder
 from jaxseg.errors import ConfigError
 from jaxseg.geometry import Box
 from jaxseg.progress import progress
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import classes_by_blocks, read_planes, stage_folder
 from jaxseg.workflows.classes import classes_of
 from jaxseg.workflows.inputs import Samples

@@ -11,25 +11,25 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from jaxseg import blocks, io, report, runs
+from jaxseg import blocks, io, report
 from jaxseg.config import Config
 from jaxseg.config.load import digest
 from jaxseg.data import Sample
 from jaxseg.geometry import Box
+from jaxseg.labels import tally
+from jaxseg.labels.tally import merged
+from jaxseg.labels.unknown import cleared, hidden_objects
 from jaxseg.metrics import (
     ClassCounts,
     ClassMatching,
     Matching,
     associations,
     class_counts,
-    cleared,
-    hidden_objects,
     iou,
     matching,
-    merged,
-    tally,
 )
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import grid_of, is_complete, stage_folder, version_of
 from jaxseg.workflows.comparing import POST, Compared, Counted, compared, marks
 from jaxseg.workflows.inputs import Samples

@@ -13,7 +13,8 @@ from jaxseg import channels as table
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
-from jaxseg.exchange import Foreign, disagreement, open_foreign, stats_for
+from jaxseg.interop.bioimageio.scaling import disagreement, stats_for
+from jaxseg.interop.onnx import Foreign, open_foreign
 from jaxseg.normalize import Stats
 
 

@@ -7,14 +7,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from jaxseg import blocks, io, runs
+from jaxseg import blocks, io
 from jaxseg.blocks import Ledger
 from jaxseg.config import Config
 from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, JaxsegWarning
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import (
     export,

@@ -16,8 +16,9 @@ from jaxseg import io, report
 from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
-from jaxseg.metrics import ClassMatching, Votes, matching_by_class, painted
-from jaxseg.runs import Run
+from jaxseg.labels.votes import Votes, painted
+from jaxseg.metrics import ClassMatching, matching_by_class
+from jaxseg.runs.manifest import Run
 
 
 def semantic_options(config: Config) -> Semantic:

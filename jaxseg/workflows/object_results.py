@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from jaxseg import blocks, io
-from jaxseg import postprocessing as post
 from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.runs import Run
+from jaxseg.labels.conditions import survivors
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import export, is_complete
 from jaxseg.workflows.decoding import labels_path
 from jaxseg.workflows.object_classes import classes_path
@@ -65,7 +65,7 @@ def _write_tables(config: Config, run: Run, sample: Sample) -> None:
         table = judged(config, object_table(config, run, sample, judged_labels(config)))
     _write_once(after.with_name(f"{sample.name}_full_stats.csv"), table)
     if options.remove:
-        _write_once(after.with_name(f"{sample.name}_filtered_stats.csv"), post.survivors(table))
+        _write_once(after.with_name(f"{sample.name}_filtered_stats.csv"), survivors(table))
 
 
 def _write_once(path: Path, table: pd.DataFrame) -> None:

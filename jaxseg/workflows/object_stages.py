@@ -13,16 +13,19 @@ from dataclasses import asdict
 
 import numpy as np
 
-from jaxseg import blocks, instances
-from jaxseg import postprocessing as post
+from jaxseg import blocks
 from jaxseg.blocks import Extents, Ledger, Work
 from jaxseg.channels import has_both
 from jaxseg.config import Config, Refine
 from jaxseg.data import Sample
 from jaxseg.decoding import class_type
 from jaxseg.geometry import Box
-from jaxseg.metrics import painted
-from jaxseg.runs import Run
+from jaxseg.labels.conditions import removed_ids
+from jaxseg.labels.extents import reach_of, removed_by
+from jaxseg.labels.objects import fill_holes
+from jaxseg.labels.refine import refine
+from jaxseg.labels.votes import painted
+from jaxseg.runs.manifest import Run
 from jaxseg.volume import Readable
 from jaxseg.workflows.blocks import ledger_of, stage_folder
 from jaxseg.workflows.decoding import labels_path
@@ -132,11 +135,11 @@ def _begin_refining(name: str, config: Config, run: Run, sample: Sample) -> Ledg
     one, spacing = _operation(config, name), sample.image.spacing
 
     def known(before: Ledger) -> Mapping[str, np.ndarray]:
-        if post.reach_of(one, spacing) is not None:
+        if reach_of(one, spacing) is not None:
             return {}
         found = _extents(run, sample, before)
         sizes = found.voxels, found.low, found.high
-        gone = post.removed_by(one, *sizes, shape=before.grid.shape, spacing=spacing)
+        gone = removed_by(one, *sizes, shape=before.grid.shape, spacing=spacing)
         return found._asdict() if gone is None else {"table": _without(found.ids, found.ids[gone])}
 
     values = {f"refine.{field}": value for field, value in asdict(one).items()}
@@ -159,14 +162,14 @@ def _without(ids: np.ndarray, gone: np.ndarray) -> np.ndarray:
 def _refine(name: str, config: Config, run: Run, sample: Sample) -> Work:
     one, spacing = _operation(config, name), sample.image.spacing
     source, ledger = _source(config, run, sample, name), ledger_of(run, name, sample)
-    reach, known = post.reach_of(one, spacing), blocks.known_of(ledger)
+    reach, known = reach_of(one, spacing), blocks.known_of(ledger)
     if reach is not None:
-        refine = functools.partial(post.refine, operations=(one,), spacing=spacing)
-        return blocks.objects_work(ledger, blocks.nearby(source, reach, refine))
+        change = functools.partial(refine, operations=(one,), spacing=spacing)
+        return blocks.objects_work(ledger, blocks.nearby(source, reach, change))
     if "table" in known:
         return blocks.objects_work(ledger, blocks.renamed(source, known["table"]))
-    change = blocks.around_objects(source, Extents(**known), instances.fill_holes)
-    return blocks.objects_work(ledger, change)
+    around = blocks.around_objects(source, Extents(**known), fill_holes)
+    return blocks.objects_work(ledger, around)
 
 
 def _begin_confining(config: Config, run: Run, sample: Sample) -> Ledger:
@@ -191,7 +194,7 @@ def _confine(config: Config, run: Run, sample: Sample) -> Work:
 def _begin_removal(config: Config, run: Run, sample: Sample) -> Ledger:
     def known(before: Ledger) -> Mapping[str, np.ndarray]:
         table = judged(config, object_table(config, run, sample, before.stage))
-        return {"table": _without(table.label.to_numpy(), post.removed_ids(table))}
+        return {"table": _without(table.label.to_numpy(), removed_ids(table))}
 
     groups = [[asdict(one) for one in group] for group in config.postprocess.remove]
     return _begin(config, run, sample, REMOVED, {"remove": groups}, known)

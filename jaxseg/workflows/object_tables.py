@@ -12,16 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxseg import blocks, io, runs
-from jaxseg import postprocessing as post
+from jaxseg import blocks, io
 from jaxseg.blocks import Ledger, Work
 from jaxseg.channels import has_both
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import class_type, class_votes
 from jaxseg.geometry import Box
-from jaxseg.metrics import Votes, majority
-from jaxseg.runs import Run
+from jaxseg.labels.conditions import judge
+from jaxseg.labels.votes import Votes, majority
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import ledger_of, stage_folder, version_of
 from jaxseg.workflows.planes import smooth_planes
 from jaxseg.workflows.prediction import planes_path
@@ -93,7 +94,7 @@ def object_table(config: Config, run: Run, sample: Sample, labels: str) -> pd.Da
 def judged(config: Config, table: pd.DataFrame) -> pd.DataFrame:
     """The table with what is to be removed, where that is asked for."""
     groups = config.postprocess.remove
-    return post.judge(table, groups) if groups else table
+    return judge(table, groups) if groups else table
 
 
 def object_votes(run: Run, sample: Sample, labels: str) -> Votes:

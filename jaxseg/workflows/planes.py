@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxseg import postprocessing as post
 from jaxseg.config import Config
 from jaxseg.geometry import Box
+from jaxseg.prediction.median import median_filters
 from jaxseg.volume import Volume
 from jaxseg.workflows.blocks import read_planes
 
@@ -34,7 +34,7 @@ def smooth_planes(config: Config, source: Volume) -> Callable[[Box], Array]:
 
     def read(box: Box) -> Array:
         wide = box.grown(margin, source.spatial_shape)
-        planes = post.median_filters(read_planes(source, wide), filters)
+        planes = median_filters(read_planes(source, wide), filters)
         return planes[box.relative_to(wide.start).slices]
 
     return read

@@ -13,18 +13,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jaxseg import instances, io
-from jaxseg import postprocessing as post
+from jaxseg import io
 from jaxseg.channels import columns, has_both
 from jaxseg.config import Config, Watershed, decoder_for
 from jaxseg.config.check_postprocessing import MASKS, property_mistakes
 from jaxseg.config.properties import extra_names
 from jaxseg.data import Sample
 from jaxseg.decoding import object_classes, plan
-from jaxseg.decoding.growth import growth_mask
+from jaxseg.decoding.watershed.growth import growth_mask
 from jaxseg.errors import JaxsegError
-from jaxseg.measurements import extra_problems, measure
-from jaxseg.runs import Run
+from jaxseg.labels.conditions import judge, remove_judged, survivors
+from jaxseg.labels.objects import fill_holes
+from jaxseg.labels.refine import refine
+from jaxseg.labels.repair import repair_large
+from jaxseg.labels.voronoi import voronoi as fill_mask
+from jaxseg.measure import extra_problems, measure
+from jaxseg.prediction.median import median_filters
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.object_classes import write_classes
 from jaxseg.workflows.regions import region_problems
 
@@ -57,7 +62,7 @@ def filtered(config: Config, planes: np.ndarray, *, spacing: Sequence[float]) ->
     filters = config.postprocess.filters
     if not filters or (config.task == "instances" and _show_noise(config, planes, spacing)):
         return planes
-    return post.median_filters(planes, filters)
+    return median_filters(planes, filters)
 
 
 def _show_noise(config: Config, planes: np.ndarray, spacing: Sequence[float]) -> bool:
@@ -88,7 +93,7 @@ def measured(
     if has_both(config.channels):
         table.insert(1, "class", object_classes(labels, planes, config.channels))
     groups = config.postprocess.remove if judged else ()
-    return post.judge(table, groups) if groups else table
+    return judge(table, groups) if groups else table
 
 
 def reshaped(
@@ -113,20 +118,18 @@ def reshaped(
     -------
     (*S) labels of the same type and ids
     """
-    repair, voronoi = config.postprocess.repair, config.postprocess.voronoi
-    labels = post.refine(labels, config.postprocess.refine, spacing=spacing)
+    repair, fill = config.postprocess.repair, config.postprocess.voronoi
+    labels = refine(labels, config.postprocess.refine, spacing=spacing)
     if repair.size:
-        labels = post.repair_large(
+        labels = repair_large(
             labels, repair.size, contact=repair.contact, contained=repair.contained
         )
     labels = confined(labels, region)
-    if voronoi.mode != "none":
+    if fill.mode != "none":
         # Objects keep their voxels even where the channel does not show them.
         mask = voronoi_mask(config, planes, spacing=spacing) | (labels > 0)
         mask = mask if region is None else mask & region
-        labels = post.voronoi(
-            labels, mask, spacing=spacing, mode=voronoi.mode, islands=voronoi.islands
-        )
+        labels = fill_mask(labels, mask, spacing=spacing, mode=fill.mode, islands=fill.islands)
     return labels
 
 
@@ -155,7 +158,7 @@ def voronoi_mask(config: Config, planes: np.ndarray, *, spacing: Sequence[float]
         options=Watershed(growth=(name,), growth_thresholds=given),
     )
     mask = growth_mask(own, chosen.growth)
-    return instances.fill_holes(mask.astype(np.uint8)) > 0
+    return fill_holes(mask.astype(np.uint8)) > 0
 
 
 def write_post_processed(
@@ -185,9 +188,9 @@ def write_post_processed(
         table = measured(config, sample, labels, planes)
     io.write_csv(path.with_name(f"{sample.name}_full_stats.csv"), table)
     if config.postprocess.remove:
-        kept = post.survivors(table)
+        kept = survivors(table)
         io.write_csv(path.with_name(f"{sample.name}_filtered_stats.csv"), kept)
-        labels = post.remove_judged(labels, table)
+        labels = remove_judged(labels, table)
     write_classes(config, path, labels, table, spacing=spacing)
     io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=spacing)
     io.write_labels_tiff(path, labels, spacing=spacing)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxseg import channels as table
-from jaxseg import checkpoint, data, io, normalize, runs, tta
+from jaxseg import checkpoint, data, io, normalize, tta
 from jaxseg.config import Config, Package
 from jaxseg.config.load import differing, from_plain, select
 from jaxseg.data import Sample
@@ -26,7 +26,8 @@ from jaxseg.prediction import (
     predict,
 )
 from jaxseg.progress import progress
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import predict_by_blocks
 from jaxseg.workflows.classes import stored_planes
 from jaxseg.workflows.foreign import Predictor, Sight, foreign_predictor

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jaxseg import blocks, io, runs
+from jaxseg import blocks, io
 from jaxseg.blocks import Ledger
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import is_complete, stage_folder
 from jaxseg.workflows.classes import stored_planes
 from jaxseg.workflows.prediction import planes_path

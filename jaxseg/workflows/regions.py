@@ -12,7 +12,7 @@ from jaxseg import io
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import InputError, JaxsegError
-from jaxseg.runs import fingerprint
+from jaxseg.runs.manifest import fingerprint
 from jaxseg.volume import Volume
 
 

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg import blocks
-from jaxseg import postprocessing as post
 from jaxseg.blocks import Extents, Ledger, Work
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.geometry import Box
-from jaxseg.metrics import Tally
-from jaxseg.runs import Run
+from jaxseg.labels.repair import Faces, absorbable, absorbing, faces_of, filled_where
+from jaxseg.labels.tally import Tally
+from jaxseg.runs.manifest import Run
 from jaxseg.volume import Readable
 from jaxseg.workflows.blocks import ledger_of, stage_folder
 from jaxseg.workflows.object_tables import AFTER, ObjectStage, Stages
@@ -132,7 +132,7 @@ def _values(config: Config) -> dict[str, Any]:
 def _faces(source: Readable, core: Box) -> tuple[np.ndarray, np.ndarray]:
     """The labels on the two sides of the faces that belong to a block."""
     wide = Box(core.start, tuple(map(min, (n + 1 for n in core.stop), source.shape)))
-    sides = zip(*post.faces_of(source[wide.slices], core.shape), strict=True)
+    sides = zip(*faces_of(source[wide.slices], core.shape), strict=True)
     own, other = (np.concatenate(side) for side in sides)
     return own, other
 
@@ -163,14 +163,14 @@ class _Numbered(NamedTuple):
     where : extents of every number
     numbers : of every id
     large : whether an object is large
-    contacts, pairs : see :func:`jaxseg.postprocessing.absorbable`
+    contacts, pairs : see :func:`jaxseg.labels.repair.absorbable`
     """
 
     where: Extents
     numbers: np.ndarray
     large: np.ndarray
-    contacts: post.Contacts
-    pairs: post.Contacts
+    contacts: Faces
+    pairs: Faces
 
 
 def _numbered(config: Config, run: Run, sample: Sample, where: Extents) -> _Numbered:
@@ -184,8 +184,8 @@ def _numbered(config: Config, run: Run, sample: Sample, where: Extents) -> _Numb
     large[0] = False
     counts = blocks.tallied(ledger_of(run, COUNTED, sample))
     own, other = (numbers[column] for column in counts.columns)
-    contacts = post.Contacts(own, other, counts.voxels)
-    pairs = post.absorbable(contacts, where.voxels, large)
+    contacts = Faces(own, other, counts.voxels)
+    pairs = absorbable(contacts, where.voxels, large)
     return _Numbered(where, numbers, large, contacts, pairs)
 
 
@@ -203,7 +203,7 @@ def _pairs(config: Config, run: Run, sample: Sample, where: Extents) -> Mapping[
 def _joined(config: Config, run: Run, sample: Sample, where: Extents) -> np.ndarray:
     """For every id the one it becomes."""
     found, options = _numbered(config, run, sample, where), config.postprocess.repair
-    target = post.targets(
+    target = absorbing(
         found.contacts,
         found.pairs,
         _voxels_inside(found, blocks.tallied(ledger_of(run, INSIDE, sample))),
@@ -233,4 +233,4 @@ def _filled(large: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Labels with the holes of large objects filled."""
     table = np.zeros(int(max(labels.max(initial=0), large.max(initial=0))) + 1, bool)
     table[large] = True
-    return post.filled_where(labels, table)
+    return filled_where(labels, table)

@@ -20,7 +20,7 @@ from jaxseg.data import Sample
 from jaxseg.errors import ResourceError
 from jaxseg.io.levels import coarser, level_steps
 from jaxseg.memory import readable
-from jaxseg.runs import Run
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows.blocks import grid_of, stage_folder
 from jaxseg.workflows.classes import stored_planes
 from jaxseg.workflows.decoding import labels_path

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from jaxseg import blocks, io, runs
+from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config
 from jaxseg.config.decoder_check import joins_fragments
@@ -32,9 +32,10 @@ from jaxseg.decoding import (
     watershed_by_plan,
 )
 from jaxseg.geometry import Box
-from jaxseg.instances import morph
+from jaxseg.labels.masks import morph
 from jaxseg.progress import progress
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.workflows import agglomeration
 from jaxseg.workflows.blocks import ledger_of, own_blocks, read_planes, run_stage
 from jaxseg.workflows.comparing import POST, compared

@@ -9,14 +9,15 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from jaxseg import augment, data, runs, runtime
+from jaxseg import augment, data, runtime
 from jaxseg import channels as table
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
 from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegWarning
 from jaxseg.models import Model
-from jaxseg.runs import Run
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.manifest import Run
 from jaxseg.train import Fitted, Folders, fit
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.network import network

@@ -1,0 +1,156 @@
+"""What a representation can recover of your own labels, before any training.
+
+``python -m jaxseg.cli.check --labels DIR [--channels F C Db] [--config configs/inst2d.py]`` encodes
+the labels, decodes the true planes, and prints what is left: the ceiling of any network.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from jaxseg.config import Channel, ch
+from jaxseg.config.load import load
+from jaxseg.errors import ConfigError, InputError, Interrupted, JaxsegError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxseg.volume import Volume
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Which labels to check, and for which representations."""
+
+    # folder of label images, or one of them
+    labels: str
+    # a representation to check, e.g. F C Db, beside the usual ones
+    channels: tuple[str, ...] = ()
+    # a configuration whose channels, with their options, are checked beside the usual ones
+    config: str = ""
+    # check only what is named above
+    only: bool = False
+    # dimensions of an image; 0 = from its axes
+    ndim: Literal[0, 2, 3] = 0
+    # axes of the files, e.g. YX, ZYX; empty = from their own metadata
+    axes: str = ""
+    # size of a voxel in µm, (z)yx; empty = from the files' metadata, else 1
+    spacing: tuple[float, ...] = ()
+    # take so many images, evenly from the list; 0 = all
+    images: int = 20
+    # take the middle of every image, (z)yx voxels; empty = all of it
+    crop: tuple[int, ...] = ()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Check the labels that a command line names; return the exit code."""
+    try:
+        run(tyro.cli(Check, args=args, prog="python -m jaxseg.cli.check", description=__doc__))
+    except JaxsegError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return Interrupted.exit_code
+    return 0
+
+
+def run(options: Check) -> None:
+    """Print the table of ceilings, what is lost, and which representation to choose."""
+    from jaxseg import runtime
+
+    runtime.configure(cpu_devices=1, batch=1)
+    from jaxseg.planning.ceiling import candidates, ceiling, recommended
+    from jaxseg.progress import progress
+    from jaxseg.report.ceilings import show_ceilings
+
+    images, spacing, ndim = _labels(options)
+    own = _own(options, ndim)
+    others = () if options.only else candidates(ndim)
+    sets = own + [channels for channels in others if channels not in own]
+    if not sets:
+        raise ConfigError("no representation to check", fix="--channels F C Db, or no --only")
+    found = []
+    with progress("representations") as advance:
+        for number, channels in enumerate(sets, start=1):
+            found.append(ceiling(images, channels, spacing=spacing))
+            advance(number, len(sets))
+    show_ceilings(sets, found, best=recommended(found))
+
+
+def _labels(options: Check) -> tuple[list[np.ndarray], tuple[float, ...], int]:
+    """The label images as arrays, the size of their voxels, and their dimensions."""
+    from jaxseg.io import list_images
+
+    paths = list_images(options.labels)
+    if options.images and len(paths) > options.images:
+        step = len(paths) / options.images
+        paths = tuple(paths[int(place * step)] for place in range(options.images))
+    ndim = options.ndim or _ndim(paths[0], options)
+    if options.crop and (len(options.crop) != ndim or min(options.crop) < 1):
+        wanted = f"{ndim} sizes of at least 1, {'zyx'[-ndim:]}"
+        raise ConfigError("no such part", file="--crop", expected=wanted, found=options.crop)
+    volumes = [_open(path, ndim, options) for path in paths]
+    sizes = sorted({volume.spacing for volume in volumes})
+    if len(sizes) > 1:
+        raise InputError(
+            "label images whose voxels differ in size",
+            file=options.labels,
+            found=", ".join(map(str, sizes)),
+            fix="give one size for all with --spacing",
+        )
+    print(f"{len(volumes)} label images in {ndim}D, voxels of {sizes[0]} {volumes[0].unit}")
+    return [_middle(volume, options.crop) for volume in volumes], sizes[0], ndim
+
+
+def _ndim(path: Path, options: Check) -> int:
+    """The dimensions in which the axes of a file make sense; they never do in both."""
+    try:
+        _open(path, 2, options)
+    except InputError as flat:
+        try:
+            _open(path, 3, options)
+        except InputError:
+            raise flat from None
+        return 3
+    return 2
+
+
+def _open(path: Path, ndim: int, options: Check) -> Volume:
+    from jaxseg.io import open_labels
+
+    return open_labels(path, ndim=ndim, axes=options.axes, spacing=options.spacing)
+
+
+def _middle(volume: Volume, crop: tuple[int, ...]) -> np.ndarray:
+    """The labels of the middle of a volume, at most ``crop`` voxels."""
+    shape = volume.spatial_shape
+    sizes = [min(size, wanted) for size, wanted in zip(shape, crop or shape, strict=True)]
+    start = [(whole - size) // 2 for whole, size in zip(shape, sizes, strict=True)]
+    stop = [first + size for first, size in zip(start, sizes, strict=True)]
+    return volume.read(start, stop)
+
+
+def _own(options: Check, ndim: int) -> list[tuple[Channel, ...]]:
+    """The representations that the command line names."""
+    from jaxseg.channels import columns
+
+    own = [tuple(ch(name) for name in options.channels)] if options.channels else []
+    if options.config:
+        config = load(options.config)
+        if config.ndim != ndim:
+            raise ConfigError("made for other images", file=options.config,
+                              expected=f"ndim {ndim}", found=config.ndim)  # fmt: skip
+        own.append(config.channels)
+    for channels in own:
+        columns(channels, ndim)
+    return list(dict.fromkeys(own))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a look before.
+
+    python -m jaxseg.cli.slurm --config configs/inst3d.py --blocks.size 256 256 256 --shards 64 \
+        --sbatch "--gres=gpu:1 --time=8:00:00" > submit.sh
+    sh submit.sh
+
+Every phase is an array of jobs that starts when the one before ended well. Job 0 of
+instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
+submitted several times: all jobs compare their blocks, then they write the labels, then they
+measure, then come the steps of post-processing, one after the other. Where fragments are joined
+there are two steps more: they are numbered, and their contacts gathered. What is done is never done
+again, so a chain that broke is simply submitted once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+
+from jaxseg.config import Config
+from jaxseg.config.check import check
+from jaxseg.config.decoder_check import joins_fragments
+from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
+from jaxseg.main import configuration
+from jaxseg.workflows.object_stages import object_stages
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Print the commands; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m jaxseg.cli.slurm", allow_abbrev=False)
+    parser.add_argument("--shards", type=int, required=True, help="jobs per array")
+    parser.add_argument("--sbatch", default="", help="options of sbatch for every job")
+    parser.add_argument("--python", default="python", help="the interpreter on the nodes")
+    options, rest = parser.parse_known_args(args)
+    try:
+        config = configuration(rest)
+        raise_all(_problems(config, options.shards))
+    except JaxsegError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    command = f"{options.python} -m jaxseg.main {shlex.join(rest)}"
+    print("\n".join(script(config, command, options.shards, options.sbatch)))
+    return 0
+
+
+def _problems(config: Config, shards: int) -> list[ConfigError]:
+    """What keeps a configuration from being shared among jobs."""
+    found = check(config)
+    if shards < 1:
+        found.append(ConfigError("no jobs", file="--shards", expected="at least 1", found=shards))
+    if not config.blocks.size:
+        found.append(ConfigError("jobs share the blocks of a volume", file="blocks.size",
+                                 found="none", fix="--blocks.size Z Y X"))  # fmt: skip
+    if config.blocks.is_part:
+        found.append(ConfigError("the jobs get their parts here", file="blocks.shard",
+                                 fix="give no shard, z_start or z_end"))  # fmt: skip
+    return found
+
+
+def script(config: Config, command: str, shards: int, sbatch: str = "") -> Iterator[str]:
+    """The lines of a shell script that submits every phase after the one before.
+
+    Parameters
+    ----------
+    config : which phases
+    command : runs them, without ``--phases`` and ``--blocks.shard``
+    shards : jobs per array
+    sbatch : options for every job
+
+    Yields
+    ------
+    lines
+    """
+    yield "#!/bin/sh"
+    yield "set -e"
+    before, arrays = "", list(_arrays(config, shards))
+    for number, (phase, jobs) in enumerate(arrays):
+        job = f"{command} --phases {phase}"
+        if jobs:
+            job += f" --blocks.shard $SLURM_ARRAY_TASK_ID/{shards}"
+        if phase == "instance_merging" and phase in [later for later, _ in arrays[number + 1 :]]:
+            # Other jobs are not as far yet: the next array goes on.
+            job += f" || test $? -eq {Interrupted.exit_code}"
+        words = ["sbatch --parsable", *([sbatch] if sbatch else [])]
+        words += [f"--job-name={phase}", *([f"--array={jobs}"] if jobs else [])]
+        words += [f"--dependency=afterok:$job{before}"] if number else []
+        yield f"job{number}=$({' '.join(words)} --wrap={shlex.quote(job)})"
+        before = str(number)
+    yield f'echo "the last job is $job{before}"'
+
+
+def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
+    """Phases in their order, each with the numbers of its jobs; none for a job of its own."""
+    every = f"0-{shards - 1}"
+    chosen = set(config.phases)
+    if "decode" in chosen and config.task == "instances" and config.blocks.decodes:
+        chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
+    if "train" in chosen:
+        yield "train", ""
+    if "predict" in chosen and not config.predict.reuse:
+        yield "predict", every
+    if "decode" in chosen:
+        yield "decode", every if config.blocks.decodes else ""
+    if "instance_creation" in chosen:
+        yield "instance_creation", "0"
+        if shards > 1:
+            yield "instance_creation", f"1-{shards - 1}"
+    if "instance_merging" in chosen:
+        steps = (4 if joins_fragments(config) else 2) + len(object_stages(config))
+        yield from [("instance_merging", every)] * steps
+    if "evaluate" in chosen:
+        yield "evaluate", ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

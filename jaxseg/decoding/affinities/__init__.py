@@ -1,0 +1,1 @@
+"""From affinities to objects: fragments, the graph of their edges, agglomeration, mutex."""

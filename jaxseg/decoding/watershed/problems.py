@@ -1,0 +1,93 @@
+"""What can be wrong with the options of a watershed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from jaxseg.config import Watershed
+from jaxseg.config.channels import nearest
+from jaxseg.decoding.watershed.roles import ROLES, Role, chosen, given
+from jaxseg.decoding.watershed.views import Source
+from jaxseg.errors import ConfigError, JaxsegError
+
+
+def mistakes(options: Watershed, usable: Mapping[str, Source], ndim: int) -> Iterator[JaxsegError]:
+    """Everything in the options that does not fit the channels.
+
+    Parameters
+    ----------
+    options : as the user gave them
+    usable : by name, the sources that may be named there
+    ndim : 2 or 3
+
+    Returns
+    -------
+    iterator over errors
+    """
+    named = [problem for role in ROLES for problem in _wrong_names(options, role, usable)]
+    yield from named
+    if not named:
+        yield from _wrong_thresholds(options, "seeds", usable)
+        yield from _wrong_thresholds(options, "growth", usable)
+    if len({usable[name] for name in options.surface if name in usable}) > 1:
+        yield ConfigError(
+            "one channel is flooded, or the components of one vector",
+            file="watershed.surface",
+            found=" ".join(options.surface),
+        )
+    if options.by_slices and ndim == 2:
+        yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
+    for field in ("seed_morphology", "growth_morphology"):
+        if any(radius < 1 for _, radius in getattr(options, field)):
+            yield ConfigError(
+                "too small a radius",
+                file=f"watershed.{field}",
+                expected="at least 1 voxel",
+                found=getattr(options, field),
+            )
+    for field in ("min_seed", "min_size"):
+        if getattr(options, field) < 1:
+            found = getattr(options, field)
+            yield ConfigError(
+                "too small", file=f"watershed.{field}", expected="at least 1", found=found
+            )
+
+
+def _wrong_names(
+    options: Watershed, role: Role, usable: Mapping[str, Source]
+) -> Iterator[JaxsegError]:
+    named = getattr(options, role)
+    for name in named:
+        if name not in usable:
+            yield ConfigError(
+                f"no such channel to use: {name!r}{nearest(name, usable)}",
+                file=f"watershed.{role}",
+                expected=f"among {' '.join(usable)}",
+            )
+    if len(set(named)) < len(named):
+        yield ConfigError(
+            "a channel is named twice", file=f"watershed.{role}", found=" ".join(named)
+        )
+
+
+def _wrong_thresholds(
+    options: Watershed, role: Role, usable: Mapping[str, Source]
+) -> Iterator[JaxsegError]:
+    thresholds, names = given(options, role), chosen(options, role, usable)
+    field = "seed_thresholds" if role == "seeds" else "growth_thresholds"
+    if thresholds and len(thresholds) != len(names):
+        yield ConfigError(
+            "wrong number of thresholds",
+            file=f"watershed.{field}",
+            expected=f"{len(names)}, for {' '.join(names)}",
+            found=len(thresholds),
+        )
+    for value in thresholds:
+        if value != "auto" and not (isinstance(value, int | float) and math.isfinite(value)):
+            yield ConfigError(
+                "illegal threshold",
+                file=f"watershed.{field}",
+                expected="a number in the units of the channel, or auto",
+                found=value,
+            )

@@ -1,0 +1,1 @@
+"""Networks, settings and packages of other software, in and out."""

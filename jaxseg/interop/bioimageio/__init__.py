@@ -1,0 +1,1 @@
+"""BioImage.IO packages: a network with its description, read and written."""

@@ -1,0 +1,117 @@
+"""The files of a package, read without ever being unpacked to disk.
+
+A package comes from others: a name that leaves it, a link out of it, more bytes than it says or
+than fit are refused, and nothing in it is unpickled or run.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from jaxseg.errors import InputError
+from jaxseg.interop.onnx.session import LARGEST_MODEL, is_inside
+
+DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
+# Of all files of a package together, once unpacked.
+LARGEST_PACKAGE = 2**33
+LARGEST_DESCRIPTION = 2**22
+MOST_FILES = 10_000
+
+
+class Files(NamedTuple):
+    """What can be read of a package, a folder, or a single model."""
+
+    description: str
+    """Name of the file that describes the package; empty = there is none."""
+    model: str
+    """Name of the model, where there is no description."""
+    read: Callable[[str], bytes]
+
+
+@contextmanager
+def open_files(path: Path) -> Iterator[Files]:
+    """A package in a zip file or a folder, or an ONNX file.
+
+    Raises
+    ------
+    InputError : missing, damaged, or none of these; a file that is not in it
+    """
+    if path.is_dir():
+        names = [name for name in DESCRIPTIONS if (path / name).is_file()]
+        yield Files(_only(names, path), "", lambda name: _in_folder(path, name))
+    elif path.suffix == ".onnx" and path.is_file():
+        yield Files("", path.name, lambda name: _in_folder(path.parent, name))
+    elif not path.is_file() or path.suffix not in (".zip", ".onnx"):
+        found = f"a file {path.suffix or 'without suffix'}" if path.is_file() else "nothing"
+        expected = ".zip, .onnx, or a folder with rdf.yaml"
+        raise InputError("no package here", file=path, expected=expected, found=found)
+    else:
+        with _open_zip(path) as archive:
+            _check_zip(archive, path)
+            names = [name for name in archive.namelist() if name in DESCRIPTIONS]
+            yield Files(_only(names, path), "", lambda name: _in_zip(archive, path, name))
+
+
+def _only(names: list[str], path: Path) -> str:
+    if not names:
+        raise InputError("not a package", file=path, expected=" or ".join(DESCRIPTIONS) + " in it")
+    return names[0]
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        raise InputError(f"not a readable zip file: {error}", file=path) from error
+
+
+def _check_zip(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse what no honest package holds."""
+    entries = archive.infolist()
+    if len(entries) > MOST_FILES:
+        raise InputError("too many files", file=path, expected=MOST_FILES, found=len(entries))
+    total = sum(entry.file_size for entry in entries)
+    if total > LARGEST_PACKAGE:
+        limit = f"at most {LARGEST_PACKAGE} bytes unpacked"
+        raise InputError("too large a package", file=path, expected=limit, found=total)
+    outside = [entry.filename for entry in entries if not is_inside(entry.filename)]
+    if outside:
+        raise InputError("a file outside of the package", file=path, found=repr(outside[0]))
+
+
+def _in_zip(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
+    try:
+        entry = archive.getinfo(name)
+    except KeyError as error:
+        raise InputError("a file is missing in the package", file=path, expected=name) from error
+    try:
+        with archive.open(entry) as stream:
+            # What the directory of the archive says of a size need not be true.
+            return _limited(stream, path, name)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise InputError(f"{name} cannot be read: {error}", file=path) from error
+
+
+def _in_folder(folder: Path, name: str) -> bytes:
+    root, file = folder.resolve(), (folder / name).resolve()
+    if not is_inside(name) or root not in file.parents:
+        raise InputError("a file outside of the package", file=folder, found=name)
+    try:
+        with file.open("rb") as stream:
+            return _limited(stream, folder, name)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}", file=folder) from error
+
+
+def _limited(stream: IO[bytes], path: Path, name: str) -> bytes:
+    """All of a file, if that is not more than such a file can need."""
+    limit = LARGEST_DESCRIPTION if name in DESCRIPTIONS else LARGEST_MODEL
+    content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(f"{name} is too large", file=path, expected=f"at most {limit} bytes")
+    return content

@@ -1,0 +1,1 @@
+"""A run on disk: where its files lie, and what has been done."""

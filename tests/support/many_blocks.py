@@ -1,0 +1,83 @@
+"""Ledger, merging and status of a grid of very many blocks, most of them empty.
+
+As a script it prints the seconds of every step and the memory of the process::
+
+    python tests/many_blocks.py FOLDER SIDE
+
+with SIDE³ blocks. Pieces are written as instance creation would leave them, without their voxels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from jaxseg import blocks
+from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.blocks.contacts import slabs_of
+from jaxseg.blocks.ledger import mark
+from jaxseg.blocks.store import write_table
+from jaxseg.cli import status
+from support.blockwise import peak_mib
+
+# One object in this many blocks, reaching into the next block along the last axis.
+SPARSE = 20
+
+
+def create(folder: Path, grid: BlockGrid) -> Ledger:
+    """Markers and tables of all blocks."""
+    ledger = blocks.open_creation(folder, grid, {})
+    for block in grid:
+        begins = block.number % SPARSE == 0 and block.index[-1] + 1 < grid.count[-1]
+        goes_on = block.number % SPARSE == 1 and block.index[-1] > 0
+        labels = np.zeros(block.read.shape, np.uint32)
+        core = block.core.relative_to(block.read.start)
+        line = labels[core.start[:-1]]
+        if begins:
+            line[core.stop[-1] - 1 :] = 1
+        if goes_on:
+            line[: core.start[-1] + 1] = 1
+        pieces = blocks.pieces_of(grid, block, labels)
+        tables = {"voxels": pieces.voxels, "first": pieces.first}
+        tables |= slabs_of(grid, block, pieces.labels)
+        count = len(pieces.voxels)
+        written = write_table(ledger, block.number, tables) if count else ""
+        mark(ledger, block.number, {"objects": count, "cut": 0, "tables": written})
+    return ledger
+
+
+def main(folder: Path, side: int) -> dict[str, float]:
+    """Seconds of every step, MiB of memory, objects found."""
+    os.fsync = lambda descriptor: None  # the disk is not what is measured
+    grid = BlockGrid((side * 2,) * 3, (2,) * 3, (1,) * 3, (1,) * 3)
+    seconds, start = {}, time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal start
+        seconds[name], start = time.perf_counter() - start, time.perf_counter()
+
+    created = create(folder / "creation", grid)
+    lap("creation")
+    compared = blocks.open_contacts(folder / "contacts", created, {})
+    work = blocks.contacts_work(compared, created, threshold=0.5)
+    blocks.run_blocks(compared, range(len(grid)), work)
+    lap("contacts")
+    target = folder / "labels.zarr"
+    spacing = (1.0, 1.0, 1.0)
+    ledger = blocks.open_labels(
+        folder / "labels", created, compared, {}, target=target, spacing=spacing
+    )
+    lap("numbering")
+    status.main([str(folder)])
+    lap("status")
+    objects = json.loads((ledger.folder / "summary.json").read_text())["objects"]
+    return {**seconds, "MiB": peak_mib(), "objects": objects, "blocks": len(grid)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))

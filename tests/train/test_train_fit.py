@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import signal
+import warnings
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+from rich.console import Console
+from support import tiny_training as tiny
+
+from jaxseg import checkpoint, models, train
+from jaxseg.errors import ConfigError, InputError, Interrupted, NonFiniteError
+from jaxseg.train import progress
+from jaxseg.train.plan import affordable_epochs
+from jaxseg.train.record import Record, add_row
+
+LAST = tiny.CONFIG.epochs * tiny.STEPS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_once(tmp_path_factory):
+    """Every run compiles the same functions."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """The folder of a run that nothing interrupted."""
+    root = tmp_path_factory.mktemp("whole")
+    tiny.run(root)
+    return root
+
+
+def stop_after(monkeypatch, number: int, request: int) -> None:
+    """Let the process be asked to stop while it works on a step."""
+
+    def make_step(*given, **options):
+        step = train.make_step(*given, **options)
+
+        def watched(state, batch):
+            if jax.device_get(state.step) + 1 == number:
+                os.kill(os.getpid(), request)
+            return step(state, batch)
+
+        return watched
+
+    monkeypatch.setattr("jaxseg.train.loop.make_step", make_step)
+
+
+def test_run_leaves_logs_and_pictures(whole):
+    table = pd.read_csv(whole / "logs" / "log.csv")
+    assert table["epoch"].tolist() == [1, 2]
+    assert table["step"].tolist() == [tiny.STEPS, LAST]
+    assert {"lr", "loss", "val_loss", "loss_F", "F_right", "val_F_right", "norm"} <= set(table)
+    assert table["val_loss"].iloc[1] < table["val_loss"].iloc[0]
+    assert table["best"].all()
+    for name in ("loss", "loss_F", "F_right"):
+        picture = (whole / "charts" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+    variables, meta = checkpoint.load_best(whole / "checkpoints")
+    assert meta["epoch"] == 2
+    logits = models.build(tiny.NET, 1, ndim=2).apply(variables, tiny.batch(0).image)
+    assert logits.shape == (tiny.BATCH, tiny.SIZE, tiny.SIZE, 1)
+
+
+def test_finished_run_is_left_alone(whole):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*.json*")}
+    assert tiny.run(whole).epochs == tiny.CONFIG.epochs
+    assert before == {path: path.stat().st_mtime_ns for path in whole.rglob("*.json*")}
+
+
+def test_stopped_after_every_step_continues_to_the_same_end(whole, tmp_path, monkeypatch):
+    requests = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    before = [signal.getsignal(request) for request in requests]
+    for number in range(1, LAST + 1):
+        stop_after(monkeypatch, number, requests[number % 3])
+        with pytest.raises(Interrupted, match=f"stopped after step {number}; the state") as error:
+            tiny.run(tmp_path)
+        assert error.value.exit_code == 75
+        assert before == [signal.getsignal(request) for request in requests]
+    monkeypatch.undo()
+    tiny.run(tmp_path)
+    assert tiny.end_of(tmp_path) == tiny.end_of(whole)
+
+
+def test_stopped_during_validation(whole, tmp_path):
+    def validation():
+        for number, patches in enumerate(tiny.validation()):
+            if number == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield patches
+
+    with pytest.raises(Interrupted):
+        tiny.run(tmp_path, validation=validation)
+    tiny.run(tmp_path)
+    assert tiny.end_of(tmp_path) == tiny.end_of(whole)
+
+
+def test_damaged_newest_state_costs_one_epoch_only(whole, tmp_path):
+    root = Path(shutil.copytree(whole, tmp_path / "copy"))
+    (root / "checkpoints" / "last" / f"{LAST:010d}" / "meta.json").write_text("{}")
+    with pytest.warns(UserWarning, match="damaged checkpoint"):
+        tiny.run(root)
+    assert tiny.end_of(root) == tiny.end_of(whole)
+
+
+def test_bad_image_stops_the_run_and_is_named(tmp_path):
+    def batches(steps):
+        for step in steps:
+            patches = tiny.batch(step)
+            if step == 4:
+                patches.image[1, 2, 3] = math.inf
+            yield patches
+
+    with pytest.raises(NonFiniteError, match=r"disc4_1: the loss of step 5 is not") as error:
+        tiny.run(tmp_path, batches=batches)
+    assert error.value.exit_code == 3
+    # What was saved before is still there, and nothing since.
+    last = checkpoint.newest(tmp_path / "checkpoints" / "last")
+    assert last.step == tiny.STEPS
+    assert all(np.isfinite(array).all() for array in last.arrays.values())
+    assert len(pd.read_csv(tmp_path / "logs" / "log.csv")) == 1
+
+
+def test_minutes_shorten_the_run_once(tmp_path):
+    config = replace(tiny.CONFIG, epochs=500, minutes=1e-6)
+    ended = tiny.run(tmp_path, config)
+    assert ended.epochs == 1
+    last = checkpoint.newest(tmp_path / "checkpoints" / "last")
+    assert last.arrays["total_steps"] == tiny.STEPS
+    assert last.meta["record"]["planned"]
+    assert tiny.run(tmp_path, config).epochs == 1
+
+
+def test_ample_minutes_change_nothing(whole, tmp_path):
+    tiny.run(tmp_path, replace(tiny.CONFIG, minutes=1000.0))
+    ours, theirs = tiny.end_of(tmp_path), tiny.end_of(whole)
+    assert ours[2] == theirs[2]
+    assert ours[5:] == theirs[5:]
+
+
+def test_patience(tmp_path):
+    calls = []
+
+    def validation():
+        """Batches that get worse with every epoch."""
+        calls.append(1)
+        for patches in tiny.validation():
+            yield patches._replace(image=(1 - len(calls)) * 100 * patches.image)
+
+    config = replace(tiny.CONFIG, epochs=500, patience=2)
+    ended = tiny.run(tmp_path, config, validation=validation)
+    assert (ended.epochs, ended.reason) == (3, "no better validation for 2 epochs")
+    assert checkpoint.load_best(tmp_path / "checkpoints")[1]["epoch"] == 1
+    assert tiny.run(tmp_path, config).epochs == 3
+
+
+def test_validation_that_is_not_finite_is_no_best(tmp_path):
+    def validation():
+        for patches in tiny.validation():
+            yield patches._replace(image=patches.image * np.float32(math.inf))
+
+    ended = tiny.run(tmp_path, validation=validation)
+    assert (ended.epochs, ended.best) == (2, None)
+    assert pd.read_csv(tmp_path / "logs" / "log.csv")["val_loss"].isna().all()
+    assert not (tmp_path / "checkpoints" / "best").exists()
+    assert tiny.run(tmp_path).history == ended.history
+
+
+def test_waiting_for_a_better_loss():
+    record = Record(pending=({},))
+    for loss, best, waited in (
+        (2.0, 2.0, 0),
+        (2.0, 2.0, 1),
+        (3.0, 2.0, 2),
+        (1.0, 1.0, 0),
+        (None, 1.0, 1),
+    ):
+        record = add_row(record, {"val_loss": loss})
+        assert (record.best, record.waited, record.pending) == (best, waited, ())
+    assert [row["best"] for row in record.history] == [True, False, False, True, False]
+
+
+def test_epochs_that_fit():
+    assert affordable_epochs(1.0, spent=10.0, pace=10.0, done=1, most=100) == 6
+    assert affordable_epochs(1.0, spent=10.0, pace=10.0, done=1, most=3) == 3
+    assert affordable_epochs(1.0, spent=100.0, pace=10.0, done=4, most=100) == 4
+
+
+def test_other_machine_and_other_network_are_noticed(whole, tmp_path, monkeypatch):
+    root = Path(shutil.copytree(whole, tmp_path / "copy"))
+    with pytest.warns(UserWarning, match="not equal to the last bit"):
+        tiny.run(root, devices=4)
+    with pytest.raises(ConfigError, match="not to be continued"):
+        tiny.run(root, continued=False)
+    with pytest.raises(InputError, match="steps per epoch has changed"):
+        tiny.run(root, steps=tiny.STEPS + 1)
+    monkeypatch.setattr(tiny, "NET", replace(tiny.NET, features=(4, 12)))
+    with pytest.raises(InputError, match="not a checkpoint of this network"):
+        tiny.run(root)
+
+
+def test_bar_on_a_terminal(monkeypatch):
+    text = io.StringIO()
+    console = partial(Console, file=text, force_terminal=True, width=120)
+    monkeypatch.setattr(progress, "Console", console)
+    with progress.display(3) as show:
+        show.at(4, 10, "epoch 2")
+        show.line("epoch 1 [loss]")
+    assert "epoch 1 [loss]" in text.getvalue()
+    assert "4/10" in text.getvalue()
+
+
+def test_no_bar_in_a_log_file(tmp_path, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny.run(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["epoch", "epoch", "all"]
+    assert "val_F_right" in lines[0]
