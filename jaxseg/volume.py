@@ -157,66 +157,6 @@ class ChannelView:
 
 
 @dataclass(frozen=True)
-class ChosenChannels:
-    """A view of some channels, in any order, of an array whose last axis is the channel axis.
-
-    >>> ChosenChannels(np.arange(6).reshape(2, 3), (2, 0))[1]
-    array([5, 3])
-    """
-
-    source: Readable
-    numbers: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of every axis."""
-        return (*self.source.shape[:-1], len(self.numbers))
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Element type."""
-        return np.dtype(self.source.dtype)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """What is stored in one piece; 1 where unknown."""
-        return chunks_of(self.source)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        parts, squeezed = parse_index(index, self.shape)
-        low, high = min(self.numbers), max(self.numbers) + 1
-        block = np.asarray(self.source[(*parts[:-1], slice(low, high))])
-        kept = [number - low for number in self.numbers[parts[-1]]]
-        return np.ascontiguousarray(block[..., kept]).squeeze(squeezed)
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A view of an array whose values are changed as they are read, each for itself.
-
-    >>> Changed(np.array([0, 255]), np.dtype(np.uint8), lambda block: block > 0)[:]
-    array([0, 1], dtype=uint8)
-    """
-
-    source: Readable
-    dtype: np.dtype
-    change: Callable[[np.ndarray], np.ndarray]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of every axis."""
-        return tuple(self.source.shape)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """What is stored in one piece; 1 where unknown."""
-        return chunks_of(self.source)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self.change(np.asarray(self.source[index])).astype(self.dtype, copy=False)
-
-
-@dataclass(frozen=True)
 class Volume:
     """A lazily read image ``(z)yxc`` or label image ``(z)yx``.
 

@@ -15,6 +15,7 @@ from jaxseg.io.atomic import (
     new_folder,
     sync_entry,
 )
+from jaxseg.io.bounds import check_whole
 from jaxseg.io.formats import FORMATS, Format
 from jaxseg.io.label_type import smallest_label_type
 from jaxseg.io.leftovers import sweep
@@ -24,14 +25,17 @@ from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_
 from jaxseg.io.pairs import Pair, pair_files
 from jaxseg.io.stored import Stored
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
+from jaxseg.io.values import Changed
 from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
 
 __all__ = [
     "FORMATS",
+    "Changed",
     "Format",
     "Pair",
     "Stored",
     "atomic_path",
+    "check_whole",
     "container_of",
     "create_planes",
     "image_name",

@@ -1,7 +1,8 @@
-"""Values that are stored as something else: colours as their numbers, ids in floating point."""
+"""Views of stored values as others: some channels, colours by their numbers, ids out of floats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,67 @@ import numpy as np
 from jaxseg.errors import InputError
 from jaxseg.io.label_type import slabs
 from jaxseg.io.stored import Stored
-from jaxseg.volume import Changed, Readable, native, parse_index
+from jaxseg.volume import Readable, chunks_of, native, parse_index
+
+
+@dataclass(frozen=True)
+class ChosenChannels:
+    """A view of some channels, in any order, of an array whose last axis is the channel axis.
+
+    >>> ChosenChannels(np.arange(6).reshape(2, 3), (2, 0))[1]
+    array([5, 3])
+    """
+
+    source: Readable
+    numbers: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        return (*self.source.shape[:-1], len(self.numbers))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type."""
+        return np.dtype(self.source.dtype)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """What is stored in one piece; 1 where unknown."""
+        return chunks_of(self.source)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        parts, squeezed = parse_index(index, self.shape)
+        low, high = min(self.numbers), max(self.numbers) + 1
+        block = np.asarray(self.source[(*parts[:-1], slice(low, high))])
+        kept = [number - low for number in self.numbers[parts[-1]]]
+        return np.ascontiguousarray(block[..., kept]).squeeze(squeezed)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A view of an array whose values are changed as they are read, each for itself.
+
+    >>> Changed(np.array([0, 255]), np.dtype(np.uint8), lambda block: block > 0)[:]
+    array([0, 1], dtype=uint8)
+    """
+
+    source: Readable
+    dtype: np.dtype
+    change: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        return tuple(self.source.shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """What is stored in one piece; 1 where unknown."""
+        return chunks_of(self.source)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.change(np.asarray(self.source[index])).astype(self.dtype, copy=False)
 
 
 @dataclass(frozen=True)

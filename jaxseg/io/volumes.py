@@ -15,10 +15,9 @@ from jaxseg.io.formats import Format, check_content, format_of, format_of_folder
 from jaxseg.io.names import FOREIGN, container_of, image_name, not_read, split_choice
 from jaxseg.io.stored import Stored
 from jaxseg.io.units import voxel_size
-from jaxseg.io.values import coloured, whole_numbers
+from jaxseg.io.values import ChosenChannels, coloured, whole_numbers
 from jaxseg.volume import (
     ChannelView,
-    ChosenChannels,
     Reordered,
     Volume,
     checked_spacing,
