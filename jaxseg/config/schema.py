@@ -53,8 +53,12 @@ class Data:
     axes: str = ""
     # axes of the label files; empty = from the file's own metadata
     label_axes: str = ""
-    # size of a voxel in µm, (z)yx; empty = from the file's metadata, else 1
+    # size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1
     spacing: tuple[float, ...] = ()
+    # channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all
+    image_channels: tuple[int, ...] = ()
+    # labels are masks: make an object of every connected part
+    label_components: bool = False
     # part of the training images held out for validation when val is empty; one image only: a slab
     val_fraction: float = 0.15
     # a label value of voxels that nobody looked at: counted in no loss and no metric, never an

@@ -41,6 +41,8 @@ READS: Mapping[str, tuple[str, ...]] = {
         "data.axes",
         "data.label_axes",
         "data.spacing",
+        "data.image_channels",
+        "data.label_components",
         "data.val_fraction",
         "data.foreground",
         "normalize",
@@ -51,7 +53,10 @@ READS: Mapping[str, tuple[str, ...]] = {
         "data.ignore",
         "seed",
     ),
-    "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
+    "predict": (
+        *("task", "ndim", "channels", "data.axes", "data.spacing", "data.image_channels"),
+        *("model", "predict"),
+    ),
     "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
     "instance_creation": (
         "ndim",
@@ -98,6 +103,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "task",
         "data.test.labels",
         "data.label_axes",
+        "data.label_components",
         "data.ignore",
         "semantic",
         "postprocess",
