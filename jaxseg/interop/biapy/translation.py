@@ -97,7 +97,8 @@ def translate(document: Document) -> Translation:
     >>> found.settings["task"], found.settings["seed"], found.problems
     ('semantic', 7, ())
     """
-    given, problems = _given(document)
+    written = _folded(document)
+    given, problems = _given(written, document.file)
     values = {name: key.default for name, key in TABLE.items() if not key.now}
     job = Job(document.file, given, values | {name: entry.value for name, entry in given.items()})
     task = job["PROBLEM.TYPE"]
@@ -119,7 +120,8 @@ def translate(document: Document) -> Translation:
         except ConfigError as error:
             problems.append(error)
             continue
-        rows.append(Row(entry.written, document.entries[entry.written].value, found, entry.line))
+        if name in (entry.written, TABLE[entry.written].now):  # else it is implied by that key
+            rows.append(Row(entry.written, written[entry.written].value, found, entry.line))
         if found.kind == "refused":
             refused.append(name)
             problems.append(
@@ -149,12 +151,12 @@ def _elsewhere(document: Document) -> Iterable[Row]:
             yield Row(name, entry.value, found, entry.line)
 
 
-def _given(document: Document) -> tuple[dict[str, Given], list[JaxsegError]]:
+def _given(written: Mapping[str, Given], file: str) -> tuple[dict[str, Given], list[JaxsegError]]:
     """The keys of a file by today's names, with values of the right types."""
     found: dict[str, Given] = {}
     problems: list[JaxsegError] = []
-    for name, entry in _folded(document).items():
-        where = f"{document.file}:{entry.line}: {name}"
+    for name, entry in written.items():
+        where = f"{file}:{entry.line}: {name}"
         if name not in TABLE:
             if not (name.startswith(OTHER_WORKFLOWS) or _is_empty(name, entry.value)):
                 problems.append(_unknown(name, where))

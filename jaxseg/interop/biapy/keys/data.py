@@ -8,6 +8,7 @@ from typing import Any
 from jaxseg.errors import ConfigError
 from jaxseg.interop.biapy.keys.row import (
     Job,
+    Judge,
     Key,
     Verdict,
     approximated,
@@ -54,16 +55,15 @@ def patch(job: Job) -> list[int]:
 
 
 def _sources(job: Job) -> dict[str, str]:
-    """Folders of the phases that run."""
+    """Folders of the phases that run, and those that the file names for another start."""
     found: dict[str, str] = {}
-    if job["TRAIN.ENABLE"]:
-        found |= _source(job, "TRAIN", labels=True)
-        if not job["DATA.VAL.FROM_TRAIN"]:
-            found |= _source(job, "VAL", labels=True)
-        found["data.val_fraction"] = job["DATA.VAL.SPLIT_TRAIN"]
-    if job["TEST.ENABLE"]:
-        found |= _source(job, "TEST", labels=job["DATA.TEST.LOAD_GT"])
-    return found
+    runs = {"TRAIN": job["TRAIN.ENABLE"], "VAL": job["TRAIN.ENABLE"], "TEST": job["TEST.ENABLE"]}
+    for part, phase in runs.items():
+        unused = part == "VAL" and job["DATA.VAL.FROM_TRAIN"]
+        if not unused and (phase or f"DATA.{part}.PATH" in job.given):
+            labels = part != "TEST" or job["DATA.TEST.LOAD_GT"]
+            found |= _source(job, part, labels=labels)
+    return found | {"data.val_fraction": job["DATA.VAL.SPLIT_TRAIN"]}
 
 
 def _source(job: Job, part: str, *, labels: bool) -> dict[str, str]:
@@ -209,24 +209,32 @@ def _classes(value: int, job: Job) -> Verdict | None:
     return None
 
 
-def _folder(value: str, job: Job) -> Verdict | None:
-    del value
-    return None
+def _of_part(part: str) -> Judge | None:
+    """A judge for the folders of a part: validation may be a share of the training images."""
+
+    def judge(value: str, job: Job) -> Verdict | None:
+        del value
+        if job["DATA.VAL.FROM_TRAIN"]:
+            return Verdict("no effect", "", "DATA.VAL.FROM_TRAIN is True")
+        return None
+
+    return judge if part == "VAL" else None
 
 
 def part_rows(part: str) -> tuple[Key, ...]:
     """Rows that train, val and test have alike."""
     prefix, field = f"DATA.{part}.", f"data.{PARTS[part]}"
     phase = ("testing",) if part == "TEST" else ("training",)
-    needs = {"VAL": phase, "TRAIN": phase, "TEST": phase}[part]
+    folder_of = _of_part(part)
     folder = f"user_data/{PARTS[part]}/"
     zarr = prefix + "INPUT_ZARR_MULTIPLE_DATA"
     labels = ("DATA.TEST.LOAD_GT",) if part == "TEST" else ()
     return (
-        exact(prefix + "PATH", folder + "x", field + ".raw", needs=needs),
-        exact(prefix + "GT_PATH", folder + "y", field + ".labels", needs=(*needs, *labels)),
+        exact(prefix + "PATH", folder + "x", field + ".raw", judge=folder_of),
+        exact(prefix + "GT_PATH", folder + "y", field + ".labels", needs=labels, judge=folder_of),
         old(prefix + "MASK_PATH", prefix + "GT_PATH"),
-        approximated(zarr, False, field + ".raw", "files named *.zarr"),
+        approximated(zarr, False, field + ".raw", "files named *.zarr",
+                     judge=folder_of),
         exact(zarr + "_RAW_PATH", "", field + ".raw", needs=(zarr,)),
         exact(zarr + "_GT_PATH", "", field + ".labels", needs=(zarr,)),
         *many(refused, zarr, {"_ID_PATH": "annotations.ids",
