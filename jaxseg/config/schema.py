@@ -25,17 +25,18 @@ from jaxseg.config.decoders import (
 )
 from jaxseg.config.postprocessing import PostProcess
 
+PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A folder (or one file) of images and, beside it, one of labels, paired by file stem."""
+    """A folder (or one file) of images and, beside it, one of labels, paired by their names."""
 
     # folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
     # level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw
     raw: str = ""
-    # folder or file of labels, the same stems as the images; as a.ome.zarr/labels/nuclei, too
+    # folder or file of labels, named like the images; as a.ome.zarr/labels/nuclei, too
     labels: str = ""
 
 
@@ -55,6 +56,10 @@ class Data:
     label_axes: str = ""
     # size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1
     spacing: tuple[float, ...] = ()
+    # how labels are found: name: equal names, or equal but for what all names of a folder share;
+    # order: the sorted lists of names, which are printed; name_or_order: by order where the names
+    # do not fit
+    pair: PairRule = "name"
     # channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all
     image_channels: tuple[int, ...] = ()
     # labels are masks: make an object of every connected part

@@ -22,7 +22,7 @@ from jaxseg.io.leftovers import sweep
 from jaxseg.io.names import container_of, image_name, list_images, stem_of
 from jaxseg.io.ngff_store import level_names, open_for_writing, write_levels
 from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_labels_zarr
-from jaxseg.io.pairs import Pair, pair_files
+from jaxseg.io.pairs import Pair, described, pair_by_order, pair_files
 from jaxseg.io.stored import Stored
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
 from jaxseg.io.values import Changed
@@ -38,6 +38,7 @@ __all__ = [
     "check_whole",
     "container_of",
     "create_planes",
+    "described",
     "image_name",
     "level_names",
     "list_images",
@@ -50,6 +51,7 @@ __all__ = [
     "open_image",
     "open_labelled_classes",
     "open_labels",
+    "pair_by_order",
     "pair_files",
     "read_arrays",
     "smallest_label_type",

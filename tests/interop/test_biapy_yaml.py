@@ -90,7 +90,7 @@ def samples(default: Any) -> Iterator[Any]:
     if isinstance(default, bool):
         yield not default
     elif isinstance(default, (int, float)):
-        yield from (default + 1, default + 2) if isinstance(default, int) else (0.3, 0.61)
+        yield from (default + 1, default + 2) if isinstance(default, int) else (0.31, 0.61)
     elif default is None:
         yield 0.3
     elif (

@@ -31,6 +31,8 @@ def settings(job: Job) -> dict[str, Any]:
     """Everything about images."""
     return {
         "patch": patch(job),
+        # The documents pair the sorted lists of names.
+        "data.pair": "name_or_order",
         **_sources(job),
         "data.spacing": _shared(job, "RESOLUTION", _spacing),
         "data.axes": _shared(job, "INPUT_IMG_AXES_ORDER", _axes),
