@@ -16,7 +16,7 @@ from support.peer_cases import CASES, CHANNELS, EVERY, image, made_up
 
 from jaxseg import checkpoint, models
 from jaxseg.checkpoint import flatten, nested
-from jaxseg.cli.import_weights import main
+from jaxseg.cli.app import main
 from jaxseg.config import ResUNet, SEUNet, UNet, UNeXtV1
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.interop import biapy
@@ -218,7 +218,7 @@ def test_from_safetensors_to_a_checkpoint_that_predicts(tmp_path, capsys):
     model, shapes, state = peer_state(TINY, (2,), 2)
     safetensors.numpy.save_file(state, tmp_path / "model.safetensors")
     to = tmp_path / "imported"
-    call = ["--from", str(tmp_path / "model.safetensors"), "--to", str(to)]
+    call = ["import-weights", "--from", str(tmp_path / "model.safetensors"), "--to", str(to)]
     assert main([*call, "--config", write_config(tmp_path)]) == 0
     variables, meta = checkpoint.load_best(to)
     assert {name: array.shape for name, array in flatten(variables).items()} == shapes
@@ -242,7 +242,15 @@ def test_files_that_are_no_weights(tmp_path, capsys):
     ):
         if content is not None:
             path.write_bytes(content)
-        call = ["--from", str(path), "--to", str(tmp_path), "--config", write_config(tmp_path)]
+        call = [
+            "import-weights",
+            "--from",
+            str(path),
+            "--to",
+            str(tmp_path),
+            "--config",
+            write_config(tmp_path),
+        ]
         assert main(call) in (InputError.exit_code, ConfigError.exit_code)
         assert str(path) in capsys.readouterr().err
 
