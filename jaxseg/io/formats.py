@@ -136,7 +136,8 @@ def check_content(path: Path, named: Format | None, formats: Sequence[Format] = 
         head = file.read(HEAD)
     if not head:
         raise damaged(str(path), "an empty file")
-    if named is not None and (not named.starts or head.startswith(named.starts)):
+    fits = named is not None and (not named.starts or head.startswith(named.starts))
+    if named is not None and fits and not named.is_folder:
         return named
     found = next(
         (item for item in (*formats, *FORMATS) if item.starts and head.startswith(item.starts)),
@@ -155,6 +156,8 @@ def check_content(path: Path, named: Format | None, formats: Sequence[Format] = 
             found=kind,
             fix=f"rename it to {path.stem}{ending}" if found else "export it again, or fetch it",
         )
+    if named is not None and named.is_folder:
+        raise InputError(f"a file, where an image in {named.name} is a folder", file=path)
     if named is None:
         raise InputError(
             "a file of no format that is read here",
