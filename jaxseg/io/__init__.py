@@ -16,7 +16,7 @@ from jaxseg.io.atomic import (
     sync_entry,
 )
 from jaxseg.io.bounds import check_whole
-from jaxseg.io.formats import FORMATS, Format
+from jaxseg.io.formats import FORMATS, Format, format_named
 from jaxseg.io.label_type import smallest_label_type
 from jaxseg.io.leftovers import sweep
 from jaxseg.io.names import container_of, image_name, list_images, stem_of
@@ -38,6 +38,7 @@ __all__ = [
     "check_whole",
     "container_of",
     "create_planes",
+    "format_named",
     "image_name",
     "level_names",
     "list_images",

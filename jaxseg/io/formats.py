@@ -1,18 +1,19 @@
 """The table of file formats: which ending or folder is read by which function.
 
 A format is one row. Another one is read by giving an object of the same type, to
-:func:`jaxseg.io.open_image` or in a Python configuration as ``data.formats``; nothing is
-registered.
+:func:`jaxseg.io.open_image`, or by naming it in a configuration, as in
+``Data(formats=("my_formats:TABLE",))``; nothing is registered.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxseg.errors import InputError
+from jaxseg.errors import ConfigError, InputError
 from jaxseg.io.chunked import is_n5, open_n5, open_precomputed, precomputed_root
 from jaxseg.io.hdf5 import open_hdf5
 from jaxseg.io.ngff import is_zarr, open_zarr
@@ -104,6 +105,39 @@ def format_of(name: str, formats: Sequence[Format] = ()) -> Format | None:
     """The format of a file name, by its ending; given formats are asked before the table."""
     lower = name.lower()
     return next((item for item in (*formats, *FORMATS) if lower.endswith(item.endings)), None)
+
+
+def format_named(text: str) -> Format:
+    """The format that a configuration names.
+
+    Parameters
+    ----------
+    text : ``"module:NAME"``, a format in a module that can be imported
+
+    Raises
+    ------
+    ConfigError : no such module, or nothing of that type in it
+
+    >>> format_named("jaxseg.io.nothing:TABLE")
+    Traceback (most recent call last):
+    jaxseg.errors.ConfigError: data.formats: cannot be imported: No module named 'jaxseg.io.nothing'
+      expected module:NAME of a jaxseg.io.Format; found jaxseg.io.nothing:TABLE
+    """
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # whatever the user's module raises
+        found, reason = None, f"cannot be imported: {error}"
+    else:
+        reason = "not a file format"
+    if not isinstance(found, Format):
+        raise ConfigError(
+            reason,
+            file="data.formats",
+            expected="module:NAME of a jaxseg.io.Format",
+            found=text,
+        )
+    return found
 
 
 def format_of_folder(folder: Path, formats: Sequence[Format] = ()) -> tuple[Format, Path] | None:

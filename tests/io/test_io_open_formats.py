@@ -9,7 +9,7 @@ import pytest
 
 from jaxseg import data, io
 from jaxseg.config import Source
-from jaxseg.errors import InputError
+from jaxseg.errors import ConfigError, InputError
 
 PIXELS = np.arange(12.0).reshape(3, 4)
 
@@ -31,6 +31,13 @@ def test_a_format_of_the_user(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels.array(), PIXELS[2:])
     (sample,), problems = data.open_samples(Source(raw=str(tmp_path)), ndim=2, formats=(TABLE,))
     assert (sample.name, problems) == ("a", ())
+
+
+def test_a_configuration_names_a_format() -> None:
+    assert io.format_named(f"{__name__}:TABLE") is TABLE
+    for wrong in (f"{__name__}:PIXELS", f"{__name__}:none", "no_such_module:TABLE", "TABLE", ""):
+        with pytest.raises(ConfigError, match=r"data\.formats(?s:.)*module:NAME"):
+            io.format_named(wrong)
 
 
 def test_without_it_the_file_is_none(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ def test_images_and_their_masks_in_one_folder(tmp_path: Path) -> None:
     for raw in (folder, folder / "*.tif", folder / "?.tif"):
         pairs = io.pair_files(raw, folder / "*_masks.tif")
         assert [(pair.stem, pair.raw.name, pair.labels.name) for pair in pairs] == expected
+    for stem in ("im0", "im1"):
+        touch(tmp_path / "more", f"{stem}.tif", f"{stem}_masks.tif")
+    pairs = io.pair_files(tmp_path / "more/im?.tif", tmp_path / "more/*_masks.tif")
+    assert [(pair.stem, pair.labels.name) for pair in pairs] == [
+        ("im0", "im0_masks.tif"),
+        ("im1", "im1_masks.tif"),
+    ]
     touch(folder, "c.tif")
     with pytest.raises(InputError, match=r"names are not one image and one label image"):
         io.pair_files(folder, folder / "*_masks.tif")
