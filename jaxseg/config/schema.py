@@ -62,6 +62,8 @@ class Data:
     pair: PairRule = "name"
     # channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all
     image_channels: tuple[int, ...] = ()
+    # more file formats: module:NAME of a jaxseg.io.Format, asked before the built-in ones
+    formats: tuple[str, ...] = ()
     # labels are masks: make an object of every connected part
     label_components: bool = False
     # part of the training images held out for validation when val is empty; one image only: a slab

@@ -16,7 +16,7 @@ from jaxseg.io.atomic import (
     sync_entry,
 )
 from jaxseg.io.bounds import check_whole
-from jaxseg.io.formats import FORMATS, Format
+from jaxseg.io.formats import FORMATS, Format, format_named
 from jaxseg.io.label_type import smallest_label_type
 from jaxseg.io.leftovers import sweep
 from jaxseg.io.names import container_of, image_name, list_images, stem_of
@@ -39,6 +39,7 @@ __all__ = [
     "container_of",
     "create_planes",
     "described",
+    "format_named",
     "image_name",
     "level_names",
     "list_images",

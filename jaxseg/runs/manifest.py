@@ -42,6 +42,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "data.label_axes",
         "data.spacing",
         "data.image_channels",
+        "data.formats",
         "data.label_components",
         "data.pair",
         "data.val_fraction",

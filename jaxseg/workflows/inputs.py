@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jaxseg import data
+from jaxseg import data, io
 from jaxseg.channels import has_both
 from jaxseg.config import Config, Source
 from jaxseg.config.channels import Semantic
@@ -26,8 +26,8 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """
     try:
         return _opened(config)
-    except JaxsegError:
-        raise
+    except JaxsegError as problem:
+        return {}, [problem]
     except Exception:
         # Under a configuration that is wrong anything may happen: what is wrong is said instead.
         if check(config):
@@ -74,6 +74,7 @@ def _open_source(
         channels=config.data.image_channels,
         components=config.data.label_components,
         pair=config.data.pair,
+        formats=tuple(map(io.format_named, config.data.formats)),
     )
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
