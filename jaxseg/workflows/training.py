@@ -71,6 +71,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             seed=config.seed,
             step=step,
             foreground=config.data.foreground,
+            cutmix=config.augment.cutmix if config.augment.enable else None,
             compact=config.task == "instances",
             ignore=config.data.ignore,
         )
@@ -187,9 +188,14 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         ndim=config.ndim,
         spacing=samples[0].image.spacing,
         reach=reach,
-        objects=max(1, min(sizes.objects, math.prod(config.patch))),
+        objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
+
+
+def _patches_mixed(config: Config) -> int:
+    """From how many patches the objects of one can come."""
+    return 2 if config.augment.enable and config.augment.cutmix.probability else 1
 
 
 def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
