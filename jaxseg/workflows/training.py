@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from jaxseg import augment, data, runtime
+import numpy as np
+
+from jaxseg import augment, data, io, report, runtime
 from jaxseg import channels as table
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
@@ -31,7 +34,9 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
-    fitted = _fit(config, run, learn, check, digest)
+    made = ingredients(config, learn, check)
+    _show_changes(config, run, made, learn[0])
+    fitted = _fit(config, run, made, learn, check, digest)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
     )
@@ -66,6 +71,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             seed=config.seed,
             step=step,
             foreground=config.data.foreground,
+            cutmix=config.augment.cutmix if config.augment.enable else None,
             compact=config.task == "instances",
             ignore=config.data.ignore,
         )
@@ -88,12 +94,39 @@ def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence
     )
 
 
+def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -> None:
+    """Pictures of training patches before and after their random changes."""
+
+    def targets(labels: np.ndarray) -> np.ndarray:
+        ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
+        ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
+        spacing = sample.image.spacing
+        planes = table.encode(ids, config.channels, spacing=spacing, classes=classes)
+        return np.asarray(planes)
+
+    for example in report.examples(
+        map(made.draw, itertools.count()) if config.augment.show else (),
+        made.augment,
+        targets,
+        count=config.augment.show,
+        seed=config.seed,
+        names=table.columns(config.channels, config.ndim).names,
+    ):
+        for when in ("before", "after"):
+            path = run.results / "aug" / f"{example.name}_{when}.png"
+            io.write_png(path, getattr(example, when))
+
+
 def _fit(
-    config: Config, run: Run, learn: Sequence[Sample], check: Sequence[Sample], digest: str
+    config: Config,
+    run: Run,
+    made: Ingredients,
+    learn: Sequence[Sample],
+    check: Sequence[Sample],
+    digest: str,
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
-    made = ingredients(config, learn, check)
     places = data.grid(check, patch=patch, limit=settings.val_patches)
 
     def place(index: int) -> Batch:
@@ -155,9 +188,14 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         ndim=config.ndim,
         spacing=samples[0].image.spacing,
         reach=reach,
-        objects=max(1, min(sizes.objects, math.prod(config.patch))),
+        objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
+
+
+def _patches_mixed(config: Config) -> int:
+    """From how many patches the objects of one can come."""
+    return 2 if config.augment.enable and config.augment.cutmix.probability else 1
 
 
 def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
