@@ -21,6 +21,7 @@ from jaxseg.io.names import container_of, image_name, list_images, stem_of
 from jaxseg.io.ngff_store import level_names, open_for_writing, write_levels
 from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_labels_zarr
 from jaxseg.io.pairs import Pair, pair_files
+from jaxseg.io.sealed import read_sealed, write_sealed
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
 from jaxseg.io.volumes import open_image, open_labelled_classes, open_labels
 
@@ -43,6 +44,7 @@ __all__ = [
     "open_labels",
     "pair_files",
     "read_arrays",
+    "read_sealed",
     "smallest_label_type",
     "stem_of",
     "sweep",
@@ -56,5 +58,6 @@ __all__ = [
     "write_levels",
     "write_png",
     "write_rgb_tiff",
+    "write_sealed",
     "write_text",
 ]
