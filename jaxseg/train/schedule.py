@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxseg.config.schema import Train
+from jaxseg.train.start import frozen
 
 Rate = Callable[[Any, Any], jax.Array]
 
@@ -73,6 +75,8 @@ def scale_by_rate(rate: Rate) -> optax.GradientTransformationExtraArgs:
 def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformationExtraArgs:
     """AdamW (Loshchilov & Hutter 2019) behind a limit on the norm of the whole gradient.
 
+    Parts of the network that ``freeze`` names do not change and do not count in that norm.
+
     Weight decay acts on the kernels of convolutions only: pulling biases and the scales of
     normalisation to 0 does not regularise.
 
@@ -86,12 +90,20 @@ def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformati
     an optax transformation
     """
     clip = (optax.clip_by_global_norm(config.clip),) if config.clip else ()
-    return optax.chain(
+    learning = optax.chain(
         *clip,
         optax.scale_by_adam(),
         optax.add_decayed_weights(config.weight_decay, mask=_kernels),
         scale_by_rate(learning_rate(config, steps_per_epoch)),
     )
+    if not config.freeze:
+        return learning
+
+    def kinds(params: Any) -> Any:
+        return jax.tree.map(lambda stays: "frozen" if stays else "learns", _stays(params))
+
+    _stays = functools.partial(frozen, patterns=config.freeze)
+    return optax.partition({"learns": learning, "frozen": optax.set_to_zero()}, kinds)
 
 
 def _kernels(params: Any) -> Any:

@@ -6,19 +6,23 @@ import dataclasses
 import functools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jaxseg import augment, data, runtime
+import jax
+import jax.numpy as jnp
+
+from jaxseg import augment, checkpoint, data, runtime
 from jaxseg import channels as table
+from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
 from jaxseg.data import Batch, Sample
-from jaxseg.errors import JaxsegWarning
+from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.manifest import Run
-from jaxseg.train import Fitted, Folders, fit
+from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.network import network
 
@@ -28,11 +32,21 @@ LEAST_STEPS = 25
 
 def train_network(config: Config, run: Run, samples: Samples) -> None:
     """Train the network; continue an interrupted training of the same configuration."""
-    digest = runs.claim(run, "train", config)
+    start = checkpoint.best(config.train.start_from) if config.train.start_from else None
+    origins = runs.training_inputs(samples) | ({"first weights": start.identity} if start else {})
+    digest = runs.claim(run, "train", config, origins)
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
-    fitted = _fit(config, run, learn, check, digest)
+    meta = {
+        "config": to_plain(config),
+        "stats": learn[0].stats,
+        "digest": digest,
+        "values": runs.values_of("train", config, {}),
+    }
+    if config.overwrite:
+        _set_aside_unfit(config, run, meta, origins)
+    fitted = _fit(config, run, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
     )
@@ -90,7 +104,12 @@ def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence
 
 
 def _fit(
-    config: Config, run: Run, learn: Sequence[Sample], check: Sequence[Sample], digest: str
+    config: Config,
+    run: Run,
+    learn: Sequence[Sample],
+    check: Sequence[Sample],
+    meta: Mapping[str, Any],
+    start: Checkpoint | None,
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
@@ -127,8 +146,36 @@ def _fit(
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
         augment=made.augment,
-        meta={"config": to_plain(config), "stats": learn[0].stats, "digest": digest},
+        meta=meta if start is None else {**meta, "start": _told(made.model, learn[0], start)},
+        start=None if start is None else start.arrays,
     )
+
+
+def _told(model: Model, sample: Sample, start: Checkpoint) -> dict[str, Any]:
+    """Say what a training begins with, and put it down."""
+    shape = jax.ShapeDtypeStruct((1, *model.stride, sample.image.channels), jnp.float32)
+    fresh = jax.eval_shape(model.init, jax.random.key(0), shape)
+    found = transfer(fresh, start.arrays)
+    total, left = len(found.names) + len(found.left), ", ".join(found.left[:4])
+    print(
+        f"weights of {start.path}: {len(found.names)} of {total} arrays fit"
+        + (f"; random are {left}{' and more' if len(found.left) > 4 else ''}" if left else ""),
+        flush=True,
+    )
+    return {"weights": start.identity, "random": list(found.left)}
+
+
+def _set_aside_unfit(
+    config: Config, run: Run, meta: Mapping[str, Any], origins: Mapping[str, str]
+) -> None:
+    """Move a training that cannot be continued to the trash, as overwriting asks for."""
+    try:
+        epochs = config.train.epochs if config.train.extend else 0
+        refuse_unfit(run.checkpoints, meta, epochs=epochs)
+    except JaxsegError as problem:
+        print(f"{problem.what}: moved to {run.root / '_trash'}", flush=True)
+        runs.discard(run, runs.ORDER)
+        runs.claim(run, "train", config, origins)
 
 
 def _turns(config: Config, sample: Sample) -> Augment:

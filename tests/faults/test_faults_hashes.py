@@ -73,7 +73,7 @@ def test_flipped_bits_of_what_a_stage_reads(
             bad[at // 8] ^= 1 << at % 8
             path.write_bytes(bad)
             folder = tmp_path / "made"
-            for attempt in range(3):
+            for _attempt in range(3):
                 try:
                     found = blockwise.instances(folder, GRID, labels, decode)
                 except JaxsegError:
@@ -84,7 +84,7 @@ def test_flipped_bits_of_what_a_stage_reads(
                 assert np.array_equal(found, whole)
                 break
             else:
-                pytest.fail(f"{path.name} was not mended in {attempt + 1} runs")
+                pytest.fail(f"{path.name} was not mended in 3 runs")
             for stage in ("contacts", "labels", "final"):
                 shutil.rmtree(folder / stage)
     assert told >= len(files) * flips // 2
