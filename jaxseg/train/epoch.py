@@ -59,6 +59,8 @@ class Job(NamedTuple):
     show: Display
     asked: Callable[[], bool]
     """Whether the run was asked to stop."""
+    guard: Callable[[], None] = lambda: None
+    """Raises when another process took the run over."""
 
 
 def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Times]:
@@ -74,6 +76,7 @@ def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Ti
     found, evaluation_times = validate(state, job)
     if job.asked():
         record = record._replace(seconds=record.seconds + time.perf_counter() - began)
+        job.guard()
         save_last(job.folders.checkpoints, state, record, job.meta)
         raise Interrupted(
             f"stopped after step {count(state)}; the state is saved",
@@ -167,6 +170,7 @@ def keep(state: State, record: Record, job: Job) -> None:
     saves it again.
     """
     row, epochs = record.history[-1], int(jax.device_get(state.total_steps)) // job.steps
+    job.guard()
     if row["best"]:
         save_best(job.folders.checkpoints, state, record, job.meta)
     ends = bool(reason_to_stop(state, record, job))
