@@ -6,14 +6,11 @@ that an earlier one finished, so each can run alone, on another day or machine.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 
-from jaxseg import data, io
+from jaxseg import io
 from jaxseg.blocks.stage import Stage, View, with_needs
 from jaxseg.config import Config
-from jaxseg.config.load import digest as digest_of
 from jaxseg.errors import ConfigError
 from jaxseg.planning.space import refuse_without_space, space_needed
 from jaxseg.prediction.predictor import predictor_of
@@ -28,17 +25,15 @@ from jaxseg.runs.executor import (
     target_of,
 )
 from jaxseg.runs.layout import Run, Work
-from jaxseg.runs.results import Found, is_begun, version_of, versions_of
+from jaxseg.runs.results import Found, is_begun, versions_of
 from jaxseg.stages.planes import PREDICT
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
-from jaxseg.tasks.comparing import EVALUATE, compared, open_result, overlaps
+from jaxseg.tasks.comparing import EVALUATE, compared, compared_files, overlaps
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.table import DECODE
-from jaxseg.train.ingredients import divide
-from jaxseg.train.ingredients import train as train_network
-from jaxseg.train.loop import Folders
+from jaxseg.tasks.training import train_network
 
 
 def run(config: Config) -> None:
@@ -60,7 +55,7 @@ def run(config: Config) -> None:
 def run_phase(config: Config, run: Run, samples: Samples, phase: str) -> None:
     """One phase of a run whose configuration was checked."""
     if phase == "train":
-        train(config, run, samples)
+        train_network(config, run, samples)
     elif phase == PREDICT:
         predict(config, run, samples)
     elif phase == EVALUATE:
@@ -76,29 +71,13 @@ def _sweep(run: Run) -> None:
         print(f"removed {count} half-written files and folders of earlier starts", flush=True)
 
 
-# -------------------------------------------------------------------------------------- train
-
-
-def train(config: Config, run: Run, samples: Samples) -> None:
-    """Train the network; continue an interrupted training of the same configuration."""
-    digest = runs.claim(run, "train", config)
-    learn, check = divide(config, samples)
-    print(data.describe_split(learn, check), flush=True)
-    learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
-    folders = Folders(run.checkpoints, run.logs, run.charts)
-    fitted = train_network(config, folders, learn, check, digest)
-    print(
-        f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
-    )
-
-
 # ------------------------------------------------------------------------------------ predict
 
 
 def predict(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
     predictor = predictor_of(config, run.checkpoints, samples["test"])
-    digest = runs.claim(run, PREDICT, config, predictor.digest)
+    digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
     for work in works(config, run, samples):
         state = prediction_state(work, digest)
         if runs.is_done(run, PREDICT, work.name, state, [work.planes]):
@@ -164,7 +143,7 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
     with progress(DECODE) as advance:
         for number, plan in enumerate(plans, start=1):
             work, results = plan.work, published(plan, phases)
-            state = {"digest": digest, "input": runs.fingerprint(work.planes)}
+            state = {"digest": digest, "input": runs.input_version(work.planes)}
             for step in with_needs(plan.steps):
                 state |= versions_of(step) if isinstance(step, View) else {}
             if begun := [stage for stage in results if is_begun(work, stage)]:
@@ -187,16 +166,14 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
     """Compare every test image that has labels; draw all of them."""
     task, plans = task_of(config), []
     found: list[tuple[Shown, Stage]] = []
-    versions = []
+    paths: dict[str, str] = {}
     for work in works(config, run, samples):
         shown = task.steps(work).shown
         stages = tuple(overlaps(work, one) for one in shown)
-        volumes = [open_result(work, one.result) for one in shown]
-        versions += [[version_of(Path(one.path)) for one in volumes], versions_of(stages[0])]
         found += zip(shown, stages, strict=True)
-        plans += [Plan(work, stages, remote)]
-    # What blocks counted of other versions of the images must not be taken for these.
-    runs.claim(run, EVALUATE, config, digest_of(versions) if config.blocks.decodes else "")
+        plans.append(Plan(work, stages, remote))
+        paths |= compared_files(work, shown)
+    runs.claim(run, EVALUATE, config, runs.input_versions(paths))
     if not config.blocks.decodes:
         results = [run_in_memory(plan, {EVALUATE}) for plan in plans]
     elif run_by_blocks(plans, EVALUATE):

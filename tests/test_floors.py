@@ -22,7 +22,8 @@ FLOORS = {
     10: {"tasks"},
     11: {"planning"},
     12: {"workflows"},
-    13: {"main", "cli"},
+    13: {"cli"},
+    14: {"main"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

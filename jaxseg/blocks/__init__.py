@@ -9,9 +9,11 @@ from jaxseg.blocks.cluster import run_on_cluster
 from jaxseg.blocks.engine import BlocksFailed, Work, run_blocks, stopped
 from jaxseg.blocks.grid import Block, BlockGrid, shard_of
 from jaxseg.blocks.ledger import (
+    BlockDamaged,
     Ledger,
     failed,
     finished,
+    known_file,
     ledgers,
     open_ledger,
     read_ledger,
@@ -22,11 +24,12 @@ from jaxseg.blocks.ledger import (
 from jaxseg.blocks.planes import BlockSink, regions
 from jaxseg.blocks.publishing import publish
 from jaxseg.blocks.stage import Made, Noted, Output, Result, Stage, Table, View, levels, whole_grid
-from jaxseg.blocks.store import chunk_of, faults, known_of, open_data
+from jaxseg.blocks.store import chunk_of, faults, known_of, open_data, undo_damaged
 from jaxseg.blocks.stored import Stored, open_stage, work_of
 
 __all__ = [
     "Block",
+    "BlockDamaged",
     "BlockGrid",
     "BlockSink",
     "BlocksFailed",
@@ -44,6 +47,7 @@ __all__ = [
     "failed",
     "faults",
     "finished",
+    "known_file",
     "known_of",
     "ledgers",
     "levels",
@@ -60,6 +64,7 @@ __all__ = [
     "shard_of",
     "stopped",
     "tidy",
+    "undo_damaged",
     "whole_grid",
     "work_of",
 ]

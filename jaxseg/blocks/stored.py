@@ -20,6 +20,7 @@ from jaxseg.blocks.store import (
     hash_of,
     known_of,
     open_data,
+    read_table,
     write_box,
     write_known,
     write_table,
@@ -73,7 +74,7 @@ class Stored(Result):
 
     def _read(self, number: int) -> Arrays:
         written = self.counts(number).get("tables")
-        return io.read_arrays(self.ledger.table(number)) if written else {}
+        return read_table(self.ledger, number) if written else {}
 
 
 def open_stage(

@@ -12,8 +12,8 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.planning.compiled import Costs, costs, everywhere, spread
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.training import divide, ingredients
 from jaxseg.train import init_state, make_step, optimizer, place
-from jaxseg.train.ingredients import divide, ingredients
 
 
 class TrainingPlan(NamedTuple):

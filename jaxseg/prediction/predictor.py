@@ -11,7 +11,7 @@ import jax
 from jaxseg import channels as table
 from jaxseg import checkpoint, data
 from jaxseg.config import Config, Package
-from jaxseg.config.load import differing, from_plain, select
+from jaxseg.config.load import differing, digest, from_plain, select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
 from jaxseg.network import network
@@ -44,7 +44,8 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
             _refuse_another_network(config, foreign.trained, Path(config.model.path), fields)
         return foreign
     folder = Path(config.predict.checkpoint) if config.predict.checkpoint else checkpoints
-    variables, meta = checkpoint.load_best(folder)
+    found = checkpoint.best(folder)
+    variables, meta = checkpoint.nested(found.arrays), found.meta
     _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))
     raise_all(data.channel_problems(samples, stats))
@@ -57,7 +58,7 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
         forward,
         lambda sample: stats if joint else sample.stats,
         Sight(model.halo, model.stride),
-        meta["digest"],
+        digest([found.identity, stats]),
     )
 
 

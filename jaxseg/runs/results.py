@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from jaxseg import blocks, io
@@ -12,8 +11,8 @@ from jaxseg.blocks.held import Gathered, Held, Seen
 from jaxseg.blocks.stage import Output, Result, Stage, Step, Table, View, with_needs
 from jaxseg.blocks.stored import Stored
 from jaxseg.config.load import digest
+from jaxseg.runs.fingerprint import input_version
 from jaxseg.runs.layout import Work
-from jaxseg.runs.manifest import fingerprint
 from jaxseg.volume import Volume
 
 
@@ -33,13 +32,7 @@ class Published(Result):
     @property
     def digest(self) -> str:
         """Which version it is."""
-        return digest(version_of(self._path))
-
-
-def version_of(path: Path) -> dict[str, Any]:
-    """What tells one version of a published array from another."""
-    found = fingerprint(path / "zarr.json" if path.is_dir() else path)
-    return {name: found[name] for name in ("bytes", "mtime_ns")}
+        return input_version(self._path)
 
 
 def versions_of(step: Step) -> dict[str, Any]:
@@ -47,7 +40,7 @@ def versions_of(step: Step) -> dict[str, Any]:
     if isinstance(step, Table):
         return {}
     reads = step.reads() if isinstance(step, View) else step.reads
-    return {name: fingerprint(path) for name, path in reads.items()}
+    return {name: input_version(path) for name, path in reads.items()}
 
 
 def is_begun(work: Work, stage: Stage) -> bool:

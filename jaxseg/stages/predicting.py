@@ -49,7 +49,7 @@ def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
 
 def prediction_state(work: Work, digest: str) -> dict[str, Any]:
     """All that decides the planes of an image, the tiles not counted."""
-    state: dict[str, Any] = {"digest": digest, "input": runs.fingerprint(work.sample.image.path)}
+    state: dict[str, Any] = {"digest": digest, "input": runs.input_version(work.sample.image.path)}
     if work.config.predict.classes_only:
         state["semantic.threshold"] = work.config.semantic.threshold
     return state

@@ -7,6 +7,7 @@ part, once, and never held as a whole: by slabs here, or by blocks that several 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -196,3 +197,17 @@ def open_result(work: Work, stage: Stage) -> Volume:
             found=labels.spatial_shape,
         )
     return labels
+
+
+def compared_files(work: Work, shown: Sequence[Shown]) -> dict[str, str]:
+    """All files that are compared and drawn, by names that a user understands.
+
+    Raises
+    ------
+    ConfigError, InputError : results are missing, or of another size than the truth
+    """
+    sample, name = work.sample, work.name
+    files = {f"image {name}": sample.image.path}
+    files |= {f"labels {name}": sample.labels.path} if sample.labels else {}
+    results = {f"objects {name}{one.mark}": open_result(work, one.result) for one in shown}
+    return files | {name: volume.path for name, volume in results.items()}
