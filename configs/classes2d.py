@@ -2,7 +2,7 @@ r"""2D instances and the class of each, e.g. kinds of nuclei in histology.
 
 Label files have two channels: the instances, and the class of every voxel, 0 = background.
 
-    python -m jaxseg.main --config configs/classes2d.py \
+    jaxseg run --config configs/classes2d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """

@@ -1,7 +1,7 @@
 """The 2D demo: 352 columns of a nuclei image to learn from, the other 160 to test on.
 
-python -m jaxseg.cli.demo 2d out/demo2d_data
-python -m jaxseg.main --config configs/demo2d.py
+jaxseg demo 2d out/demo2d_data
+jaxseg run --config configs/demo2d.py
 """
 
 from jaxseg.config import Augment, Config, Data, Predict, Rotate, Source, Train, UNet, Zoom, ch

@@ -1,6 +1,6 @@
 r"""2D instances, e.g. nuclei or bacteria: embeddings that point to the centre; EmbedSeg clustering.
 
-    python -m jaxseg.main --config configs/embedseg2d.py \
+    jaxseg run --config configs/embedseg2d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """

@@ -1,6 +1,6 @@
 r"""2D instances, e.g. nuclei in fluorescence: foreground, contour and distance; watershed.
 
-    python -m jaxseg.main --config configs/inst2d.py \
+    jaxseg run --config configs/inst2d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """

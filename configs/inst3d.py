@@ -1,6 +1,6 @@
 r"""3D instances, e.g. nuclei in fluorescence: foreground, contour and distance; watershed.
 
-    python -m jaxseg.main --config configs/inst3d.py \
+    jaxseg run --config configs/inst3d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label --data.spacing 2.18 1 1
 """

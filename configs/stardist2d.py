@@ -1,7 +1,7 @@
 r"""2D instances of round shape, e.g. nuclei that touch: distance and rays; StarDist.
 
     pip install 'jaxseg[stardist]'
-    python -m jaxseg.main --config configs/stardist2d.py \
+    jaxseg run --config configs/stardist2d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """

@@ -155,7 +155,7 @@ def _fit(
         steps=made.steps,
         channels=learn[0].image.channels,
         patch=patch,
-        folders=Folders(run.checkpoints, run.results / "train_logs", run.results / "charts"),
+        folders=Folders(run.checkpoints, run.logs, run.charts),
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
         augment=made.augment,
