@@ -63,6 +63,7 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.sampling import ProbabilityMap
 from jaxseg.config.schema import (
     Blocks,
     Config,
@@ -122,6 +123,7 @@ __all__ = [
     "Poisson",
     "PostProcess",
     "Predict",
+    "ProbabilityMap",
     "Refine",
     "Repair",
     "ResUNet",

@@ -24,6 +24,7 @@ from jaxseg.config.decoders import (
     Watershed,
 )
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.sampling import ProbabilityMap
 
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
@@ -73,6 +74,8 @@ class Data:
     ignore: int = -1
     # probability that a training patch is centred on an object instead of anywhere
     foreground: float = 0.5
+    # where the centres of training patches lie, voxel by voxel
+    probability_map: ProbabilityMap = field(default_factory=ProbabilityMap)
     # keep the training images in memory when they take less than this many GiB
     cache_gib: float = 2.0
 

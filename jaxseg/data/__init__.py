@@ -5,6 +5,7 @@ from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.masks import emptiness_problems, mask_problems, warn_of_absent, zero_or_one
 from jaxseg.data.patches import Batch, Place, batch, grid, grid_batch, read_patch
 from jaxseg.data.prefetch import prefetch
+from jaxseg.data.probability import probability_map, save_probability_maps
 from jaxseg.data.samples import (
     Opened,
     Sample,
@@ -39,7 +40,9 @@ __all__ = [
     "mask_problems",
     "open_samples",
     "prefetch",
+    "probability_map",
     "read_patch",
+    "save_probability_maps",
     "split",
     "split_components",
     "warn_of_absent",

@@ -11,7 +11,9 @@ import fastremap
 import numpy as np
 
 from jaxseg.config.augmentations import CutMix
+from jaxseg.config.sampling import ProbabilityMap
 from jaxseg.data.mix import Mix, pasted_ids, random_box
+from jaxseg.data.probability import mapped_start
 from jaxseg.data.samples import Sample
 from jaxseg.geometry import reflect_indices
 from jaxseg.normalize import apply
@@ -50,6 +52,7 @@ def batch(
     seed: int,
     step: int,
     foreground: float = 0.0,
+    probability_map: ProbabilityMap | None = None,
     compact: bool = True,
     ignore: int = -1,
     cutmix: CutMix | None = None,
@@ -69,6 +72,8 @@ def batch(
     size : patches per batch
     seed, step : which batch
     foreground : probability of a patch at an object instead of anywhere
+    probability_map : in place of ``foreground``, centres of patches are drawn from a map of the
+        image, see :func:`jaxseg.data.probability_map`
     compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
         object that the patch separates keep one id. False = values as they are, for classes
     ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
@@ -88,18 +93,19 @@ def batch(
 
     def random_place(rng: np.random.Generator) -> Place:
         chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
+        if probability_map is not None and probability_map.enable:
+            return Place(chosen, mapped_start(rng, samples[chosen], patch, probability_map))
         return Place(chosen, random_start(rng, samples[chosen], patch, foreground))
 
     places, mixes = [], []
     for number in range(size):
         places.append(random_place(np.random.default_rng([seed % 2**63, step, number])))
-        # A stream of its own, so that the places stay what they are.
-        rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
-        mixes.append(
-            Mix(*random_place(rng), *random_box(rng, patch, cutmix))
-            if cutmix and rng.random() < cutmix.probability
-            else None
-        )
+        if cutmix is not None and cutmix.probability:
+            # A stream of its own, so that the places stay what they are.
+            rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
+            on = rng.random() < cutmix.probability
+            mix = Mix(*random_place(rng), *random_box(rng, patch, cutmix))
+            mixes.append(mix if on else None)
     return read_places(samples, places, patch=patch, compact=compact, ignore=ignore, mixes=mixes)
 
 
@@ -237,10 +243,10 @@ def random_start(
     """A random corner for a patch, inside the sample where it is large enough."""
     shape, length = np.array(sample.image.spatial_shape), np.array(patch)
     room = np.maximum(shape - length, 0)
-    ids, first, points = sample.index
-    if rng.random() < foreground and len(ids):
-        number = rng.integers(len(ids))
-        point = points[rng.integers(first[number], first[number + 1])]
+    index = sample.index
+    if rng.random() < foreground and len(index.ids):
+        number = rng.integers(len(index.ids))
+        point = index.points[rng.integers(index.first[number], index.first[number + 1])]
         start = np.clip(point - rng.integers(length // 4, length - length // 4), 0, room)
     else:
         start = rng.integers(0, room + 1)

@@ -101,5 +101,9 @@ def _index_of_part(index: LabelIndex, axis: int, low: int, high: int) -> LabelIn
     ids = np.repeat(index.ids, np.diff(index.first))[kept]
     points = index.points[kept]
     points[:, axis] -= low
-    unique, first = np.unique(ids, return_index=True)
-    return LabelIndex(unique, np.append(first, len(ids)), points)
+    unique, first, left = np.unique(ids, return_index=True, return_counts=True)
+    # As many of its voxels as of its points.
+    number = np.searchsorted(index.ids, unique)
+    share = left / np.diff(index.first)[number]
+    voxels = np.maximum(np.rint(index.sizes[number] * share), 1).astype(np.int64)
+    return LabelIndex(unique, np.append(first, len(ids)), points, voxels)

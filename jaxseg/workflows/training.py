@@ -36,6 +36,10 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
     made = ingredients(config, learn, check)
     _show_changes(config, run, made, learn[0])
+    if config.data.probability_map.enable and config.data.probability_map.save:
+        data.save_probability_maps(
+            run.results / "probability_map", learn, config.data.probability_map, config.data.ignore
+        )
     fitted = _fit(config, run, made, learn, check, digest)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
@@ -71,6 +75,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             seed=config.seed,
             step=step,
             foreground=config.data.foreground,
+            probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
             compact=config.task == "instances",
             ignore=config.data.ignore,
