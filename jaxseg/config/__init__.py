@@ -63,7 +63,7 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
-from jaxseg.config.sampling import ProbabilityMap
+from jaxseg.config.sampling import ProbabilityMap, SampleCondition, SampleFilter
 from jaxseg.config.schema import (
     Blocks,
     Config,
@@ -134,6 +134,8 @@ __all__ = [
     "SEUNet",
     "STUNet",
     "SaltAndPepper",
+    "SampleCondition",
+    "SampleFilter",
     "SemanticOutput",
     "Shear",
     "Shift",

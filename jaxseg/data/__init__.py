@@ -1,6 +1,7 @@
 """From folders of images and labels to batches of patches."""
 
 from jaxseg.data.components import components, split_components
+from jaxseg.data.filters import filter_samples, patch_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.masks import emptiness_problems, mask_problems, warn_of_absent, zero_or_one
 from jaxseg.data.patches import Batch, Place, batch, grid, grid_batch, read_patch
@@ -33,12 +34,14 @@ __all__ = [
     "describe_split",
     "emptiness_problems",
     "empty_index",
+    "filter_samples",
     "grid",
     "grid_batch",
     "index_labels",
     "label_statistics",
     "mask_problems",
     "open_samples",
+    "patch_filter",
     "prefetch",
     "probability_map",
     "read_patch",

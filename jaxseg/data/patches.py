@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import fastremap
@@ -21,6 +21,9 @@ from jaxseg.volume import Volume
 
 # Of the random stream of pasted boxes.
 CUTMIX = 1
+# Patches that are drawn in place of one that is left out.
+TRIES = 32
+LeftOut = Callable[[Sample, Sequence[int]], bool]
 
 
 class Batch(NamedTuple):
@@ -56,6 +59,7 @@ def batch(
     compact: bool = True,
     ignore: int = -1,
     cutmix: CutMix | None = None,
+    left_out: LeftOut | None = None,
 ) -> Batch:
     """Random patches, the same for the same seed and step, whatever was drawn before.
 
@@ -78,6 +82,8 @@ def batch(
         object that the patch separates keep one id. False = values as they are, for classes
     ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
     cutmix : how often a box of another random patch is pasted in, and how large; None = never
+    left_out : ``(sample, start) -> bool``, whether another patch is drawn in place of this one, up
+        to 32 times, see :func:`jaxseg.data.patch_filter`
 
     Returns
     -------
@@ -99,7 +105,13 @@ def batch(
 
     places, mixes = [], []
     for number in range(size):
-        places.append(random_place(np.random.default_rng([seed % 2**63, step, number])))
+        rng = np.random.default_rng([seed % 2**63, step, number])
+        place = random_place(rng)
+        for _ in range(TRIES if left_out is not None else 0):
+            if left_out is None or not left_out(samples[place.sample], place.start):
+                break
+            place = random_place(rng)
+        places.append(place)
         if cutmix is not None and cutmix.probability:
             # A stream of its own, so that the places stay what they are.
             rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
@@ -109,13 +121,20 @@ def batch(
     return read_places(samples, places, patch=patch, compact=compact, ignore=ignore, mixes=mixes)
 
 
-def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> tuple[Place, ...]:
+def grid(
+    samples: Sequence[Sample],
+    *,
+    patch: Sequence[int],
+    limit: int = 0,
+    left_out: LeftOut | None = None,
+) -> tuple[Place, ...]:
     """Places that cover all samples with as few patches as possible, evenly spread.
 
     Parameters
     ----------
     samples, patch : as for :func:`batch`
     limit : take this many of them, evenly chosen; 0 = all
+    left_out : ``(sample, start) -> bool``, patches that are passed over, unless it were all of them
 
     Returns
     -------
@@ -126,6 +145,9 @@ def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> 
         for number, sample in enumerate(samples)
         for start in itertools.product(*map(_even_starts, sample.image.spatial_shape, patch))
     ]
+    if left_out is not None:
+        kept = [place for place in places if not left_out(samples[place.sample], place.start)]
+        places = kept or places
     if 0 < limit < len(places):
         chosen = np.linspace(0, len(places) - 1, limit).round().astype(int)
         return tuple(places[at] for at in chosen)

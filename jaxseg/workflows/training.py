@@ -15,6 +15,7 @@ from jaxseg import augment, data, io, report, runtime
 from jaxseg import channels as table
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
+from jaxseg.config.sampling import Groups
 from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegWarning
 from jaxseg.models import Model
@@ -66,6 +67,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
     learn, check : images to learn from and to validate on
     """
     settings = config.train
+    left_out = _patch_filter(config, config.data.filter.train)
 
     def draw(step: int) -> Batch:
         return data.batch(
@@ -77,6 +79,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             foreground=config.data.foreground,
             probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
+            left_out=left_out,
             compact=config.task == "instances",
             ignore=config.data.ignore,
         )
@@ -132,7 +135,8 @@ def _fit(
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
-    places = data.grid(check, patch=patch, limit=settings.val_patches)
+    left_out = _patch_filter(config, config.data.filter.val)
+    places = data.grid(check, patch=patch, limit=settings.val_patches, left_out=left_out)
 
     def place(index: int) -> Batch:
         return data.grid_batch(
@@ -196,6 +200,14 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
+
+
+def _patch_filter(config: Config, groups: Groups) -> Callable[..., bool] | None:
+    """Which patches are left out, if any are."""
+    options = config.data.filter
+    if options.by == "image" or not groups:
+        return None
+    return data.patch_filter(groups, patch=config.patch, normalized=options.normalized)
 
 
 def _patches_mixed(config: Config) -> int:
