@@ -63,7 +63,12 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
-from jaxseg.config.sampling import ProbabilityMap, SampleCondition, SampleFilter
+from jaxseg.config.sampling import (
+    CrossValidation,
+    ProbabilityMap,
+    SampleCondition,
+    SampleFilter,
+)
 from jaxseg.config.schema import (
     Blocks,
     Config,
@@ -95,6 +100,7 @@ __all__ = [
     "Config",
     "Contrast",
     "CropScale",
+    "CrossValidation",
     "CutBlur",
     "CutMix",
     "CutNoise",

@@ -69,3 +69,13 @@ class SampleFilter:
     out as a whole"""
     normalized: bool = False
     """intensities are compared after normalisation instead of as they are in the file"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """The training images in k parts, one of which is for validation, in place of val_fraction."""
+
+    folds: int = 0
+    """number of parts; 0 = off"""
+    fold: int = 1
+    """the part that is for validation, from 1"""

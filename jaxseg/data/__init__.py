@@ -16,7 +16,7 @@ from jaxseg.data.samples import (
     empty_index,
     open_samples,
 )
-from jaxseg.data.split import describe_split, split
+from jaxseg.data.split import describe_split, k_fold, split
 from jaxseg.data.statistics import LabelStatistics, label_statistics
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "grid",
     "grid_batch",
     "index_labels",
+    "k_fold",
     "label_statistics",
     "mask_problems",
     "open_samples",

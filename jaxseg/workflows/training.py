@@ -97,6 +97,11 @@ def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence
     """Images to learn from and images to validate on."""
     if samples.get("val"):
         return samples["train"], samples["val"]
+    options = config.data.cross_val
+    if options.folds:
+        return data.k_fold(
+            samples["train"], folds=options.folds, fold=options.fold, seed=config.seed
+        )
     return data.split(
         samples["train"], fraction=config.data.val_fraction, seed=config.seed, patch=config.patch
     )
