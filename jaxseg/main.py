@@ -3,8 +3,8 @@
 ``--dry-run`` checks everything and prints what the run needs of memory, disk and time, without
 running it.
 
-Exit codes: 0 done, 2 configuration or refusal, 3 non-finite numbers, 4 resources, 5 bad input,
-75 interrupted (run the same command again to continue).
+Exit codes: 0 done, 1 some blocks failed (they are named), 2 configuration or refusal, 3 non-finite
+numbers, 4 resources, 5 bad input, 75 interrupted (run the same command again to continue).
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+
+from jaxseg import signals
+
+if __name__ == "__main__":
+    # Before anything else is imported, which takes seconds.
+    signals.take_over()
 
 from jaxseg.config import Config
 from jaxseg.config.load import load, parse
@@ -89,4 +95,4 @@ def script() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(script())
+    sys.exit(signals.ended(script()))

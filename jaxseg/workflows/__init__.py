@@ -24,6 +24,7 @@ from jaxseg.decoding import (
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.manifest import Run
+from jaxseg.signals import safe_point
 from jaxseg.workflows.blocks import range_problems
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
@@ -60,8 +61,11 @@ def run(config: Config) -> None:
     folders = runs.open_run(config)
     _sweep(folders)
     phases = phases_of(config)
+    if not {"train", "predict"} & set(phases):
+        runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
     refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
     for phase in phases:
+        safe_point()
         PHASES[phase](config, folders, samples)
 
 
