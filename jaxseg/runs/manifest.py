@@ -1,11 +1,5 @@
-"""One run on disk: its folders, the manifest of every phase, and what is already done.
+"""What a run has done: the manifest of every phase, and which images are finished.
 
-```
-<out>/<name>/config_files/<name>_<run>.json        the resolved configuration
-             checkpoints/<name>_<run>/              best and last state of the training
-             results/<name>_<run>/manifests/        what every phase read, one JSON each
-                                  train_logs/ charts/ per_image/ per_image_instances/ ...
-```
 A phase writes only into folders of its own and never changes its input. A manifest holds the part
 of the configuration that the phase reads: running it again with other values is refused, with the
 same values it continues where it stopped.
@@ -19,8 +13,6 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jaxseg.config import Config
@@ -29,6 +21,7 @@ from jaxseg.config.load import differing, digest, select, to_plain
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
 from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
+from jaxseg.runs.layout import Run, run_of
 from jaxseg.runs.links import refuse_links
 from jaxseg.runs.marks import (
     is_done,
@@ -58,6 +51,10 @@ READS: Mapping[str, tuple[str, ...]] = {
         "data.axes",
         "data.label_axes",
         "data.spacing",
+        "data.image_channels",
+        "data.formats",
+        "data.label_components",
+        "data.pair",
         "data.val_fraction",
         "data.foreground",
         "normalize",
@@ -70,6 +67,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     ),
     "predict": (
         *("task", "ndim", "channels", "patch", "data.axes", "data.spacing", "normalize"),
+        "data.image_channels",
         *("model", "predict"),
     ),
     "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
@@ -118,6 +116,8 @@ READS: Mapping[str, tuple[str, ...]] = {
         "task",
         "data.test.labels",
         "data.label_axes",
+        "data.label_components",
+        "data.pair",
         "data.ignore",
         "semantic",
         "postprocess",
@@ -173,42 +173,6 @@ NOT_IDENTITY = frozenset(
         *("predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"),
     }
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """The folders of one run."""
-
-    root: Path
-    label: str
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved configuration of the phase that was entered last."""
-        return self.root / "config_files" / f"{self.label}.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        """State of the training."""
-        return self.root / "checkpoints" / self.label
-
-    @property
-    def results(self) -> Path:
-        """Everything else."""
-        return self.root / "results" / self.label
-
-    def manifest(self, phase: str) -> Path:
-        """What a phase read."""
-        return self.results / "manifests" / f"{phase}.json"
-
-    def marker(self, phase: str, stem: str) -> Path:
-        """Evidence that a phase has finished one image."""
-        return self.results / "manifests" / phase / f"{stem}.json"
-
-
-def run_of(config: Config) -> Run:
-    """The folders of a configuration's run, whether they are there or not."""
-    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
 
 
 def open_run(config: Config) -> Run:
@@ -381,7 +345,7 @@ def _listed(names: list[str]) -> str:
 
 def discard(run: Run, phases: Iterable[str]) -> None:
     """Move everything that the phases wrote to ``_trash/<time>``; delete nothing."""
-    trash = run.root / "_trash" / time.strftime("%Y%m%d-%H%M%S")
+    trash = run.trash / time.strftime("%Y%m%d-%H%M%S")
     for phase in phases:
         names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
         sources = [run.results / name for name in names]

@@ -56,7 +56,7 @@ def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErro
 
 def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
     """Where the ledger of a stage of an image is."""
-    return run.results / "blocks" / stage / sample.name
+    return run.stage(stage, sample.name)
 
 
 def ledger_of(run: Run, stage: str, sample: Sample) -> Ledger:

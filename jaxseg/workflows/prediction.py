@@ -40,7 +40,7 @@ LEARNED = ("task", "ndim", "channels", "model", "normalize")
 
 def planes_path(run: Run, sample: Sample) -> Path:
     """Where the predicted planes of an image are."""
-    return run.results / "per_image" / f"{sample.name}.zarr"
+    return run.planes(sample.name)
 
 
 def predict_images(config: Config, run: Run, samples: Samples) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxseg import augment, checkpoint, data, runtime
+from jaxseg import augment, checkpoint, data, io, report, runtime
 from jaxseg import channels as table
 from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
@@ -47,7 +48,9 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     }
     if config.overwrite:
         _set_aside_unfit(config, run, meta, origins)
-    fitted = _fit(config, run, learn, check, meta, start)
+    made = ingredients(config, learn, check)
+    _show_changes(config, run, made, learn[0])
+    fitted = _fit(config, run, made, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
     )
@@ -82,6 +85,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             seed=config.seed,
             step=step,
             foreground=config.data.foreground,
+            cutmix=config.augment.cutmix if config.augment.enable else None,
             compact=config.task == "instances",
             ignore=config.data.ignore,
         )
@@ -104,9 +108,33 @@ def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence
     )
 
 
+def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -> None:
+    """Pictures of training patches before and after their random changes."""
+
+    def targets(labels: np.ndarray) -> np.ndarray:
+        ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
+        ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
+        spacing = sample.image.spacing
+        planes = table.encode(ids, config.channels, spacing=spacing, classes=classes)
+        return np.asarray(planes)
+
+    for example in report.examples(
+        map(made.draw, itertools.count()) if config.augment.show else (),
+        made.augment,
+        targets,
+        count=config.augment.show,
+        seed=config.seed,
+        names=table.columns(config.channels, config.ndim).names,
+    ):
+        for when in ("before", "after"):
+            path = run.results / "aug" / f"{example.name}_{when}.png"
+            io.write_png(path, getattr(example, when))
+
+
 def _fit(
     config: Config,
     run: Run,
+    made: Ingredients,
     learn: Sequence[Sample],
     check: Sequence[Sample],
     meta: Mapping[str, Any],
@@ -114,7 +142,6 @@ def _fit(
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
-    made = ingredients(config, learn, check)
     places = data.grid(check, patch=patch, limit=settings.val_patches)
 
     def place(index: int) -> Batch:
@@ -143,7 +170,7 @@ def _fit(
         steps=made.steps,
         channels=learn[0].image.channels,
         patch=patch,
-        folders=Folders(run.checkpoints, run.results / "train_logs", run.results / "charts"),
+        folders=Folders(run.checkpoints, run.logs, run.charts),
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
         augment=made.augment,
@@ -183,30 +210,36 @@ def _set_aside_unfit(
 def _turns(config: Config, sample: Sample) -> Augment:
     """The changes that keep the size of a voxel: no quarter turns where y and x differ in it."""
     *_, y, x = sample.image.spacing
-    if y == x or not (config.augment.rot90 or config.augment.rotate):
+    if y == x or not (config.augment.rot90.probability or config.augment.rotate.probability):
         return config.augment
     warnings.warn(
         "no rotations in training: voxels differ in size along y and x", JaxsegWarning, stacklevel=2
     )
-    return dataclasses.replace(config.augment, rot90=False, rotate=0.0)
+    return config.augment.without("rot90", "rotate")
 
 
 def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
     """The loss of the configured channels, its arrays sized for these labels."""
     sizes = data.label_statistics(samples, ignore=config.data.ignore)
     # A zoomed object is larger, and a patch cannot show more objects than it has voxels.
+    growth = config.augment.growth(config.ndim)
     reach = tuple(
-        min(math.ceil(voxels * config.augment.zoom), size)
-        for voxels, size in zip(sizes.reach, config.patch, strict=True)
+        min(math.ceil(voxels * factor), size)
+        for voxels, factor, size in zip(sizes.reach, growth, config.patch, strict=True)
     )
     return table.loss_of(
         config.channels,
         ndim=config.ndim,
         spacing=samples[0].image.spacing,
         reach=reach,
-        objects=max(1, min(sizes.objects, math.prod(config.patch))),
+        objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
+
+
+def _patches_mixed(config: Config) -> int:
+    """From how many patches the objects of one can come."""
+    return 2 if config.augment.enable and config.augment.cutmix.probability else 1
 
 
 def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
