@@ -23,6 +23,7 @@ from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
 from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.workflows.inputs import Samples
@@ -189,6 +190,7 @@ def _fit(
         augment=made.augment,
         meta=meta if start is None else {**meta, "start": _told(made.model, learn[0], start)},
         start=None if start is None else start.arrays,
+        guard=functools.partial(guard, *paths_of(run.results, ("train",), shared=False)),
     )
 
 
