@@ -21,12 +21,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY) # train a small 2D model on real nuclei on the CPU, predict, evaluate: 5 minutes
-	$(BIN)/python -m jaxseg.cli.demo 2d out/demo2d_data
-	$(BIN)/python -m jaxseg.main --config configs/demo2d.py
+	$(BIN)/jaxseg demo 2d out/demo2d_data
+	$(BIN)/jaxseg run --config configs/demo2d.py
 
 demo3d: $(READY) # the same in 3D
-	$(BIN)/python -m jaxseg.cli.demo 3d out/demo3d_data
-	$(BIN)/python -m jaxseg.main --config configs/demo3d.py
+	$(BIN)/jaxseg demo 3d out/demo3d_data
+	$(BIN)/jaxseg run --config configs/demo3d.py
 
 test: $(READY) # the fast tests: under 10 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

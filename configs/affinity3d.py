@@ -1,6 +1,6 @@
 r"""3D instances that fill the volume, e.g. neurites in electron microscopy; affinities.
 
-    python -m jaxseg.main --config configs/affinity3d.py \
+    jaxseg run --config configs/affinity3d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label --data.spacing 0.01 0.01 0.01
 """

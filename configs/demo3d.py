@@ -1,7 +1,7 @@
 """The 3D demo: two thirds of a small nuclei volume to learn from, the rest to test on.
 
-python -m jaxseg.cli.demo 3d out/demo3d_data
-python -m jaxseg.main --config configs/demo3d.py
+jaxseg demo 3d out/demo3d_data
+jaxseg run --config configs/demo3d.py
 """
 
 from jaxseg.config import Config, Data, Predict, Source, Train, UNet, ch

@@ -1,6 +1,6 @@
 r"""2D classes, e.g. membranes and mitochondria in electron microscopy; cross entropy and Dice.
 
-    python -m jaxseg.main --config configs/sem2d.py \
+    jaxseg run --config configs/sem2d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label --channels.0.options.classes 5
 """

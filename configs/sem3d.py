@@ -1,6 +1,6 @@
 r"""3D classes, anisotropic, e.g. serial-section electron microscopy; cross entropy and Dice.
 
-    python -m jaxseg.main --config configs/sem3d.py \
+    jaxseg run --config configs/sem3d.py \
         --data.train.raw TRAIN/raw --data.train.labels TRAIN/label \
         --data.test.raw TEST/raw --data.test.labels TEST/label --channels.0.options.classes 5
 """

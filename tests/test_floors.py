@@ -19,7 +19,8 @@ FLOORS = {
     7: {"report", "runs", "blocks"},
     8: {"workflows"},
     9: {"planning"},
-    10: {"main", "cli"},
+    10: {"cli"},
+    11: {"main"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

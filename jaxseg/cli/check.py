@@ -1,22 +1,19 @@
 """What a representation can recover of your own labels, before any training.
 
-``python -m jaxseg.cli.check --labels DIR [--channels F C Db] [--config configs/inst2d.py]`` encodes
-the labels, decodes the true planes, and prints what is left: the ceiling of any network.
+``jaxseg check --labels DIR [--channels F C Db] [--config configs/inst2d.py]`` encodes the labels,
+decodes the true planes, and prints what is left: the ceiling of any network.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import tyro
-
+from jaxseg.cli.new_config import shipped
 from jaxseg.config import Channel, ch
 from jaxseg.config.load import load
-from jaxseg.errors import ConfigError, InputError, Interrupted, JaxsegError
+from jaxseg.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,65 +22,58 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """Which labels to check, and for which representations."""
+class Arguments:
+    """Show what each representation can recover of your own labels, before training.
 
-    # folder of label images, or one of them
+    The labels are encoded and the true planes decoded; what is left is the best that a network can
+    reach. Lost objects are counted by reason.
+    """
+
     labels: str
-    # a representation to check, e.g. F C Db, beside the usual ones
+    """folder of label images, or one of them"""
     channels: tuple[str, ...] = ()
-    # a configuration whose channels, with their options, are checked beside the usual ones
+    """a representation to check, such as F C Db, beside the usual ones"""
     config: str = ""
-    # check only what is named above
+    """a configuration whose channels, with their options, are checked beside the usual ones"""
     only: bool = False
-    # dimensions of an image; 0 = from its axes
+    """check only what is named above"""
     ndim: Literal[0, 2, 3] = 0
-    # axes of the files, e.g. YX, ZYX; empty = from their own metadata
+    """dimensions of an image; 0 = from its axes"""
     axes: str = ""
-    # size of a voxel in µm, (z)yx; empty = from the files' metadata, else 1
+    """axes of the files, such as YX or ZYX; empty = from their own metadata"""
     spacing: tuple[float, ...] = ()
-    # take so many images, evenly from the list; 0 = all
+    """size of a voxel in µm, (z)yx; empty = from the files' metadata, else 1"""
     images: int = 20
-    # take the middle of every image, (z)yx voxels; empty = all of it
+    """number of images to take, evenly from the list; 0 = all"""
     crop: tuple[int, ...] = ()
+    """take the middle of every image, (z)yx voxels; empty = all of it"""
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Check the labels that a command line names; return the exit code."""
-    try:
-        run(tyro.cli(Check, args=args, prog="python -m jaxseg.cli.check", description=__doc__))
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return Interrupted.exit_code
-    return 0
-
-
-def run(options: Check) -> None:
+def execute(options: Arguments) -> int:
     """Print the table of ceilings, what is lost, and which representation to choose."""
     from jaxseg import runtime
 
     runtime.configure(cpu_devices=1, batch=1)
     from jaxseg.planning.ceiling import candidates, ceiling, recommended
+    from jaxseg.planning.ceiling_table import show_ceilings
     from jaxseg.progress import progress
-    from jaxseg.report.ceilings import show_ceilings
 
     images, spacing, ndim = _labels(options)
     own = _own(options, ndim)
     others = () if options.only else candidates(ndim)
     sets = own + [channels for channels in others if channels not in own]
     if not sets:
-        raise ConfigError("no representation to check", fix="--channels F C Db, or no --only")
+        raise ConfigError("no representation to check", fix="--channels F C Db, or drop --only")
     found = []
     with progress("representations") as advance:
         for number, channels in enumerate(sets, start=1):
             found.append(ceiling(images, channels, spacing=spacing))
             advance(number, len(sets))
     show_ceilings(sets, found, best=recommended(found))
+    return 0
 
 
-def _labels(options: Check) -> tuple[list[np.ndarray], tuple[float, ...], int]:
+def _labels(options: Arguments) -> tuple[list[np.ndarray], tuple[float, ...], int]:
     """The label images as arrays, the size of their voxels, and their dimensions."""
     from jaxseg.io import list_images
 
@@ -108,7 +98,7 @@ def _labels(options: Check) -> tuple[list[np.ndarray], tuple[float, ...], int]:
     return [_middle(volume, options.crop) for volume in volumes], sizes[0], ndim
 
 
-def _ndim(path: Path, options: Check) -> int:
+def _ndim(path: Path, options: Arguments) -> int:
     """The dimensions in which the axes of a file make sense; they never do in both."""
     try:
         _open(path, 2, options)
@@ -121,7 +111,7 @@ def _ndim(path: Path, options: Check) -> int:
     return 2
 
 
-def _open(path: Path, ndim: int, options: Check) -> Volume:
+def _open(path: Path, ndim: int, options: Arguments) -> Volume:
     from jaxseg.io import open_labels
 
     return open_labels(path, ndim=ndim, axes=options.axes, spacing=options.spacing)
@@ -136,13 +126,13 @@ def _middle(volume: Volume, crop: tuple[int, ...]) -> np.ndarray:
     return volume.read(start, stop)
 
 
-def _own(options: Check, ndim: int) -> list[tuple[Channel, ...]]:
+def _own(options: Arguments, ndim: int) -> list[tuple[Channel, ...]]:
     """The representations that the command line names."""
     from jaxseg.channels import columns
 
     own = [tuple(ch(name) for name in options.channels)] if options.channels else []
     if options.config:
-        config = load(options.config)
+        config = load(shipped(options.config))
         if config.ndim != ndim:
             raise ConfigError("made for other images", file=options.config,
                               expected=f"ndim {ndim}", found=config.ndim)  # fmt: skip
@@ -150,7 +140,3 @@ def _own(options: Check, ndim: int) -> list[tuple[Channel, ...]]:
     for channels in own:
         columns(channels, ndim)
     return list(dict.fromkeys(own))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,21 +1,44 @@
 """Real images for a first run: nuclei that the ``stardist`` package ships with instance masks.
 
 One region of the image becomes the training folder and another the test folder; nothing is
-downloaded. ``python -m jaxseg.cli.demo 2d OUT`` writes them.
+downloaded. ``jaxseg demo 2d FOLDER`` writes them.
 """
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 
-from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.errors import ConfigError
 
 # The cut lies at about two thirds of the longest axis; nuclei on it are divided between the sides.
 CUTS = {"2d": (1, 352), "3d": (1, 40)}
 SPACING = {"2d": (1.0, 1.0), "3d": (2.0, 1.0, 1.0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Write real images with labels for a first run: nuclei that the stardist package ships.
+
+    One region of the image becomes the training folder and another the test folder; nothing is
+    downloaded.
+    """
+
+    kind: Annotated[Literal["2d", "3d"], tyro.conf.Positional]
+    """fluorescent nuclei in 2D (512 x 512), or in 3D (31 x 61 x 57)"""
+    folder: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """folder to write to: out/demo2d_data for configs/demo2d.py, out/demo3d_data for demo3d.py"""
+
+
+def execute(arguments: Arguments) -> int:
+    """Write the images; return the exit code."""
+    for path in write(arguments.kind, arguments.folder):
+        print(f"wrote {path}")
+    return 0
 
 
 def regions(kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -29,7 +52,12 @@ def regions(kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     -------
     {"train": (image, labels), "test": (image, labels)}, uint16
     """
-    from stardist import data
+    try:
+        from stardist import data
+    except ImportError:
+        raise ConfigError(
+            "the demo images come with the stardist package", fix="pip install 'jaxseg[demo]'"
+        ) from None
 
     load = {"2d": data.test_image_nuclei_2d, "3d": data.test_image_nuclei_3d}[kind]
     image, labels = load(return_mask=True)
@@ -53,24 +81,3 @@ def write(kind: str, folder: str | Path) -> list[Path]:
         write_labels_tiff(mask, labels, spacing=SPACING[kind])
         written += [raw, mask]
     return written
-
-
-def main(args: list[str]) -> int:
-    """Command line: the kind of image and the folder to write."""
-    if len(args) != 2 or args[0] not in CUTS:
-        print("usage: python -m jaxseg.cli.demo 2d|3d FOLDER", file=sys.stderr)
-        return ConfigError.exit_code
-    try:
-        for path in write(args[0], args[1]):
-            print(f"wrote {path}")
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except ImportError:
-        print("the demo images come with stardist: pip install 'jaxseg[demo]'", file=sys.stderr)
-        return ConfigError.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

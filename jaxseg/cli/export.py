@@ -1,25 +1,23 @@
-"""A trained network for other software: ``python -m jaxseg.cli.export --checkpoint DIR --to FILE``.
+"""A trained network for other software: ``jaxseg export --checkpoint DIR --to FILE``.
 
 ``FILE.onnx`` is the network alone, ``FILE.zip`` a BioImage.IO package. Both can be predicted with:
-``python -m jaxseg.main --config CONFIG --model bmz --model.path FILE --phases predict decode``.
+``jaxseg run --config CONFIG --model bmz --model.path FILE --phases predict decode``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tyro
 
 from jaxseg.config import Config, Data, Predict
 from jaxseg.config.load import from_plain, to_plain
-from jaxseg.errors import ConfigError, JaxsegError, NonFiniteError
+from jaxseg.errors import ConfigError, NonFiniteError
 
 # Largest difference of the written network from ours, in multiples of the largest value.
 TOLERANCE = 1e-4
@@ -28,26 +26,29 @@ SUFFIXES = (".onnx", ".zip")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """A trained network as ONNX or as a BioImage.IO package, compared with ours before it stays."""
+    """Write a trained network as ONNX or as a BioImage.IO package.
 
-    # folder of a trained run, checkpoints/<name>_<run>
+    The written network is compared with the original before the file is kept.
+    """
+
     checkpoint: str
-    # file to write: .onnx, or .zip for a package
+    """folder of a trained run, checkpoints/<name>_<run>"""
     to: str
-    # apply the links of the channels, so that the planes are values; without, they are logits
+    """file to write: .onnx, or .zip for a package"""
     links: bool = True
-    # the only size that the network shall take, (z)yx; empty = any, in steps
+    """apply the links of the channels, so that the planes are values; without, they are logits"""
     tile: tuple[int, ...] = ()
-    # of the package: its name; empty = from that of the run
+    """fixed input size, (z)yx; empty = any size that the network can take"""
     name: str = ""
-    # of the package: a sentence about the network and the images it is for
+    """name of the package; empty = from that of the run"""
     description: str = ""
-    # of the package: who made the network; empty = nobody is named
+    """a sentence in the package about the network and the images it is for"""
     authors: tuple[str, ...] = ()
-    # of the package: an SPDX identifier such as CC-BY-4.0; empty = no license is given
+    """authors named in the package; empty = nobody is named"""
     license: str = ""
-    # of the package: size of a voxel in µm, (z)yx; empty = from the configuration, else not said
+    """licence of the package, an SPDX identifier such as CC-BY-4.0; empty = none is given"""
     spacing: tuple[float, ...] = ()
+    """size of a voxel in µm, written into the package, (z)yx; empty = that of the configuration"""
 
 
 class Trained(NamedTuple):
@@ -63,17 +64,12 @@ class Trained(NamedTuple):
     stride: tuple[int, ...]
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def execute(arguments: Arguments) -> int:
     """Export one network; return the exit code."""
-    given = tyro.cli(Arguments, args=args, prog="python -m jaxseg.cli.export")
-    try:
-        difference = export(given)
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{given.to}: equal to the network within {difference:.1e}")
-    missing = [name for name in ("authors", "license") if not getattr(given, name)]
-    if missing and given.to.endswith(".zip"):
+    difference = export(arguments)
+    print(f"{arguments.to}: equal to the network within {difference:.1e}")
+    missing = [name for name in ("authors", "license") if not getattr(arguments, name)]
+    if missing and arguments.to.endswith(".zip"):
         print(f"not said in the package: {', '.join(missing)}")
     return 0
 
@@ -159,7 +155,7 @@ def _check_sizes(given: Arguments, ndim: int, stride: tuple[int, ...]) -> None:
             raise ConfigError("illegal size", file=field, expected=expected, found=sizes)
     if given.tile and any(n % step for n, step in zip(given.tile, stride, strict=True)):
         raise ConfigError(
-            "the network cannot halve this size often enough",
+            "size is not a multiple of the network's stride",
             file="--tile",
             expected=f"multiples of {stride}",
             found=given.tile,
@@ -304,7 +300,3 @@ def _compare(partial: Path, target: Path, scaled: np.ndarray, planes: np.ndarray
             found=f"{difference:.2e} of the largest value",
         )
     return difference
-
-
-if __name__ == "__main__":
-    sys.exit(main())

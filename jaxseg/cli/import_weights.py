@@ -1,22 +1,22 @@
 """Networks trained with BiaPy as ours.
 
-``python -m jaxseg.cli.import_weights --from FILE --to DIR`` writes a checkpoint.
+``jaxseg import-weights --from FILE --to DIR --config CONFIG`` writes a checkpoint.
 
-The folder can be predicted with: ``python -m jaxseg.main --config DIR/config.json
---predict.checkpoint DIR --phases predict decode --data.test.raw IMAGES``.
+The folder can be predicted with: ``jaxseg run --config DIR/config.json --predict.checkpoint DIR
+--phases predict decode --data.test.raw IMAGES``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import tyro
 
+from jaxseg.cli.new_config import shipped
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.load import digest, load, to_plain
@@ -25,26 +25,22 @@ from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """A network that BiaPy 3.7.1 trained, as one of ours, with a configuration that fits it."""
+    """Turn a network that BiaPy 3.7.1 trained into a checkpoint and a configuration for it."""
 
-    # weights of the peer: .safetensors, .pth or .pt; nothing in it is ever run
     source: Annotated[str, tyro.conf.arg(name="from")]
-    # folder of the checkpoint to write
+    """weights of BiaPy: .safetensors, .pth or .pt; nothing in the file is ever run"""
     to: str
-    # configuration that says what the planes mean: task, ndim, channels, normalisation; its network
-    # is replaced by that of a .pth file that holds the peer's configuration
+    """folder of the checkpoint to write"""
     config: str
+    """configuration that says what the planes mean: task, ndim, channels, normalisation; a .pth
+    file that holds BiaPy's configuration replaces its network"""
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def execute(arguments: Arguments) -> int:
     """Convert one file; return the exit code."""
-    given = tyro.cli(Arguments, args=args, prog="python -m jaxseg.cli.import_weights")
-    try:
-        config = import_weights(given.source, given.to, load(given.config))
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{config.model.architecture} in {given.to}, its configuration in config.json")
+    config = load(shipped(arguments.config))
+    config = import_weights(arguments.source, arguments.to, config)
+    print(f"{config.model.architecture} in {arguments.to}, its configuration in config.json")
     return 0
 
 
@@ -146,7 +142,3 @@ def _input_channels(tensors: Mapping[str, np.ndarray], config: Config, file: str
             found=", ".join(sorted(tensors)[:4]) or "no tensors",
         )
     return tensors[place.name].shape[1]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

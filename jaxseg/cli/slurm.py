@@ -1,7 +1,7 @@
 r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a look before.
 
-    python -m jaxseg.cli.slurm --config configs/inst3d.py --blocks.size 256 256 256 --shards 64 \
-        --sbatch "--gres=gpu:1 --time=8:00:00" > submit.sh
+    jaxseg slurm --config configs/inst3d.py --blocks.size 256 256 256 --shards 64 \
+        --sbatch="--gres=gpu:1 --time=8:00:00" > submit.sh
     sh submit.sh
 
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
@@ -14,34 +14,54 @@ again, so a chain that broke is simply submitted once more.
 
 from __future__ import annotations
 
-import argparse
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
+import tyro
+
+from jaxseg.cli.options import Configured
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import joins_fragments
-from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
-from jaxseg.main import configuration
+from jaxseg.errors import ConfigError, Interrupted, raise_all
 from jaxseg.workflows.object_stages import object_stages
 
 
-def main(args: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """How the jobs are submitted."""
+
+    shards: int = 0
+    """jobs per array, at least 1"""
+    sbatch: str = ""
+    """options of sbatch for every job"""
+    python: str = "python"
+    """the interpreter on the nodes"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Configured):
+    """Print the commands that submit a run by blocks to SLURM.
+
+    Every phase is an array of jobs that starts when the one before ended well. The options beside
+    --shards, --sbatch and --python are those of jaxseg run.
+    """
+
+    submission: Annotated[Submission, tyro.conf.arg(name="")] = Submission()
+
+
+def execute(arguments: Arguments) -> int:
     """Print the commands; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jaxseg.cli.slurm", allow_abbrev=False)
-    parser.add_argument("--shards", type=int, required=True, help="jobs per array")
-    parser.add_argument("--sbatch", default="", help="options of sbatch for every job")
-    parser.add_argument("--python", default="python", help="the interpreter on the nodes")
-    options, rest = parser.parse_known_args(args)
-    try:
-        config = configuration(rest)
-        raise_all(_problems(config, options.shards))
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    command = f"{options.python} -m jaxseg.main {shlex.join(rest)}"
-    print("\n".join(script(config, command, options.shards, options.sbatch)))
+    config, jobs = arguments.options, arguments.submission
+    raise_all(_problems(config, jobs.shards))
+    # The jobs get the command line without what concerns the submission alone.
+    _, rest = tyro.cli(
+        Submission, args=list(arguments.words), return_unknown_args=True, add_help=False
+    )
+    command = f"{jobs.python} -m jaxseg.main {shlex.join(rest)}"
+    print("\n".join(script(config, command, jobs.shards, jobs.sbatch)))
     return 0
 
 
@@ -112,7 +132,3 @@ def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
         yield from [("instance_merging", every)] * steps
     if "evaluate" in chosen:
         yield "evaluate", ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

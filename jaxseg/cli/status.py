@@ -1,4 +1,4 @@
-"""How far the blocks of a run are: ``python -m jaxseg.cli.status OUT``.
+"""How far the blocks of a run are: ``jaxseg status OUT``.
 
 One line per stage and volume. Exit codes: 0 all done, 1 blocks failed or are missing, 5 a ledger
 that cannot be read.
@@ -6,33 +6,40 @@ that cannot be read.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from jaxseg.blocks import Ledger, failed, finished, ledgers
 from jaxseg.blocks.ledger import ranges
-from jaxseg.errors import InputError, JaxsegError
+from jaxseg.errors import InputError
 
 
-def main(args: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Show how much of a run by blocks is done, one line per stage and image.
+
+    Exit codes: 0 all is done, 1 blocks failed or are missing, 5 a record cannot be read.
+    """
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """folder of results, searched with all below it"""
+
+
+def execute(arguments: Arguments) -> int:
     """Print the lines; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jaxseg.cli.status", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder of results, searched with all below it")
-    out = parser.parse_args(args).out
     complete, any_found = True, False
-    try:
-        for ledger in ledgers(out):
-            any_found = True
-            line, whole = describe(ledger)
-            complete &= whole
-            print(f"{ledger.folder}: {line}", flush=True)
-        if not any_found:
-            raise InputError("no blocks here", file=out, expected="the folder given with --out")
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    for ledger in ledgers(arguments.out):
+        any_found = True
+        line, whole = describe(ledger)
+        complete &= whole
+        print(f"{ledger.folder}: {line}", flush=True)
+    if not any_found:
+        raise InputError(
+            "no blocks here", file=arguments.out, expected="the folder given with --out"
+        )
     return 0 if complete else 1
 
 
@@ -47,7 +54,3 @@ def describe(ledger: Ledger) -> tuple[str, bool]:
     if missing and done:
         line += f", to do: {ranges(missing)}"
     return line, len(done) == total
-
-
-if __name__ == "__main__":
-    sys.exit(main())

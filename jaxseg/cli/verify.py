@@ -1,4 +1,4 @@
-"""Whether all finished blocks are what was written: ``python -m jaxseg.cli.verify OUT``.
+"""Whether all finished blocks are what was written: ``jaxseg verify OUT``.
 
 Every block is read again and compared with the hash in its marker. Exit codes: 0 all are the same,
 5 some are damaged or missing; they are named.
@@ -6,30 +6,37 @@ Every block is read again and compared with the hash in its marker. Exit codes: 
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from jaxseg.blocks import Ledger, faults, finished, ledgers
-from jaxseg.errors import InputError, JaxsegError
+from jaxseg.errors import InputError
 
 
-def main(args: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Read all finished blocks again and compare them with their hashes.
+
+    Exit codes: 0 all are as they were written, 5 some are damaged or missing; they are named.
+    """
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """folder of results, searched with all below it"""
+
+
+def execute(arguments: Arguments) -> int:
     """Print one line per stage and per damaged block; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jaxseg.cli.verify", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder of results, searched with all below it")
-    out = parser.parse_args(args).out
-    damaged = found = 0
-    try:
-        for ledger in ledgers(out):
-            found += 1
-            damaged += verify(ledger)
-        if not found:
-            raise InputError("no blocks here", file=out, expected="the folder given with --out")
-    except JaxsegError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    damaged = count = 0
+    for ledger in ledgers(arguments.out):
+        count += 1
+        damaged += verify(ledger)
+    if not count:
+        raise InputError(
+            "no blocks here", file=arguments.out, expected="the folder given with --out"
+        )
     return InputError.exit_code if damaged else 0
 
 
@@ -43,7 +50,3 @@ def verify(ledger: Ledger) -> int:
             print(f"{ledger.folder}: block {number}: {sentence}", flush=True)
     print(f"{ledger.folder}: {len(done) - damaged} of {len(done)} finished blocks are whole")
     return damaged
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,25 +1,25 @@
-"""A configuration from a file and the command line: command line > file > defaults."""
+"""A configuration from a file, as plain data, and compared with another."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
+import importlib
 import json
 import re
 import runpy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from jaxseg import config as options
-from jaxseg.config.architectures import SOURCES
-from jaxseg.config.channels import nearest
 from jaxseg.config.schema import Config
-from jaxseg.config.types import architecture, build, flat, mistakes, plain, unknown_option
+from jaxseg.config.types import build, flat, mistakes, plain, unknown_option
+from jaxseg.config.yaml_file import read_yaml
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
 
+# Modules that read YAML files of other programs: ``is_foreign(document)``, ``config_of(document)``.
+# They stand above this one, so they are named and not imported.
+OTHER_PROGRAMS = ("jaxseg.interop.biapy.job",)
 UNKNOWN_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -28,8 +28,9 @@ def load(path: str | Path) -> Config:
 
     Parameters
     ----------
-    path : a ``.py`` file that defines ``config = Config(...)`` (it is run as code), or a ``.json``
-        file saved beside earlier results
+    path : a ``.py`` file that defines ``config = Config(...)`` (it is run as code), a ``.json``
+        file saved beside earlier results, or a ``.yaml`` file with the same names; of another
+        program's YAML (BiaPy's) a table is printed that says what becomes of every key
 
     Returns
     -------
@@ -46,8 +47,12 @@ def load(path: str | Path) -> Config:
         )
     if path.suffix == ".json":
         return from_plain(_read_json(path), str(path))
+    if path.suffix in (".yaml", ".yml"):
+        return _from_yaml(path)
     if path.suffix != ".py":
-        raise ConfigError("unknown kind of configuration", file=path, expected=".py or .json")
+        raise ConfigError(
+            "unknown kind of configuration", file=path, expected=".py, .json or .yaml"
+        )
     config = _run(path).get("config")
     if not isinstance(config, Config):
         found = "no such name" if config is None else type(config).__name__
@@ -77,99 +82,31 @@ def _run(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{type(error).__name__}: {error}", file=where) from error
 
 
+def _from_yaml(path: Path) -> Config:
+    """The configuration of a YAML file, of ours or of another program's."""
+    document = read_yaml(path)
+    for name in OTHER_PROGRAMS:
+        program = importlib.import_module(name)
+        if program.is_foreign(document):
+            return program.config_of(document)
+    for notice in document.notices:
+        print(f"{path}: {notice}", flush=True)
+    data = document.nested()
+    # As on the command line, a network and a channel with the usual options are their names.
+    if isinstance(data.get("model"), str):
+        data["model"] = {"architecture": data["model"]}
+    if isinstance(data.get("channels"), list):
+        data["channels"] = [
+            {"name": item} if isinstance(item, str) else item for item in data["channels"]
+        ]
+    return from_plain(data, str(path))
+
+
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"not a readable JSON file: {error}", file=path) from error
-
-
-def parse(args: Sequence[str], base: Config) -> Config:
-    """The configuration after the options of a command line.
-
-    ``--model NAME`` chooses another network; what the configuration sets of the one that it had
-    stays, as far as the other has the same option.
-
-    Raises
-    ------
-    ConfigError : unknown options, all of them, each with the nearest legal one
-    SystemExit : for ``--help``, and with code 2 for values that cannot be read
-    """
-    base, args = _choose_network(list(args), base)
-    config, unknown = tyro.cli(
-        Config,
-        default=base,
-        args=args,
-        prog="python -m jaxseg.main",
-        description="Train, predict, make instances and evaluate. --config FILE gives the values "
-        "that the options below change; --dry-run checks everything and prints what the run needs "
-        "of memory, disk and time; --debug shows the traceback of an error. --model NAME "
-        f"chooses the network: {', '.join(SOURCES)}.",
-        config=(tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs),
-        return_unknown_args=True,
-    )
-    raise_all(_unknown(unknown, config))
-    return config
-
-
-def _unknown(words: Sequence[str], config: Config) -> list[ConfigError]:
-    """An error for every word of a command line that is neither an option nor a value of one."""
-    legal = ["--" + name.replace("_", "-") for name in flat(plain(config))]
-    wrong = [word.partition("=")[0] for word in words if word.startswith("--")]
-    errors = [
-        ConfigError(
-            f"unknown option {option}{nearest_option(option, legal)}",
-            expected=_of_section(option, legal),
-            fix="--help lists all options",
-        )
-        for option in dict.fromkeys(wrong)
-    ]
-    if words and not wrong:
-        errors.append(ConfigError(f"unexpected {' '.join(words)!r} on the command line"))
-    return errors
-
-
-def _of_section(option: str, legal: Sequence[str]) -> str:
-    """The legal options of the part of the configuration that an option names."""
-    section = option.rpartition(".")[0] + "."
-    found = [name for name in legal if name.startswith(section)]
-    return ", ".join(found) if "." in option else ""
-
-
-def nearest_option(option: str, legal: Sequence[str]) -> str:
-    """Like ``nearest``, but a legal option that ends in the same word comes first.
-
-    >>> nearest_option("--epochs", ["--run", "--train.epochs"])
-    "; did you mean '--train.epochs'?"
-    """
-    last = option.replace("_", "-").rpartition(".")[2].lstrip("-")
-    same = [name for name in legal if name.lstrip("-").rpartition(".")[2] == last]
-    return f"; did you mean {same[0]!r}?" if same else nearest(option, legal)
-
-
-def _choose_network(args: list[str], base: Config) -> tuple[Config, list[str]]:
-    """The configuration with the network that ``--model`` names, and the other arguments."""
-    for index, arg in enumerate(args):
-        option, equals, name = arg.partition("=")
-        if option != "--model":
-            continue
-        if not equals and index + 1 == len(args):
-            raise ConfigError("no network after --model", expected="one of " + ", ".join(SOURCES))
-        name = name if equals else args[index + 1]
-        rest = args[:index] + args[index + (1 if equals else 2) :]
-        return dataclasses.replace(base, model=_network(name, base.model)), rest
-    return base, args
-
-
-def _network(name: str, before: Any) -> Any:
-    """A network by name, with what was set of another one where it has the same option."""
-    kind, usual = architecture(name, "--model"), type(before)()
-    if kind is type(before):
-        return before
-    values = {field.name: getattr(before, field.name) for field in dataclasses.fields(before)}
-    chosen = {key: value for key, value in values.items() if value != getattr(usual, key)}
-    legal = {field.name for field in dataclasses.fields(kind)}
-    return kind(**{key: value for key, value in chosen.items() if key in legal})
 
 
 def to_plain(config: Config) -> dict[str, Any]:

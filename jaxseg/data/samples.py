@@ -13,8 +13,10 @@ import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
+from jaxseg.config.schema import PairRule
 from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
+from jaxseg.data.pairing import paired
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import (
     Format,
@@ -23,7 +25,6 @@ from jaxseg.io import (
     open_image,
     open_labelled_classes,
     open_labels,
-    pair_files,
 )
 from jaxseg.normalize import Stats, fit, measure_moments
 from jaxseg.volume import Volume
@@ -103,6 +104,7 @@ def open_samples(
     channels: Sequence[int] = (),
     components: bool = False,
     formats: Sequence[Format] = (),
+    pair: PairRule = "name",
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -122,13 +124,14 @@ def open_samples(
     channels : numbers of the channels of the images to use; empty = all
     components : make an object of every connected part of the labels
     formats : more file formats than those of the table
+    pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
 
     Returns
     -------
     Opened(samples, problems); nothing is raised for wrong data
     """
     problems: list[JaxsegError] = []
-    pairs = _attempt(problems, lambda: pair_files(source.raw, source.labels, formats=formats)) or ()
+    pairs = _attempt(problems, lambda: paired(source, pair, formats)) or ()
     normalize = normalize or Normalize()
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats

@@ -1,8 +1,9 @@
-"""Images and their labels, paired by file stem, one to one."""
+"""Images and their labels, paired by their names, one to one."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from jaxseg.errors import InputError
 from jaxseg.io.bounds import check_stem
 from jaxseg.io.formats import Format
+from jaxseg.io.name_parts import match_names
 from jaxseg.io.names import (
     container_of,
     image_name,
@@ -36,10 +38,12 @@ class Pair(NamedTuple):
 def pair_files(raw: Name, labels: Name = "", *, formats: Sequence[Format] = ()) -> tuple[Pair, ...]:
     """Pair images and labels by the stems of their names; position never counts.
 
-    Where the stems differ, what the signs of a pattern stand for is compared: ``a_raw.tif`` fits
-    ``a_mask.tif`` by ``raw/*_raw.tif`` and ``labels/*_mask.tif``. Files of an image folder that the
-    pattern for labels names are no images. Several images of one store are named after where in it
-    they lie.
+    Where the stems differ, what varies in them within their folder is compared, see
+    :func:`jaxseg.io.name_parts.varying_parts`: ``training-0001`` fits ``training_groundtruth-0001``
+    if all names of the two folders fit. Of patterns, what their signs stand for is compared:
+    ``a_raw.tif`` fits ``a_mask.tif`` by ``raw/*_raw.tif`` and ``labels/*_mask.tif``. Files of an
+    image folder that the pattern for labels names are no images. Several images of one store are
+    named after where in it they lie.
 
     Parameters
     ----------
@@ -76,6 +80,7 @@ def pair_files(raw: Name, labels: Name = "", *, formats: Sequence[Format] = ()) 
         named = _named(images, raw, formats)
         return tuple(pair._replace(labels=right[pair.stem][0]) for pair in named)
     fitted = _by_signs(images, Path(raw), masks, Path(labels), formats)
+    fitted = fitted or _by_parts(images, masks, formats)
     if fitted:
         named = _named(images, raw, formats)
         return tuple(pair._replace(labels=fitted[pair.raw]) for pair in named)
@@ -86,6 +91,61 @@ def pair_files(raw: Name, labels: Name = "", *, formats: Sequence[Format] = ()) 
         fix="give every image and its labels the same name, or patterns such as raw/*_raw.tif and "
         "labels/*_mask.tif, and move leftovers away",
     )
+
+
+def pair_by_order(raw: Name, labels: Name, *, formats: Sequence[Format] = ()) -> tuple[Pair, ...]:
+    """Pair images and labels by their place in the sorted lists of names, whatever the names.
+
+    Numbers within names count as numbers: ``im2`` is before ``im10``.
+
+    Parameters
+    ----------
+    raw, labels, formats : as for :func:`pair_files`
+
+    Returns
+    -------
+    pairs in the order of the names; :func:`described` shows them
+
+    Raises
+    ------
+    InputError : not as many labels as images
+    """
+    images, masks = list_images(raw, formats), list_images(labels, formats)
+    if len(images) != len(masks):
+        raise InputError(
+            "not as many labels as images",
+            file=labels,
+            expected=f"{len(images)}, as in {raw}",
+            found=len(masks),
+        )
+    by_number = {path: sorted(masks, key=_numbers_apart)[place]
+                 for place, path in enumerate(sorted(images, key=_numbers_apart))}  # fmt: skip
+    named = _named(images, raw, formats)
+    return tuple(pair._replace(labels=by_number[pair.raw]) for pair in named)
+
+
+def described(pairs: Sequence[Pair]) -> str:
+    """A table of pairs, as the message about names that do not fit has it."""
+    left = {pair.stem: [pair.raw] for pair in pairs}
+    right = {pair.stem: [pair.labels] if pair.labels else [] for pair in pairs}
+    return _table([pair.stem for pair in pairs], left, right)
+
+
+def _numbers_apart(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts numbers within names as numbers."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return tuple((1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts)
+
+
+def _by_parts(
+    images: Sequence[Path], masks: Sequence[Path], formats: Sequence[Format]
+) -> dict[Path, Path]:
+    """The labels of every image by what varies in the names; empty where that is not one to one."""
+    found = match_names(
+        [image_name(path, formats) for path in images],
+        [image_name(path, formats) for path in masks],
+    )
+    return {path: masks[place] for path, place in zip(images, found or (), strict=False)}
 
 
 def _by_signs(

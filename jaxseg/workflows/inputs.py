@@ -73,6 +73,7 @@ def _open_source(
         with_classes=both,
         channels=config.data.image_channels,
         components=config.data.label_components,
+        pair=config.data.pair,
         formats=tuple(map(io.format_named, config.data.formats)),
     )
     samples, problems = opened.samples, list(opened.problems)

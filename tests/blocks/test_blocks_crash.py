@@ -19,7 +19,7 @@ import pytest
 from support.block_stages import STAGES, check_published, contents
 
 from jaxseg.blocks import BlocksFailed
-from jaxseg.cli import verify
+from jaxseg.cli import app
 from jaxseg.errors import ResourceError
 
 CALLS = ("fsync", "replace", "rename", "open", "mkdir", "unlink")
@@ -85,7 +85,7 @@ def check_some(
         check_published(place, wanted.files)
         STAGES[stage](place)
         assert contents(place / "final") == wanted.files, f"operation {at}"
-        assert verify.main([str(place)]) == 0
+        assert app.main(["verify", str(place)]) == 0
 
 
 def slow(*values: Any) -> Any:
@@ -130,7 +130,7 @@ def check_runs(stage: str, folder: Path, runs: int) -> None:
     for number in range(runs):
         place = folder / f"run{number}"
         assert contents(place / "final") == whole(stage).files
-        assert verify.main([str(place)]) == 0
+        assert app.main(["verify", str(place)]) == 0
 
 
 @pytest.mark.parametrize(

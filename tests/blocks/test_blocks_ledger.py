@@ -12,7 +12,7 @@ from support.block_ledgers import GRID, decode, no_sync, state
 
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, BlocksFailed, merging
-from jaxseg.cli import status, verify
+from jaxseg.cli import app, status
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.measure import measure
 
@@ -71,7 +71,7 @@ def test_a_ledger_changed_by_hand(tmp_path: Path) -> None:
     blocks.open_creation(tmp_path, GRID, {"seed": 0})
     file = tmp_path / "ledger.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(InputError, match="by hand"):
+    with pytest.raises(InputError, match="changed or damaged after"):
         blocks.read_ledger(tmp_path)
     file.write_text("{")
     with pytest.raises(InputError, match="not a readable ledger"):
@@ -114,23 +114,23 @@ def test_a_full_disk_stops_the_job(labels: np.ndarray, tmp_path: Path, monkeypat
 
 def test_status_and_verify(labels: np.ndarray, tmp_path: Path, capsys) -> None:
     created = blockwise.create(tmp_path, GRID, labels, decode, range(8))
-    assert status.main([str(tmp_path)]) == 1
+    assert app.main(["status", str(tmp_path)]) == 1
     assert "8 of 9 blocks, to do: 8" in capsys.readouterr().out
     blockwise.instances(tmp_path, GRID, labels, decode)
-    assert status.main([str(tmp_path)]) == 0
+    assert app.main(["status", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("9 of 9 blocks") == 3
-    assert verify.main([str(tmp_path)]) == 0
+    assert app.main(["verify", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("9 of 9 finished blocks are whole") == 3
     created.table(4).write_bytes(created.table(4).read_bytes()[:-20])
     chunk = created.data / "0" / "c" / "1" / "2"
     chunk.write_bytes(chunk.read_bytes()[:-1] + b"?")
     (tmp_path / "final/labels.zarr/0/c/0/0").unlink()
-    assert verify.main([str(tmp_path)]) == 5
+    assert app.main(["verify", str(tmp_path)]) == 5
     out = capsys.readouterr().out
     assert "block 4: " in out
     assert "block 5: " in out
     assert "labels: 8 of 9 finished blocks are whole" in out
-    assert verify.main([str(tmp_path / "final")]) == 5
+    assert app.main(["verify", str(tmp_path / "final")]) == 5
     assert "no blocks here" in capsys.readouterr().err
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.block_stages import WIDE, contents, predict, sample
 
-from jaxseg.cli import verify
+from jaxseg.cli import app
 from jaxseg.errors import ConfigError
 
 SIZE = sample().image.spatial_shape[0]
@@ -52,7 +52,7 @@ def check(cuts: Sequence[int], order: Sequence[int] = (), *, at_once: bool = Fal
             ended = list(pool.map(lambda job: part(folder, *job), jobs))
         assert any(ended)
         assert contents(folder / "final") == whole()
-        assert verify.main([name]) == 0
+        assert app.main(["verify", name]) == 0
 
 
 @pytest.mark.parametrize(

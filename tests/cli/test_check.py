@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxseg.cli.check import main
+from jaxseg.cli.app import main
 from jaxseg.config import ch
 from jaxseg.io import write_labels_tiff
 from jaxseg.labels import difficulties
@@ -78,14 +78,14 @@ def test_labels_that_fill_the_image() -> None:
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_labels_tiff(tmp_path / "a.tif", two_discs() % 65_521, spacing=(1, 1))
-    assert main(["--labels", str(tmp_path), "--channels", "F"]) == 0
+    assert main(["check", "--labels", str(tmp_path), "--channels", "F"]) == 0
     printed = capsys.readouterr().out
     assert "F loses" in printed
     assert "recommended: F C" in printed
     volume = np.stack([(two_discs() > 0).astype(np.uint8)] * 6)
     (tmp_path / "volume").mkdir()
     write_labels_tiff(tmp_path / "volume" / "b.tif", volume, spacing=(2, 1, 1))
-    assert main(["--labels", str(tmp_path / "volume"), "--channels", "F", "--only"]) == 0
+    assert main(["check", "--labels", str(tmp_path / "volume"), "--channels", "F", "--only"]) == 0
     assert "in 3D" in capsys.readouterr().out
 
 
@@ -103,5 +103,5 @@ def test_mistakes_have_messages(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
     write_labels_tiff(tmp_path / "a.tif", np.ones((9, 9), np.uint8), spacing=(1, 1))
-    assert main(["--labels", str(tmp_path), *options]) == 2
+    assert main(["check", "--labels", str(tmp_path), *options]) == 2
     assert message in capsys.readouterr().err

@@ -15,7 +15,7 @@ from support.synthetic_objects import touching_balls
 
 from jaxseg import io
 from jaxseg.channels import encode
-from jaxseg.cli import slurm
+from jaxseg.cli import app
 from jaxseg.config import ch
 from jaxseg.decoding import watershed
 
@@ -62,7 +62,7 @@ def submitted(folder: Path, script: str, run: str) -> list[str]:
 
 
 def test_every_phase_waits_for_the_one_before(args, tmp_path: Path, capsys) -> None:
-    assert slurm.main([*args, "--shards", "4", "--sbatch=--gres=gpu:1 --mem=8G"]) == 0
+    assert app.main(["slurm", *args, "--shards", "4", "--sbatch=--gres=gpu:1 --mem=8G"]) == 0
     script = capsys.readouterr().out
     calls = submitted(tmp_path, script, 'echo "$command" >> commands.log; rm commands.log')
     names = [
@@ -93,7 +93,7 @@ def test_the_jobs_make_the_instances(args, tmp_path: Path, capsys) -> None:
         store[...] = planes
     phases = ["--phases", "instance_creation", "instance_merging"]
     shards = ["--shards", "2", "--python", sys.executable]
-    assert slurm.main([*args, *phases, *shards]) == 0
+    assert app.main(["slurm", *args, *phases, *shards]) == 0
     submitted(tmp_path, capsys.readouterr().out, 'sh -c "$command" >> /dev/stderr || exit 1')
     found = io.open_labels(results / "per_image_instances/im4.zarr", ndim=3).array()
     assert np.array_equal(found, canonical(watershed(planes, channels)))
@@ -108,5 +108,5 @@ def test_the_jobs_make_the_instances(args, tmp_path: Path, capsys) -> None:
     ],
 )
 def test_what_cannot_be_shared_is_refused(args, options, message, capsys) -> None:
-    assert slurm.main([*args, *options]) == 2
+    assert app.main(["slurm", *args, *options]) == 2
     assert message in capsys.readouterr().err

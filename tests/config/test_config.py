@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from jaxseg.cli.options import parse
 from jaxseg.config import Config, EmbedSeg, Train, UNet, ch
 from jaxseg.config.check import check, strides
-from jaxseg.config.load import digest, from_plain, load, parse, select, to_plain
+from jaxseg.config.load import digest, from_plain, load, select, to_plain
 from jaxseg.errors import ConfigError, JaxsegError, Problems
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ import pytest
 
 from jaxseg import io, models
 from jaxseg.channels import CHANNELS, activate, columns
-from jaxseg.cli.export import main
+from jaxseg.cli.app import main
 from jaxseg.config import UNETR, Config, HRNet, Normalize, Package, UNet, ch
 from jaxseg.errors import ConfigError
 from jaxseg.interop import onnx as exchange
@@ -161,7 +161,7 @@ def test_package_is_legal_offline_and_says_what_it_is(
     monkeypatch.setattr(socket, "getaddrinfo", offline)
     path = tmp_path / "model.zip"
     line = ["--checkpoint", str(trained), "--to", str(path), "--spacing", "0.5", "0.25"]
-    assert main([*line, "--license", "CC0-1.0"]) == 0
+    assert main(["export", *line, "--license", "CC0-1.0"]) == 0
     out = capsys.readouterr().out
     assert "equal to the network within" in out
     assert "not said in the package: authors" in out
@@ -191,7 +191,7 @@ def test_package_of_a_network_in_three_dimensions(tmp_path: Path, tile: list[str
     config = replace(CONFIG, ndim=3, patch=(4, 16, 16), normalize=Normalize(scope="dataset"))
     folder = untrained(tmp_path / "trained", config, channels=2)
     path = tmp_path / "model.zip"
-    assert main(["--checkpoint", str(folder), "--to", str(path), *tile]) == 0
+    assert main(["export", "--checkpoint", str(folder), "--to", str(path), *tile]) == 0
     about = exchange.open_foreign(Package(path=str(path)), 3).about
     assert about.axes == ("bczyx", "bczyx")
     assert (about.channels, about.planes, about.links) == (2, 2, "applied")
@@ -205,7 +205,7 @@ def test_nothing_stays_of_a_network_that_is_not_the_same(
     honest = exchange.make_forward
     wrong = lambda *args: lambda tiles: honest(*args)(tiles) + 0.5  # noqa: E731
     monkeypatch.setattr(exchange, "make_forward", wrong)
-    assert main(["--checkpoint", str(trained), "--to", str(tmp_path / "m.onnx")]) == 3
+    assert main(["export", "--checkpoint", str(trained), "--to", str(tmp_path / "m.onnx")]) == 3
     error = capsys.readouterr().err
     assert "0.0001" in error
     assert "5.00e-01" in error
@@ -223,7 +223,7 @@ def test_nothing_stays_of_a_network_that_is_not_the_same(
 )
 def test_refusals(trained: Path, tmp_path: Path, capsys, to: str, more, text: str) -> None:
     io.write_text(tmp_path / "there.onnx", "mine")
-    assert main(["--checkpoint", str(trained), "--to", str(tmp_path / to), *more]) == 2
+    assert main(["export", "--checkpoint", str(trained), "--to", str(tmp_path / to), *more]) == 2
     assert text in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["there.onnx"]
     assert (tmp_path / "there.onnx").read_text() == "mine"

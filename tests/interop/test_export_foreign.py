@@ -24,7 +24,7 @@ pytest.importorskip("bioimageio.spec", reason="pip install 'jaxseg[bmz]'")
 from support.exchange_cases import doubling, package, untrained  # noqa: E402
 from support.small_runs import command, write  # noqa: E402
 
-from jaxseg.cli.export import main as export  # noqa: E402
+from jaxseg.cli.app import main as app  # noqa: E402
 from jaxseg.config.load import load  # noqa: E402
 from jaxseg.interop.onnx import open_foreign  # noqa: E402
 
@@ -76,7 +76,7 @@ def test_our_own_network_comes_back(project, tmp_path: Path, capsys) -> None:
     assert np.ptp(ours) > 1e-3
     for file, links in (("values.zip", "--links"), ("logits.onnx", "--no-links")):
         path, run = tmp_path / file, ["--run", file[:6]]
-        assert export(["--checkpoint", str(checkpoint), "--to", str(path), links]) == 0
+        assert app(["export", "--checkpoint", str(checkpoint), "--to", str(path), links]) == 0
         assert main([*project, *bmz(path), *run]) == 0
         np.testing.assert_allclose(planes(tmp_path, file[:6]), ours, atol=1e-4)
     # It knows what it was trained for.

@@ -23,7 +23,7 @@ from support.block_ledgers import GRID, decode, labels_of, no_sync, state
 
 from jaxseg import blocks, io
 from jaxseg.blocks.publishing import publish
-from jaxseg.cli import verify
+from jaxseg.cli import app
 from jaxseg.errors import InputError
 from jaxseg.io import levels, ngff_store
 from jaxseg.io.levels import average, level_steps, majority
@@ -203,7 +203,7 @@ def check_published(folder: Path) -> None:
     for name, step in zip(io.level_names(ledger.final), [(2, 2)] * 2, strict=True):
         level = majority(level, step)
         assert np.array_equal(zarr.open_array(ledger.final / name, mode="r")[...], level)
-    assert verify.main([str(folder)]) == 0
+    assert app.main(["verify", str(folder)]) == 0
     assert not list(folder.rglob("levels*"))
 
 

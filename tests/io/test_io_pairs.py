@@ -10,6 +10,8 @@ import tifffile
 import zarr
 
 from jaxseg import io
+from jaxseg.config import Source
+from jaxseg.data.pairing import paired
 from jaxseg.errors import InputError
 from jaxseg.io import list_images, pair_files, stem_of, write_labels_zarr
 
@@ -75,6 +77,42 @@ DAMAGED = [
 def test_damaged_folders(tmp_path: Path, images: str, labels: str) -> None:
     with pytest.raises(InputError):
         pair_files(*folders(tmp_path, images, labels))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("training-0001.tif training-0002.tif",
+         "training_groundtruth-0002.tif training_groundtruth-0001.tif"),
+        ("a_raw.tif b_raw.png", "b_mask.tif a_mask.tif"),
+        ("t1.tif t2.tif t10.tif", "seg_t10.tif seg_t1.tif seg_t2.tif"),
+    ],
+)  # fmt: skip
+def test_pairs_by_what_varies(tmp_path: Path, images: str, labels: str) -> None:
+    pairs = pair_files(*folders(tmp_path, images, labels))
+    stems = [stem_of(name) for name in images.split()]
+    assert [pair.stem for pair in pairs] == sorted(stems)
+    for pair in pairs:
+        assert pair.labels is not None
+        number = "".join(filter(str.isdigit, pair.stem)) or pair.stem[0]
+        assert number in pair.labels.name.replace("mask", "")
+
+
+def test_pairs_by_order_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw, labels = folders(tmp_path, "im2.tif im10.tif im1.tif", "b.tif c.tif a.tif")
+    source = Source(raw=str(raw), labels=str(labels))
+    with pytest.raises(InputError):
+        paired(source)
+    assert not capsys.readouterr().out
+    for rule in ("order", "name_or_order"):
+        found = {pair.stem: pair.labels for pair in paired(source, rule)}
+        assert found == {"im1": labels / "a.tif", "im2": labels / "b.tif", "im10": labels / "c.tif"}
+        assert "im10  im10.tif  c.tif" in capsys.readouterr().out
+    (labels / "d.tif").write_bytes(b"")
+    with pytest.raises(InputError, match="not as many labels"):
+        paired(source, "name_or_order")
+    same = Source(raw=str(raw), labels="")
+    assert [pair.labels for pair in paired(same, "order")] == [None] * 3
 
 
 def test_the_table_shows_leftovers(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from support.small_runs import command, write
 from jaxseg import blocks, memory
 from jaxseg.blocks import BlockGrid, BlockSink
 from jaxseg.channels import columns
+from jaxseg.cli.options import parse
 from jaxseg.config import Config
-from jaxseg.config.load import load, parse
+from jaxseg.config.load import load
 from jaxseg.main import main
 from jaxseg.memory import Need
 from jaxseg.normalize import Stats

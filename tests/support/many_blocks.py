@@ -22,7 +22,7 @@ from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.blocks.contacts import slabs_of
 from jaxseg.blocks.ledger import mark
 from jaxseg.blocks.store import write_table
-from jaxseg.cli import status
+from jaxseg.cli import app
 from support.blockwise import peak_mib
 
 # One object in this many blocks, reaching into the next block along the last axis.
@@ -73,7 +73,7 @@ def main(folder: Path, side: int) -> dict[str, float]:
         folder / "labels", created, compared, {}, target=target, spacing=spacing
     )
     lap("numbering")
-    status.main([str(folder)])
+    app.main(["status", str(folder)])
     lap("status")
     objects = json.loads((ledger.folder / "summary.json").read_text())["objects"]
     return {**seconds, "MiB": peak_mib(), "objects": objects, "blocks": len(grid)}

@@ -12,7 +12,7 @@ import tifffile
 from support.synthetic_objects import touching_balls
 
 from jaxseg import io
-from jaxseg.cli import verify
+from jaxseg.cli import app
 from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
 from jaxseg.config.check import check
 from jaxseg.errors import ConfigError
@@ -93,7 +93,7 @@ def test_all_files_are_those_of_the_whole(tmp_path: Path, task: str) -> None:
     if task == "instances":
         wanted |= {"class_metrics.csv", "instance_associations/one_th_0.5.tif"}
     assert wanted <= set(whole)
-    assert verify.main([str(results)]) == 0
+    assert app.main(["verify", str(results)]) == 0
 
 
 def test_jobs_share_an_evaluation(tmp_path: Path) -> None:

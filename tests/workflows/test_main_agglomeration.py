@@ -12,12 +12,13 @@ from support.synthetic_objects import touching_balls
 
 from jaxseg import io
 from jaxseg.channels import encode
-from jaxseg.cli import slurm, status, verify
+from jaxseg.cli import app
+from jaxseg.cli.options import parse
 from jaxseg.config import Agglomeration, ch
 from jaxseg.config.check import check
 from jaxseg.decoding import agglomeration
 from jaxseg.labels.repair import repair_large
-from jaxseg.main import configuration, main
+from jaxseg.main import main
 from jaxseg.prediction.median import median_filter
 
 SHAPE = (20, 28, 30)
@@ -57,13 +58,13 @@ def test_objects_by_blocks_are_those_of_the_whole(predicted, capsys) -> None:
     assert np.array_equal(found, expected)
     assert (results / "per_image_instances/im4_full_stats.csv").exists()
     assert main([*args, *CREATION, "instance_merging"]) == 0
-    assert status.main([str(results)]) == 0
-    assert verify.main([str(results)]) == 0
+    assert app.main(["status", str(results)]) == 0
+    assert app.main(["verify", str(results)]) == 0
     assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 6
     tables = results / "blocks/region_graph/im4/tables"
     table = next(path for path in tables.rglob("*") if path.is_file())
     table.write_bytes(table.read_bytes()[:-5] + b"12345")
-    assert verify.main([str(results)]) == 5
+    assert app.main(["verify", str(results)]) == 5
 
 
 def test_several_jobs_equal_one_and_join_anew_without_new_fragments(predicted, capsys) -> None:
@@ -92,12 +93,12 @@ def test_waterz_is_refused_by_blocks(predicted, capsys) -> None:
     args = [*predicted[1], "--agglomeration.engine", "waterz", "--phases"]
     assert main([*args, "instance_creation"]) == 2
     assert "images in memory only" in capsys.readouterr().err
-    assert not check(configuration([*args, "decode", "--blocks.decode", "whole"]))
+    assert not check(parse([*args, "decode", "--blocks.decode", "whole"]))
 
 
 def test_slurm_submits_every_step(predicted, capsys) -> None:
     args = [*predicted[1], "--phases", "decode"]
-    assert slurm.main([*args, "--shards", "3"]) == 0
+    assert app.main(["slurm", *args, "--shards", "3"]) == 0
     assert capsys.readouterr().out.count("--job-name=instance_merging") == 5
 
 

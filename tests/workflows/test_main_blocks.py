@@ -17,9 +17,10 @@ from support.synthetic_objects import touching_balls
 
 from jaxseg import data, io
 from jaxseg.channels import encode
-from jaxseg.cli import status, verify
+from jaxseg.cli import app
+from jaxseg.cli.options import parse
 from jaxseg.config import Config, ch
-from jaxseg.config.load import load, parse
+from jaxseg.config.load import load
 from jaxseg.decoding import watershed
 from jaxseg.errors import JaxsegWarning
 from jaxseg.main import main
@@ -97,8 +98,8 @@ def test_instances_by_blocks_are_those_of_the_whole(predicted, tmp_path, capsys)
     assert main(args) == 0
     assert main([*args[:-2], "decode"]) == 0
     assert state(results) == before
-    assert status.main([str(results)]) == 0
-    assert verify.main([str(results)]) == 0
+    assert app.main(["status", str(results)]) == 0
+    assert app.main(["verify", str(results)]) == 0
     assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 5
 
 
@@ -269,7 +270,7 @@ def test_planes_by_blocks_are_those_of_the_whole(project, tmp_path: Path) -> Non
     assert done.items() <= state(folder / "done").items()
     image = opened(parse(BLOCKS, load(project[1]))).image
     assert np.array_equal(planes(results), predict(forward, image, **TILING._asdict()))
-    assert verify.main([str(results)]) == 0
+    assert app.main(["verify", str(results)]) == 0
 
 
 @pytest.mark.slow

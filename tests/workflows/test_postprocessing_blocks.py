@@ -18,7 +18,7 @@ from support.synthetic_objects import cells
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, Ledger
 from jaxseg.blocks import objects as changes
-from jaxseg.cli import status, verify
+from jaxseg.cli import app
 from jaxseg.config import (
     Blocks,
     Condition,
@@ -296,8 +296,8 @@ def test_a_run_by_blocks_writes_what_one_in_memory_writes(tmp_path: Path, classe
         names += [*(f"{folder}/one_classes.tif" for folder in (RAW, POST)), "class_metrics.csv"]
     for name in names:
         assert (results / name).read_bytes() == (whole / name).read_bytes()
-    assert verify.main([str(results)]) == 0
-    assert status.main([str(results)]) == 0
+    assert app.main(["verify", str(results)]) == 0
+    assert app.main(["status", str(results)]) == 0
 
 
 def test_removal_alone_in_masks_with_automatic_thresholds(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from support.postprocessing_project import NAMES, POST, RAW, SHAPES, Project
 
+from jaxseg.cli.options import parse
 from jaxseg.config import (
     Condition,
     Config,
@@ -25,7 +26,6 @@ from jaxseg.config import (
     ch,
 )
 from jaxseg.config.check import check
-from jaxseg.config.load import parse
 from jaxseg.errors import Problems
 from jaxseg.workflows import open_data
 from jaxseg.workflows import run as run_workflow
