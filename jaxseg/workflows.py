@@ -25,7 +25,9 @@ from jaxseg.runs.executor import (
     target_of,
 )
 from jaxseg.runs.layout import Run, Work
+from jaxseg.runs.lock import locked, paths_of
 from jaxseg.runs.results import Found, is_begun, versions_of
+from jaxseg.signals import safe_point
 from jaxseg.stages.planes import PREDICT
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
@@ -46,10 +48,15 @@ def run(config: Config) -> None:
     """
     samples = checked(config)
     folders, phases = runs.open_run(config), phases_of(config)
-    _sweep(folders)
-    refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
-    for phase in phases:
-        run_phase(config, folders, samples, phase)
+    shared = bool(config.blocks.size)
+    with locked(paths_of(folders.results, phases, shared=shared)):
+        _sweep(folders)
+        if not {"train", PREDICT} & set(phases):
+            runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
+        refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
+        for phase in phases:
+            safe_point()
+            run_phase(config, folders, samples, phase)
 
 
 def run_phase(config: Config, run: Run, samples: Samples, phase: str) -> None:
