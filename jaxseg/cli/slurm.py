@@ -20,8 +20,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from jaxseg.config import Config
-from jaxseg.config.check import check
-from jaxseg.config.decoder_check import joins_fragments
+from jaxseg.config.rules import check
+from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.errors import ConfigError, Interrupted, JaxsegError, raise_all
 from jaxseg.main import configuration
 from jaxseg.workflows.object_stages import object_stages

@@ -1,21 +1,6 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
-from jaxseg.config.architectures import (
-    ARCHITECTURES,
-    UNETR,
-    AttentionUNet,
-    HRNet,
-    MultiResUNet,
-    Package,
-    ResUNet,
-    ResUNetPlusPlus,
-    ResUNetSE,
-    SEUNet,
-    STUNet,
-    UNet,
-    UNeXtV1,
-    UNeXtV2,
-)
+from jaxseg.config.architectures import ARCHITECTURES
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -26,6 +11,19 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
+from jaxseg.config.networks.u_shapes import (
+    AttentionUNet,
+    MultiResUNet,
+    ResUNet,
+    ResUNetPlusPlus,
+    ResUNetSE,
+    SEUNet,
+    UNet,
+    UNeXtV1,
+    UNeXtV2,
+)
+from jaxseg.config.option import checked, option, section
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -90,5 +88,8 @@ __all__ = [
     "Voronoi",
     "Watershed",
     "ch",
+    "checked",
     "decoder_for",
+    "option",
+    "section",
 ]

@@ -13,6 +13,7 @@ import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
+from jaxseg.config.option import checked
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import Pair, open_image, open_labelled_classes, open_labels, pair_files
@@ -106,7 +107,7 @@ def open_samples(
     """
     problems: list[JaxsegError] = []
     pairs = _attempt(problems, lambda: pair_files(source.raw, source.labels)) or ()
-    normalize = normalize or Normalize()
+    normalize = checked(normalize, Normalize)
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats
     request = _Request(

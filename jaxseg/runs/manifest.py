@@ -25,85 +25,21 @@ from typing import Any
 
 from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
-from jaxseg.config.load import differing, digest, select, to_plain
+from jaxseg.config.load import differing, digest, to_plain
+from jaxseg.config.saved import values as values_read
 from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.io import container_of, sync_entry, write_json
 
-# Field prefixes that each phase reads, and the folders and files that it writes.
-READS: Mapping[str, tuple[str, ...]] = {
-    "train": (
-        "task",
-        "ndim",
-        "channels",
-        "patch",
-        "data.train",
-        "data.val",
-        "data.axes",
-        "data.label_axes",
-        "data.spacing",
-        "data.val_fraction",
-        "data.foreground",
-        "normalize",
-        "augment",
-        "model",
-        "train",
-        "loss",
-        "data.ignore",
-        "seed",
-    ),
-    "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
-    "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
-    "instance_creation": (
-        "ndim",
-        "channels",
-        "decoder",
-        *(name for name in NEEDS if name not in ("watershed", "agglomeration")),
-        *(f"agglomeration.{field}" for field in ("threshold", "inside", "engine", "fill_holes")),
-        *(
-            f"watershed.{field}"
-            for field in (
-                "seeds",
-                "seed_thresholds",
-                "growth",
-                "growth_thresholds",
-                "surface",
-                "seed_morphology",
-                "growth_morphology",
-                "min_seed",
-                "fill_holes",
-                "by_slices",
-            )
-        ),
-        "blocks.size",
-        "blocks.halo",
-        "blocks.band",
-        "postprocess.median",
-        "postprocess.z_filtering",
-        "postprocess.yz_filtering",
-        "postprocess.masks",
-    ),
-    "instance_merging": (
-        "watershed.min_size",
-        *(
-            f"agglomeration.{field}"
-            for field in ("merge", "score", "quantile", "min_contact", "min_size")
-        ),
-        "blocks.merge_threshold",
-        "postprocess.refine",
-        "postprocess.repair",
-        "postprocess.properties",
-        "postprocess.remove",
-    ),
-    "evaluate": (
-        "task",
-        "data.test.labels",
-        "data.label_axes",
-        "data.ignore",
-        "semantic",
-        "postprocess",
-        "evaluate",
-    ),
+# Which readers of options a phase stands for, see ``read_by`` of the options of the configuration.
+READERS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "predict": ("predict",),
+    "decode": ("create", "merge", "process", "measure", "classes"),
+    "instance_creation": ("create", "blocks"),
+    "instance_merging": ("merge", "join", "process", "measure"),
+    "evaluate": ("evaluate",),
 }
+# The folders and files that each phase writes.
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image", "blocks/predict"),
@@ -145,7 +81,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "class_metrics_post-proc.csv",
     ),
 }
-ORDER = tuple(READS)
+ORDER = tuple(READERS)
 
 
 @dataclass(frozen=True)
@@ -264,7 +200,15 @@ def differs(run: Run, phase: str, config: Config, upstream: str = "") -> bool:
 
 def _values(phase: str, config: Config, upstream: str) -> dict[str, Any]:
     """All that decides the result of a phase, as JSON gives it back."""
-    return json.loads(json.dumps(select(config, READS[phase]) | {"upstream": upstream}))
+    return json.loads(json.dumps(phase_values(phase, config) | {"upstream": upstream}))
+
+
+def phase_values(phase: str, config: Config) -> dict[str, Any]:
+    """The options that decide the result of a phase, by dotted name, as plain data."""
+    readers = READERS[phase]
+    if phase == "predict" and config.predict.classes_only:
+        readers = (*readers, "classes")
+    return values_read(config, *readers)
 
 
 def claimed(run: Run, phase: str) -> str:

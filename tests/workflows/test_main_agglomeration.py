@@ -14,7 +14,7 @@ from jaxseg import io
 from jaxseg.channels import encode
 from jaxseg.cli import slurm, status, verify
 from jaxseg.config import Agglomeration, ch
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.decoding import agglomeration
 from jaxseg.labels.repair import repair_large
 from jaxseg.main import configuration, main
