@@ -205,8 +205,8 @@ def _section_problems(value: Any, hint: Any, where: str) -> Iterator[ConfigError
     if not isinstance(value, hint):
         yield _illegal(value, hint, where)
         return
-    misfit = False
-    for one in options_of(type(value)):
+    misfit, kind = False, value.__class__
+    for one in options_of(kind):
         for problem in _option_problems(getattr(value, one.name), one, join(where, one.name)):
             misfit |= isinstance(problem, Misfit)
             yield problem
@@ -219,8 +219,9 @@ def _option_problems(value: Any, one: Option, where: str) -> Iterator[ConfigErro
     yield from wrong
     if any(isinstance(problem, Misfit) for problem in wrong):
         return
-    if not all(limit.allows(value) for limit in one.limits) or not _is_finite(value):
-        expected = " and ".join(limit.text for limit in one.limits) or "a finite number"
+    broken = [limit.text for limit in one.limits if not limit.allows(value)]
+    if broken or not _is_finite(value):
+        expected = " and ".join(broken) or "a finite number"
         yield ConfigError("value out of range", file=where, expected=expected, found=shown(value))
 
 
@@ -333,7 +334,7 @@ def leaves(value: Any, where: str = "", read_by: Any = None) -> Iterator[tuple[s
     value : a section
     where, read_by : of the option whose section this is
     """
-    for one in options_of(type(value)):
+    for one in options_of(value.__class__):
         inner, readers = getattr(value, one.name), one.read_by
         if readers is None:
             readers = read_by[one.name] if isinstance(read_by, Mapping) else read_by
