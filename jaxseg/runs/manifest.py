@@ -22,6 +22,7 @@ from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
 from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
 from jaxseg.runs.layout import Run, run_of
+from jaxseg.runs.links import refuse_links
 from jaxseg.runs.marks import (
     is_done,
     mark_done,
@@ -167,7 +168,10 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 ORDER = tuple(READS)
 # Options that decide no result: where files are, whose content counts instead, and permissions.
 NOT_IDENTITY = frozenset(
-    {"predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"}
+    {
+        *(f"data.{part}.{kind}" for part in ("train", "val", "test") for kind in ("raw", "labels")),
+        *("predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"),
+    }
 )
 
 
@@ -180,6 +184,7 @@ def open_run(config: Config) -> Run:
     """
     run = run_of(config)
     forget_versions()
+    refuse_links(run.root, (run.config_file.parent, run.checkpoints, run.results))
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)

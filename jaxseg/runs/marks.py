@@ -15,7 +15,7 @@ from jaxseg.runs.fingerprint import input_version, input_versions
 
 if TYPE_CHECKING:
     from jaxseg.data import Sample
-    from jaxseg.runs.manifest import Run
+    from jaxseg.runs.layout import Run
 
 
 def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: list[Path]) -> bool:

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from jaxseg.config.schema import Train
 from jaxseg.errors import Interrupted, NonFiniteError
+from jaxseg.signals import Asked
 from jaxseg.train import logs
 from jaxseg.train.plan import Times
 from jaxseg.train.progress import Display
@@ -57,7 +58,7 @@ class Job(NamedTuple):
     folders: Folders
     meta: Mapping[str, Any]
     show: Display
-    asked: Callable[[], bool]
+    asked: Asked
     """Whether the run was asked to stop."""
     guard: Callable[[], None] = lambda: None
     """Raises when another process took the run over."""
@@ -107,6 +108,8 @@ def train(state: State, record: Record, job: Job) -> tuple[State, Record, list[f
         # and stops the run before another step builds on a bad one.
         if not jax.device_get(log["ok"]):
             raise not_finite(jax.device_get(log["finite"]), names, number + 1)
+        # Before the first step, which is compiled for a while, there is nothing to lose.
+        job.asked.hold()
         found.append({name: log[name] for name in ("loss", "norm", "parts", "metrics")})
         seconds.append(time.perf_counter() - last)
         last = time.perf_counter()

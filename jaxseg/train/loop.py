@@ -136,7 +136,7 @@ def fit(
 
     state, record = begin(continued)
     share = config.batch // mesh.shape["data"]
-    with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
+    with interruptible(holding=False) as asked, display(int(jax.device_get(state.step))) as show:
         parts = parts_of(share, max(record.microbatches, config.accumulation))
         while (ended := _epochs(state, record, job_of(parts))) is None:
             together = bool(state.batch_stats)

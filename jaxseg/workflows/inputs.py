@@ -50,6 +50,8 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     for name in (name for name in needed if sources[name].raw):
         samples[name], more = _open_source(config, sources[name])
         problems += more
+        if not more:
+            samples[name] = _filtered(config, name, samples[name])
     if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())
@@ -89,6 +91,20 @@ def _open_source(
     if config.task == "instances":
         problems += data.mask_problems(samples)
     return samples, problems
+
+
+def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """The images of a source that are not left out; those that are are named."""
+    options = config.data.filter
+    groups = getattr(options, name)
+    if options.by == "patch" and name != "test":
+        return samples
+    found = data.filter_samples(samples, groups, normalized=options.normalized)
+    if found.left_out:
+        named = ", ".join(sample.name for sample in found.left_out[:8])
+        more = ", ..." if len(found.left_out) > 8 else ""
+        print(f"{len(found.left_out)} of {len(samples)} {name} images left out: {named}{more}")
+    return found.kept
 
 
 def _classes(config: Config) -> Semantic | None:
