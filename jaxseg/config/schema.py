@@ -152,6 +152,15 @@ class Train:
     val_patches: int = 0
     # epochs between two checkpoints of the full state
     save_every: int = 1
+    # folder checkpoints/<name>_<run> of a trained run whose weights the network begins with, as far
+    # as names and sizes agree; empty = random weights
+    start_from: str = ""
+    # parts of the network that keep the weights they begin with, as patterns of names such as
+    # "enc0_*"; batch normalisation in them keeps its statistics, too
+    freeze: tuple[str, ...] = ()
+    # let a training go on that was begun with fewer epochs; from there on the learning rate follows
+    # the longer plan, and the record says so
+    extend: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from jaxseg.config import Config, Source
 from jaxseg.config.channels import Semantic
 from jaxseg.config.check import check
 from jaxseg.data import Sample
-from jaxseg.errors import InputError, JaxsegError
+from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.workflows.postprocessing import postprocessing_problems
 
 Samples = Mapping[str, tuple[Sample, ...]]
@@ -25,14 +25,19 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     problems : of all files; the samples they concern are left out
     """
     try:
-        return _opened(config)
+        samples, problems = _opened(config)
     except JaxsegError as problem:
-        return {}, [problem]
+        samples, problems = {}, [problem]
     except Exception:
         # Under a configuration that is wrong anything may happen: what is wrong is said instead.
-        if check(config):
-            return {}, []
-        raise
+        if not check(config):
+            raise
+        samples, problems = {}, []
+    if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
+        # It is said once for the configuration, not again for every file.
+        problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
+    # Two sources may be the same files.
+    return samples, list({str(problem): problem for problem in problems}.values())
 
 
 def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:

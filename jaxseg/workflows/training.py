@@ -6,22 +6,26 @@ import functools
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxseg import augment, data, io, report, runtime
+from jaxseg import augment, checkpoint, data, io, report, runtime
 from jaxseg import channels as table
+from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
 from jaxseg.config.sampling import Groups
 from jaxseg.data import Batch, Sample
-from jaxseg.errors import JaxsegWarning
+from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
-from jaxseg.train import Fitted, Folders, fit
+from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.workflows.inputs import Samples
 from jaxseg.workflows.network import network
 
@@ -31,17 +35,27 @@ LEAST_STEPS = 25
 
 def train_network(config: Config, run: Run, samples: Samples) -> None:
     """Train the network; continue an interrupted training of the same configuration."""
-    digest = runs.claim(run, "train", config)
+    start = checkpoint.best(config.train.start_from) if config.train.start_from else None
+    origins = runs.training_inputs(samples) | ({"first weights": start.identity} if start else {})
+    digest = runs.claim(run, "train", config, origins)
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
+    meta = {
+        "config": to_plain(config),
+        "stats": learn[0].stats,
+        "digest": digest,
+        "values": runs.values_of("train", config, {}),
+    }
+    if config.overwrite:
+        _set_aside_unfit(config, run, meta, origins)
     made = ingredients(config, learn, check)
     _show_changes(config, run, made, learn[0])
     if config.data.probability_map.enable and config.data.probability_map.save:
         data.save_probability_maps(
             run.results / "probability_map", learn, config.data.probability_map, config.data.ignore
         )
-    fitted = _fit(config, run, made, learn, check, digest)
+    fitted = _fit(config, run, made, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
     )
@@ -168,7 +182,8 @@ def _fit(
     made: Ingredients,
     learn: Sequence[Sample],
     check: Sequence[Sample],
-    digest: str,
+    meta: Mapping[str, Any],
+    start: Checkpoint | None,
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
@@ -205,8 +220,37 @@ def _fit(
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
         augment=made.augment,
-        meta={"config": to_plain(config), "stats": learn[0].stats, "digest": digest},
+        meta=meta if start is None else {**meta, "start": _told(made.model, learn[0], start)},
+        start=None if start is None else start.arrays,
+        guard=functools.partial(guard, *paths_of(run.results, ("train",), shared=False)),
     )
+
+
+def _told(model: Model, sample: Sample, start: Checkpoint) -> dict[str, Any]:
+    """Say what a training begins with, and put it down."""
+    shape = jax.ShapeDtypeStruct((1, *model.stride, sample.image.channels), jnp.float32)
+    fresh = jax.eval_shape(model.init, jax.random.key(0), shape)
+    found = transfer(fresh, start.arrays)
+    total, left = len(found.names) + len(found.left), ", ".join(found.left[:4])
+    print(
+        f"weights of {start.path}: {len(found.names)} of {total} arrays fit"
+        + (f"; random are {left}{' and more' if len(found.left) > 4 else ''}" if left else ""),
+        flush=True,
+    )
+    return {"weights": start.identity, "random": list(found.left)}
+
+
+def _set_aside_unfit(
+    config: Config, run: Run, meta: Mapping[str, Any], origins: Mapping[str, str]
+) -> None:
+    """Move a training that cannot be continued to the trash, as overwriting asks for."""
+    try:
+        epochs = config.train.epochs if config.train.extend else 0
+        refuse_unfit(run.checkpoints, meta, epochs=epochs)
+    except JaxsegError as problem:
+        print(f"{problem.what}: moved to {run.root / '_trash'}", flush=True)
+        runs.discard(run, runs.ORDER)
+        runs.claim(run, "train", config, origins)
 
 
 def _turns(config: Config, sample: Sample) -> Augment:

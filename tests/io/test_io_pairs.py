@@ -9,9 +9,9 @@ import pytest
 import tifffile
 import zarr
 
+from jaxseg import io
 from jaxseg.config import Source
 from jaxseg.data.pairing import paired
-from jaxseg import io
 from jaxseg.errors import InputError
 from jaxseg.io import list_images, pair_files, stem_of, write_labels_zarr
 
