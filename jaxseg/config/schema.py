@@ -90,11 +90,18 @@ class Data:
 class Normalize:
     """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
 
-    # percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1;
-    # dtype: divide by the largest value of the integer type
-    method: Literal["percentile", "zscore", "dtype", "none"] = "percentile"
+    # percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
+    # the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
+    # integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds
+    method: Literal["percentile", "zscore", "range", "dtype", "none"] = "percentile"
     # percentiles that map to 0 and 1
     percentiles: tuple[float, float] = (1.0, 99.8)
+    # two percentiles beyond which values are clipped first, with any method; empty = no clipping
+    clip: tuple[float, ...] = ()
+    # for zscore: the mean of every channel, or one for all; empty = measured
+    mean: tuple[float, ...] = ()
+    # for zscore: the standard deviation of every channel, or one for all; empty = measured
+    deviation: tuple[float, ...] = ()
     # one set of statistics per image, or one for all training images that also serves new ones
     scope: Literal["image", "dataset"] = "image"
 
