@@ -63,6 +63,7 @@ from jaxseg.config.postprocessing import (
 )
 from jaxseg.config.sampling import (
     CrossValidation,
+    PatchGrid,
     ProbabilityMap,
     SampleCondition,
     SampleFilter,
@@ -124,6 +125,7 @@ __all__ = [
     "Noise",
     "Normalize",
     "Package",
+    "PatchGrid",
     "Poisson",
     "PostProcess",
     "Predict",
