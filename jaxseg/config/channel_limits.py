@@ -136,6 +136,9 @@ LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = Mapp
         Semantic: (
             ("classes", lambda value: value >= 2, "at least 2, the background is one"),
             ("dice", lambda value: 0 <= value < math.inf, "at least 0"),
+            ("cross_entropy", lambda value: 0 <= value < math.inf, "at least 0"),
+            ("focal", lambda value: value == 0 or 1 <= value < math.inf, "at least 1, or 0"),
+            ("tversky", lambda value: all(0 < one < math.inf for one in value), "above 0"),
             ("ignore", lambda value: value >= -1, "a label value, or -1 for none"),
         ),
         # Fewer do not enclose the voxel, in 2D or in 3D.
@@ -172,6 +175,19 @@ LOSSES: Mapping[type, Callable[[Any], tuple[LossName, ...]]] = MappingProxyType(
 # Options that act only beside others: field, whether it fits, and how to say it.
 TOGETHER: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = MappingProxyType(
     {
+        Semantic: (
+            ("cross_entropy", lambda options: options.cross_entropy or options.dice, "one loss"),
+            (
+                "focal",
+                lambda options: options.cross_entropy or not options.focal,
+                "cross_entropy above 0",
+            ),
+            (
+                "tversky",
+                lambda options: options.dice or options.tversky == (0.5, 0.5),
+                "dice above 0",
+            ),
+        ),
         Marker: (
             (
                 "skeleton_mode",

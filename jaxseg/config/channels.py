@@ -191,8 +191,16 @@ class Semantic:
 
     # number of classes, background included; 2 gives one column and a sigmoid
     classes: int = 2
-    # weight of the soft Dice loss beside cross entropy; 0 = none
+    # weight of cross entropy; 0 = the loss of overlap alone
+    cross_entropy: float = 1.0
+    # exponent by which voxels that are right count less in cross entropy (Lin et al. 2017, who
+    # take 2); 0 = all count the same
+    focal: float = 0.0
+    # weight of the loss of overlap, soft Dice, beside cross entropy; 0 = none
     dice: float = 1.0
+    # weights of false positives and false negatives in the loss of overlap (Salehi et al. 2017);
+    # 0.5 0.5 is Dice, 0.3 0.7 finds more of rare classes
+    tversky: tuple[float, float] = (0.5, 0.5)
     # a label value that is not counted; -1 = none
     ignore: int = -1
     # weight of the voxels of every class in cross entropy, background first; empty = 1 each

@@ -242,7 +242,9 @@ def test_embeddings_are_one_channel() -> None:
 
 def test_weights_of_two_terms_are_not_swapped() -> None:
     found = translated(CLASSES, LOSS__TYPE="W_CE_DICE", LOSS__WEIGHTS=[0.8, 0.2]).config()
-    assert found.channels == (ch("S", dice=0.25, weight=0.8),)
+    assert found.channels == (ch("S", cross_entropy=0.8, dice=0.2),)
+    alone = translated(CLASSES, LOSS__TYPE="DICE").config()
+    assert alone.channels == (ch("S", cross_entropy=0.0),)
     other = translated(CLASSES, LOSS__TYPE=["DICE", "CE"], LOSS__WEIGHTS=[0.2, 0.8]).config()
     assert other.channels == found.channels
 
