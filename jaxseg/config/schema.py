@@ -24,6 +24,7 @@ from jaxseg.config.decoders import (
     Watershed,
 )
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.sampling import CrossValidation, ProbabilityMap, SampleFilter
 
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
@@ -62,15 +63,23 @@ class Data:
     pair: PairRule = "name"
     # channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all
     image_channels: tuple[int, ...] = ()
+    # more file formats: module:NAME of a jaxseg.io.Format, asked before the built-in ones
+    formats: tuple[str, ...] = ()
     # labels are masks: make an object of every connected part
     label_components: bool = False
     # part of the training images held out for validation when val is empty; one image only: a slab
     val_fraction: float = 0.15
+    # cross-validation
+    cross_val: CrossValidation = field(default_factory=CrossValidation)
     # a label value of voxels that nobody looked at: counted in no loss and no metric, never an
     # object; -1 = none
     ignore: int = -1
     # probability that a training patch is centred on an object instead of anywhere
     foreground: float = 0.5
+    # where the centres of training patches lie, voxel by voxel
+    probability_map: ProbabilityMap = field(default_factory=ProbabilityMap)
+    # images or patches that are left out
+    filter: SampleFilter = field(default_factory=SampleFilter)
     # keep the training images in memory when they take less than this many GiB
     cache_gib: float = 2.0
 
@@ -141,6 +150,15 @@ class Train:
     val_patches: int = 0
     # epochs between two checkpoints of the full state
     save_every: int = 1
+    # folder checkpoints/<name>_<run> of a trained run whose weights the network begins with, as far
+    # as names and sizes agree; empty = random weights
+    start_from: str = ""
+    # parts of the network that keep the weights they begin with, as patterns of names such as
+    # "enc0_*"; batch normalisation in them keeps its statistics, too
+    freeze: tuple[str, ...] = ()
+    # let a training go on that was begun with fewer epochs; from there on the learning rate follows
+    # the longer plan, and the record says so
+    extend: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,19 @@
 """The table of file formats: which ending or folder is read by which function.
 
 A format is one row. Another one is read by giving an object of the same type, to
-:func:`jaxseg.io.open_image` or in a Python configuration as ``data.formats``; nothing is
-registered.
+:func:`jaxseg.io.open_image`, or by naming it in a configuration, as in
+``Data(formats=("my_formats:TABLE",))``; nothing is registered.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxseg.errors import InputError
+from jaxseg.errors import ConfigError, InputError
 from jaxseg.io.chunked import is_n5, open_n5, open_precomputed, precomputed_root
 from jaxseg.io.hdf5 import open_hdf5
 from jaxseg.io.ngff import is_zarr, open_zarr
@@ -106,6 +107,39 @@ def format_of(name: str, formats: Sequence[Format] = ()) -> Format | None:
     return next((item for item in (*formats, *FORMATS) if lower.endswith(item.endings)), None)
 
 
+def format_named(text: str) -> Format:
+    """The format that a configuration names.
+
+    Parameters
+    ----------
+    text : ``"module:NAME"``, a format in a module that can be imported
+
+    Raises
+    ------
+    ConfigError : no such module, or nothing of that type in it
+
+    >>> format_named("jaxseg.io.nothing:TABLE")
+    Traceback (most recent call last):
+    jaxseg.errors.ConfigError: data.formats: cannot be imported: No module named 'jaxseg.io.nothing'
+      expected module:NAME of a jaxseg.io.Format; found jaxseg.io.nothing:TABLE
+    """
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # whatever the user's module raises
+        found, reason = None, f"cannot be imported: {error}"
+    else:
+        reason = "not a file format"
+    if not isinstance(found, Format):
+        raise ConfigError(
+            reason,
+            file="data.formats",
+            expected="module:NAME of a jaxseg.io.Format",
+            found=text,
+        )
+    return found
+
+
 def format_of_folder(folder: Path, formats: Sequence[Format] = ()) -> tuple[Format, Path] | None:
     """The format of an image that is a folder, and the folder to open."""
     for item in (*formats, *FORMATS):
@@ -136,7 +170,8 @@ def check_content(path: Path, named: Format | None, formats: Sequence[Format] = 
         head = file.read(HEAD)
     if not head:
         raise damaged(str(path), "an empty file")
-    if named is not None and (not named.starts or head.startswith(named.starts)):
+    fits = named is not None and (not named.starts or head.startswith(named.starts))
+    if named is not None and fits and not named.is_folder:
         return named
     found = next(
         (item for item in (*formats, *FORMATS) if item.starts and head.startswith(item.starts)),
@@ -155,6 +190,8 @@ def check_content(path: Path, named: Format | None, formats: Sequence[Format] = 
             found=kind,
             fix=f"rename it to {path.stem}{ending}" if found else "export it again, or fetch it",
         )
+    if named is not None and named.is_folder:
+        raise InputError(f"a file, where an image in {named.name} is a folder", file=path)
     if named is None:
         raise InputError(
             "a file of no format that is read here",

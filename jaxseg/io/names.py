@@ -167,7 +167,7 @@ def not_read(root: Path, files: Sequence[Path]) -> InputError:
         file=root,
         expected=READ,
         found=", ".join(file.name for file in files[:4]),
-        fix="convert them to TIFF, or move them away",
+        fix="convert them to TIFF, move them away, or give a pattern for the others, as raw/*.tif",
     )
 
 

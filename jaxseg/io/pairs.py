@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,17 +156,24 @@ def _by_signs(
     formats: Sequence[Format],
 ) -> dict[Path, Path]:
     """The labels of every image by what patterns stand for; empty where that is not one to one."""
-    if not (is_pattern(raw) or is_pattern(labels)):
-        return {}
+    for left in _keyed(images, raw, formats):
+        for right in _keyed(masks, labels, formats):
+            complete = len(left) == len(images) and len(right) == len(masks)
+            if complete and left.keys() == right.keys():
+                return {left[key]: right[key] for key in left}
+    return {}
 
-    def keyed(paths: Sequence[Path], pattern: Path) -> dict[tuple[str, ...], Path]:
-        if is_pattern(pattern):
-            return {starred(path, pattern): path for path in paths}
-        return {(image_name(path, formats),): path for path in paths}
 
-    left, right = keyed(images, raw), keyed(masks, labels)
-    complete = len(left) == len(images) and len(right) == len(masks) and left.keys() == right.keys()
-    return {left[key]: right[key] for key in left} if complete else {}
+def _keyed(
+    paths: Sequence[Path], pattern: Path, formats: Sequence[Format]
+) -> Iterator[dict[str, Path]]:
+    """The files by what the signs of their pattern stand for, if there is one, and by their stems.
+
+    What several signs stand for is kept apart by a sign that no name has.
+    """
+    if is_pattern(pattern):
+        yield {"/".join(starred(path, pattern)): path for path in paths}
+    yield {image_name(path, formats): path for path in paths}
 
 
 def _same_place(images: Sequence[Path], raw: Name, formats: Sequence[Format]) -> InputError:

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from jaxseg.config.schema import Train
 from jaxseg.errors import Interrupted, NonFiniteError
+from jaxseg.signals import Asked
 from jaxseg.train import logs
 from jaxseg.train.plan import Times
 from jaxseg.train.progress import Display
@@ -57,8 +58,10 @@ class Job(NamedTuple):
     folders: Folders
     meta: Mapping[str, Any]
     show: Display
-    asked: Callable[[], bool]
+    asked: Asked
     """Whether the run was asked to stop."""
+    guard: Callable[[], None] = lambda: None
+    """Raises when another process took the run over."""
 
 
 def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Times]:
@@ -74,6 +77,7 @@ def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Ti
     found, evaluation_times = validate(state, job)
     if job.asked():
         record = record._replace(seconds=record.seconds + time.perf_counter() - began)
+        job.guard()
         save_last(job.folders.checkpoints, state, record, job.meta)
         raise Interrupted(
             f"stopped after step {count(state)}; the state is saved",
@@ -104,6 +108,8 @@ def train(state: State, record: Record, job: Job) -> tuple[State, Record, list[f
         # and stops the run before another step builds on a bad one.
         if not jax.device_get(log["ok"]):
             raise not_finite(jax.device_get(log["finite"]), names, number + 1)
+        # Before the first step, which is compiled for a while, there is nothing to lose.
+        job.asked.hold()
         found.append({name: log[name] for name in ("loss", "norm", "parts", "metrics")})
         seconds.append(time.perf_counter() - last)
         last = time.perf_counter()
@@ -167,6 +173,7 @@ def keep(state: State, record: Record, job: Job) -> None:
     saves it again.
     """
     row, epochs = record.history[-1], int(jax.device_get(state.total_steps)) // job.steps
+    job.guard()
     if row["best"]:
         save_best(job.folders.checkpoints, state, record, job.meta)
     ends = bool(reason_to_stop(state, record, job))

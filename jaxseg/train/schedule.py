@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import optax
 from optax.contrib import ReduceLROnPlateauState, reduce_on_plateau
 
 from jaxseg.config.schema import Train
+from jaxseg.train.start import frozen
 
 Rate = Callable[[Any, Any], jax.Array]
 # Steps of optax's one cycle, which wants to know their number beforehand.
@@ -171,6 +173,8 @@ def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformati
     momentum. Weight decay acts on the kernels of convolutions only: pulling biases and the scales
     of normalisation to 0 does not regularise.
 
+    Parts of the network that ``freeze`` names do not change and do not count in that norm.
+
     Parameters
     ----------
     config : the training run
@@ -182,12 +186,20 @@ def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformati
     """
     clip = (optax.clip_by_global_norm(config.clip),) if config.clip else ()
     plateau = (scale_by_plateau(config),) if config.schedule == "plateau" else ()
-    return optax.chain(
+    learning = optax.chain(
         *clip,
         *OPTIMIZERS[config.optimizer](config),
         scale_by_rate(learning_rate(config, steps_per_epoch)),
         *plateau,
     )
+    if not config.freeze:
+        return learning
+
+    def kinds(params: Any) -> Any:
+        return jax.tree.map(lambda stays: "frozen" if stays else "learns", _stays(params))
+
+    _stays = functools.partial(frozen, patterns=config.freeze)
+    return optax.partition({"learns": learning, "frozen": optax.set_to_zero()}, kinds)
 
 
 def _decay(config: Train) -> optax.GradientTransformation:

@@ -20,11 +20,6 @@ def labels_of(rng: np.random.Generator) -> np.ndarray:
     return labels
 
 
-@pytest.fixture
-def labels(rng: np.random.Generator) -> np.ndarray:
-    return labels_of(rng)
-
-
 def decode(box: np.ndarray) -> np.ndarray:
     """The planes of these tests are labels."""
     return box
