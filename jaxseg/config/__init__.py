@@ -65,6 +65,7 @@ from jaxseg.config.postprocessing import (
 )
 from jaxseg.config.sampling import (
     CrossValidation,
+    PatchGrid,
     ProbabilityMap,
     SampleCondition,
     SampleFilter,
@@ -126,6 +127,7 @@ __all__ = [
     "Noise",
     "Normalize",
     "Package",
+    "PatchGrid",
     "Poisson",
     "PostProcess",
     "Predict",

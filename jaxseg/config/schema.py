@@ -24,7 +24,7 @@ from jaxseg.config.decoders import (
     Watershed,
 )
 from jaxseg.config.postprocessing import PostProcess
-from jaxseg.config.sampling import CrossValidation, ProbabilityMap, SampleFilter
+from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
@@ -78,6 +78,8 @@ class Data:
     foreground: float = 0.5
     # where the centres of training patches lie, voxel by voxel
     probability_map: ProbabilityMap = field(default_factory=ProbabilityMap)
+    # train on a grid of patches
+    grid: PatchGrid = field(default_factory=PatchGrid)
     # images or patches that are left out
     filter: SampleFilter = field(default_factory=SampleFilter)
     # keep the training images in memory when they take less than this many GiB

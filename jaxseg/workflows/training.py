@@ -83,7 +83,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
     settings = config.train
     left_out = _patch_filter(config, config.data.filter.train)
 
-    def draw(step: int) -> Batch:
+    def random(step: int) -> Batch:
         return data.batch(
             learn,
             patch=config.patch,
@@ -98,13 +98,45 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             ignore=config.data.ignore,
         )
 
+    draw: Callable[[int], Batch] = random
+    steps = settings.steps or _steps_to_cover(learn, config.patch, settings.batch)
+    if config.data.grid.enable:
+        draw, steps = _grid(config, learn, left_out)
     return Ingredients(
         network(config, dtype=settings.precision, remat=settings.remat),
         _loss(config, (*learn, *check)),
         functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
-        settings.steps or _steps_to_cover(learn, config.patch, settings.batch),
+        steps,
         draw,
     )
+
+
+def _grid(
+    config: Config, learn: Sequence[Sample], left_out: Callable[..., bool] | None
+) -> tuple[Callable[[int], Batch], int]:
+    """Batches of the patches of a grid, and how many there are in an epoch."""
+    options, size = config.data.grid, config.train.batch
+    places = data.grid(
+        learn,
+        patch=config.patch,
+        overlap=options.overlap,
+        padding=options.padding,
+        left_out=left_out,
+    )
+
+    def draw(step: int) -> Batch:
+        return data.epoch_batch(
+            learn,
+            places,
+            patch=config.patch,
+            size=size,
+            seed=config.seed,
+            step=step,
+            compact=config.task == "instances",
+            ignore=config.data.ignore,
+        )
+
+    return draw, math.ceil(len(places) / size)
 
 
 def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence[Sample]]:
