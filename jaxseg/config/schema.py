@@ -120,7 +120,7 @@ class Normalize:
     percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
     """Percentiles that map to 0 and 1."""
     clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
-    """Two percentiles beyond which values are clipped first, with any method; empty = no clipping."""
+    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
     mean: tuple[float, ...] = option(())
     """For zscore: the mean of every channel, or one for all; empty = measured."""
     deviation: tuple[float, ...] = option((), above(0))
