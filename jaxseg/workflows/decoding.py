@@ -77,12 +77,14 @@ def _decode_one(config: Config, run: Run, sample: Sample, digest: str) -> None:
     state = {"digest": digest, "input": runs.fingerprint(source)}
     state |= region_version(config, sample)
     after = post_path(config, run, sample)
-    if runs.is_done(run, "decode", sample.name, state, [path, *([after] if after else [])]):
+    outputs = [path, *([after] if after else [])]
+    if runs.is_done(run, "decode", sample.name, state, outputs):
         return
-    values = io.open_image(source, ndim=config.ndim).array().astype(np.float32, copy=False)
+    with runs.redone_if_damaged(run, "predict", sample.name):
+        values = io.open_image(source, ndim=config.ndim).array().astype(np.float32, copy=False)
     write = _write_classes if config.task == "semantic" else _write_instances
     write(config, run, sample, values, path)
-    runs.mark_done(run, "decode", sample.name, state)
+    runs.mark_done(run, "decode", sample.name, state, outputs)
 
 
 def _classes_by_blocks(config: Config, run: Run, sample: Sample, digest: str) -> None:

@@ -83,7 +83,8 @@ def predict_images(config: Config, run: Run, samples: Samples) -> None:
             dtype=dtype,
         ):
             continue
-        runs.mark_done(run, "predict", sample.name, state)
+        whole = [] if config.blocks.size else [path]
+        runs.mark_done(run, "predict", sample.name, state, whole)
 
 
 def predictor_of(config: Config, run: Run, samples: Sequence[Sample]) -> Predictor:
