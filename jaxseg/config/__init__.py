@@ -63,6 +63,12 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.sampling import (
+    CrossValidation,
+    ProbabilityMap,
+    SampleCondition,
+    SampleFilter,
+)
 from jaxseg.config.schema import (
     Blocks,
     Config,
@@ -94,6 +100,7 @@ __all__ = [
     "Config",
     "Contrast",
     "CropScale",
+    "CrossValidation",
     "CutBlur",
     "CutMix",
     "CutNoise",
@@ -122,6 +129,7 @@ __all__ = [
     "Poisson",
     "PostProcess",
     "Predict",
+    "ProbabilityMap",
     "Refine",
     "Repair",
     "ResUNet",
@@ -132,6 +140,8 @@ __all__ = [
     "SEUNet",
     "STUNet",
     "SaltAndPepper",
+    "SampleCondition",
+    "SampleFilter",
     "SemanticOutput",
     "Shear",
     "Shift",

@@ -24,6 +24,7 @@ from jaxseg.config.decoders import (
     Watershed,
 )
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.sampling import CrossValidation, ProbabilityMap, SampleFilter
 
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
@@ -68,11 +69,17 @@ class Data:
     label_components: bool = False
     # part of the training images held out for validation when val is empty; one image only: a slab
     val_fraction: float = 0.15
+    # cross-validation
+    cross_val: CrossValidation = field(default_factory=CrossValidation)
     # a label value of voxels that nobody looked at: counted in no loss and no metric, never an
     # object; -1 = none
     ignore: int = -1
     # probability that a training patch is centred on an object instead of anywhere
     foreground: float = 0.5
+    # where the centres of training patches lie, voxel by voxel
+    probability_map: ProbabilityMap = field(default_factory=ProbabilityMap)
+    # images or patches that are left out
+    filter: SampleFilter = field(default_factory=SampleFilter)
     # keep the training images in memory when they take less than this many GiB
     cache_gib: float = 2.0
 

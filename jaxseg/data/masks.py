@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from jaxseg.data.components import components
-from jaxseg.data.label_index import LabelIndex
 from jaxseg.data.samples import Sample
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import Changed
@@ -93,7 +92,7 @@ def _as_one(sample: Sample) -> Sample:
         return sample
     data = Changed(sample.labels.data, np.dtype(np.uint8), lambda block: block == 255)
     ids = np.ones_like(sample.index.ids)
-    index = LabelIndex(ids, sample.index.first, sample.index.points)
+    index = sample.index._replace(ids=ids)
     return replace(sample, labels=replace(sample.labels, data=data), index=index)
 
 

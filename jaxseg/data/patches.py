@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import fastremap
 import numpy as np
 
 from jaxseg.config.augmentations import CutMix
+from jaxseg.config.sampling import ProbabilityMap
 from jaxseg.data.mix import Mix, pasted_ids, random_box
+from jaxseg.data.probability import mapped_start
 from jaxseg.data.samples import Sample
 from jaxseg.geometry import reflect_indices
 from jaxseg.normalize import apply
@@ -19,6 +21,9 @@ from jaxseg.volume import Volume
 
 # Of the random stream of pasted boxes.
 CUTMIX = 1
+# Patches that are drawn in place of one that is left out.
+TRIES = 32
+LeftOut = Callable[[Sample, Sequence[int]], bool]
 
 
 class Batch(NamedTuple):
@@ -50,9 +55,11 @@ def batch(
     seed: int,
     step: int,
     foreground: float = 0.0,
+    probability_map: ProbabilityMap | None = None,
     compact: bool = True,
     ignore: int = -1,
     cutmix: CutMix | None = None,
+    left_out: LeftOut | None = None,
 ) -> Batch:
     """Random patches, the same for the same seed and step, whatever was drawn before.
 
@@ -69,10 +76,14 @@ def batch(
     size : patches per batch
     seed, step : which batch
     foreground : probability of a patch at an object instead of anywhere
+    probability_map : in place of ``foreground``, centres of patches are drawn from a map of the
+        image, see :func:`jaxseg.data.probability_map`
     compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
         object that the patch separates keep one id. False = values as they are, for classes
     ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
     cutmix : how often a box of another random patch is pasted in, and how large; None = never
+    left_out : ``(sample, start) -> bool``, whether another patch is drawn in place of this one, up
+        to 32 times, see :func:`jaxseg.data.patch_filter`
 
     Returns
     -------
@@ -88,28 +99,42 @@ def batch(
 
     def random_place(rng: np.random.Generator) -> Place:
         chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
+        if probability_map is not None and probability_map.enable:
+            return Place(chosen, mapped_start(rng, samples[chosen], patch, probability_map))
         return Place(chosen, random_start(rng, samples[chosen], patch, foreground))
 
     places, mixes = [], []
     for number in range(size):
-        places.append(random_place(np.random.default_rng([seed % 2**63, step, number])))
-        # A stream of its own, so that the places stay what they are.
-        rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
-        mixes.append(
-            Mix(*random_place(rng), *random_box(rng, patch, cutmix))
-            if cutmix and rng.random() < cutmix.probability
-            else None
-        )
+        rng = np.random.default_rng([seed % 2**63, step, number])
+        place = random_place(rng)
+        for _ in range(TRIES if left_out is not None else 0):
+            if left_out is None or not left_out(samples[place.sample], place.start):
+                break
+            place = random_place(rng)
+        places.append(place)
+        if cutmix is not None and cutmix.probability:
+            # A stream of its own, so that the places stay what they are.
+            rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
+            on = rng.random() < cutmix.probability
+            mix = Mix(*random_place(rng), *random_box(rng, patch, cutmix))
+            mixes.append(mix if on else None)
     return read_places(samples, places, patch=patch, compact=compact, ignore=ignore, mixes=mixes)
 
 
-def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> tuple[Place, ...]:
+def grid(
+    samples: Sequence[Sample],
+    *,
+    patch: Sequence[int],
+    limit: int = 0,
+    left_out: LeftOut | None = None,
+) -> tuple[Place, ...]:
     """Places that cover all samples with as few patches as possible, evenly spread.
 
     Parameters
     ----------
     samples, patch : as for :func:`batch`
     limit : take this many of them, evenly chosen; 0 = all
+    left_out : ``(sample, start) -> bool``, patches that are passed over, unless it were all of them
 
     Returns
     -------
@@ -120,6 +145,9 @@ def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> 
         for number, sample in enumerate(samples)
         for start in itertools.product(*map(_even_starts, sample.image.spatial_shape, patch))
     ]
+    if left_out is not None:
+        kept = [place for place in places if not left_out(samples[place.sample], place.start)]
+        places = kept or places
     if 0 < limit < len(places):
         chosen = np.linspace(0, len(places) - 1, limit).round().astype(int)
         return tuple(places[at] for at in chosen)
@@ -237,10 +265,10 @@ def random_start(
     """A random corner for a patch, inside the sample where it is large enough."""
     shape, length = np.array(sample.image.spatial_shape), np.array(patch)
     room = np.maximum(shape - length, 0)
-    ids, first, points = sample.index
-    if rng.random() < foreground and len(ids):
-        number = rng.integers(len(ids))
-        point = points[rng.integers(first[number], first[number + 1])]
+    index = sample.index
+    if rng.random() < foreground and len(index.ids):
+        number = rng.integers(len(index.ids))
+        point = index.points[rng.integers(index.first[number], index.first[number + 1])]
         start = np.clip(point - rng.integers(length // 4, length - length // 4), 0, room)
     else:
         start = rng.integers(0, room + 1)

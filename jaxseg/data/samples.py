@@ -27,7 +27,7 @@ from jaxseg.io import (
     open_labels,
 )
 from jaxseg.normalize import Stats, fit, measure_moments
-from jaxseg.volume import Volume
+from jaxseg.volume import Volume, checked_spacing
 
 Result = TypeVar("Result")
 
@@ -131,6 +131,10 @@ def open_samples(
     Opened(samples, problems); nothing is raised for wrong data
     """
     problems: list[JaxsegError] = []
+    if len(spacing):
+        _attempt(problems, lambda: checked_spacing(spacing, ndim, where="--data.spacing"))
+    if problems:
+        return Opened((), tuple(problems))
     pairs = _attempt(problems, lambda: paired(source, pair, formats)) or ()
     normalize = normalize or Normalize()
     joint = stats is None and normalize.scope == "dataset"

@@ -10,7 +10,7 @@ from jaxseg.config import Config, Source
 from jaxseg.config.channels import Semantic
 from jaxseg.config.check import check
 from jaxseg.data import Sample
-from jaxseg.errors import InputError, JaxsegError
+from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.workflows.postprocessing import postprocessing_problems
 
 Samples = Mapping[str, tuple[Sample, ...]]
@@ -25,14 +25,19 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     problems : of all files; the samples they concern are left out
     """
     try:
-        return _opened(config)
+        samples, problems = _opened(config)
     except JaxsegError as problem:
-        return {}, [problem]
+        samples, problems = {}, [problem]
     except Exception:
         # Under a configuration that is wrong anything may happen: what is wrong is said instead.
-        if check(config):
-            return {}, []
-        raise
+        if not check(config):
+            raise
+        samples, problems = {}, []
+    if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
+        # It is said once for the configuration, not again for every file.
+        problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
+    # Two sources may be the same files.
+    return samples, list({str(problem): problem for problem in problems}.values())
 
 
 def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
@@ -45,6 +50,8 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     for name in (name for name in needed if sources[name].raw):
         samples[name], more = _open_source(config, sources[name])
         problems += more
+        if not more:
+            samples[name] = _filtered(config, name, samples[name])
     if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())
@@ -84,6 +91,20 @@ def _open_source(
     if config.task == "instances":
         problems += data.mask_problems(samples)
     return samples, problems
+
+
+def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """The images of a source that are not left out; those that are are named."""
+    options = config.data.filter
+    groups = getattr(options, name)
+    if options.by == "patch" and name != "test":
+        return samples
+    found = data.filter_samples(samples, groups, normalized=options.normalized)
+    if found.left_out:
+        named = ", ".join(sample.name for sample in found.left_out[:8])
+        more = ", ..." if len(found.left_out) > 8 else ""
+        print(f"{len(found.left_out)} of {len(samples)} {name} images left out: {named}{more}")
+    return found.kept
 
 
 def _classes(config: Config) -> Semantic | None:

@@ -18,6 +18,7 @@ from jaxseg import channels as table
 from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
+from jaxseg.config.sampling import Groups
 from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
@@ -50,6 +51,10 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
         _set_aside_unfit(config, run, meta, origins)
     made = ingredients(config, learn, check)
     _show_changes(config, run, made, learn[0])
+    if config.data.probability_map.enable and config.data.probability_map.save:
+        data.save_probability_maps(
+            run.results / "probability_map", learn, config.data.probability_map, config.data.ignore
+        )
     fitted = _fit(config, run, made, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
@@ -76,6 +81,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
     learn, check : images to learn from and to validate on
     """
     settings = config.train
+    left_out = _patch_filter(config, config.data.filter.train)
 
     def draw(step: int) -> Batch:
         return data.batch(
@@ -85,7 +91,9 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             seed=config.seed,
             step=step,
             foreground=config.data.foreground,
+            probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
+            left_out=left_out,
             compact=config.task == "instances",
             ignore=config.data.ignore,
         )
@@ -103,6 +111,11 @@ def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence
     """Images to learn from and images to validate on."""
     if samples.get("val"):
         return samples["train"], samples["val"]
+    options = config.data.cross_val
+    if options.folds:
+        return data.k_fold(
+            samples["train"], folds=options.folds, fold=options.fold, seed=config.seed
+        )
     return data.split(
         samples["train"], fraction=config.data.val_fraction, seed=config.seed, patch=config.patch
     )
@@ -142,7 +155,8 @@ def _fit(
 ) -> Fitted:
     """Put network, loss and data together and train."""
     settings, patch = config.train, config.patch
-    places = data.grid(check, patch=patch, limit=settings.val_patches)
+    left_out = _patch_filter(config, config.data.filter.val)
+    places = data.grid(check, patch=patch, limit=settings.val_patches, left_out=left_out)
 
     def place(index: int) -> Batch:
         return data.grid_batch(
@@ -235,6 +249,14 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
+
+
+def _patch_filter(config: Config, groups: Groups) -> Callable[..., bool] | None:
+    """Which patches are left out, if any are."""
+    options = config.data.filter
+    if options.by == "image" or not groups:
+        return None
+    return data.patch_filter(groups, patch=config.patch, normalized=options.normalized)
 
 
 def _patches_mixed(config: Config) -> int:
