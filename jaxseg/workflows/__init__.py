@@ -7,9 +7,10 @@ that an earlier one finished, so each can run alone, on another day or machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import MappingProxyType
 
-from jaxseg import io
+from jaxseg import hosts, io
 from jaxseg.config import Config
 from jaxseg.config.check import check
 from jaxseg.config.decoder_check import unused_options
@@ -60,20 +61,20 @@ def run(config: Config) -> None:
     """
     samples = checked(config)
     folders, phases = runs.open_run(config), phases_of(config)
-    shared = bool(config.blocks.size)
-    with locked(paths_of(folders.results, phases, shared=shared)):
-        _run_phases(config, folders, samples, phases)
+    with ExitStack() as held:
 
+        def enter() -> None:
+            locks = paths_of(folders.results, phases, shared=bool(config.blocks.size))
+            held.enter_context(locked(locks))
+            _sweep(folders)
+            if not {"train", "predict"} & set(phases):
+                runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
+            refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
 
-def _run_phases(config: Config, folders: Run, samples: Samples, phases: tuple[str, ...]) -> None:
-    """What :func:`run` does when all is checked and nobody else writes there."""
-    _sweep(folders)
-    if not {"train", "predict"} & set(phases):
-        runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
-    refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
-    for phase in phases:
-        safe_point()
-        PHASES[phase](config, folders, samples)
+        hosts.first_alone(enter)
+        for phase in phases:
+            safe_point()
+            PHASES[phase](config, folders, samples)
 
 
 def checked(config: Config) -> Samples:
