@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +24,8 @@ from jaxseg.augment import (
 from jaxseg.augment.geometry import _plane_map
 from jaxseg.config import Augment
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 OFF = Augment(
     flips=False, rot90=False, rotate=0, zoom=1, brightness=0, contrast=0, gamma=1, noise=0, blur=0
 )
@@ -37,14 +38,6 @@ INTENSITIES = (
     (random_noise, 0.1),
     (random_blur, 1.5),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """These tests compile many small programs once: optimising them takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def patch(*shape: int) -> tuple[np.ndarray, np.ndarray]:
