@@ -7,7 +7,18 @@ Label files have two channels: the instances, and the class of every voxel, 0 = 
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """
 
-from jaxseg.config import Augment, Config, Predict, SemanticOutput, Train, UNet, ch
+from jaxseg.config import (
+    Augment,
+    Blur,
+    Config,
+    Predict,
+    Rotate,
+    SemanticOutput,
+    Train,
+    UNet,
+    Zoom,
+    ch,
+)
 
 config = Config(
     name="classes2d",
@@ -15,7 +26,11 @@ config = Config(
     ndim=2,
     channels=(ch("F"), ch("H"), ch("V"), ch("S", classes=5, dice=0.0)),
     patch=(256, 256),
-    augment=Augment(rotate=180.0, zoom=1.25, blur=1.0),
+    augment=Augment(
+        rotate=Rotate(probability=1.0),
+        zoom=Zoom(probability=1.0, factor=(0.8, 1.25)),
+        blur=Blur(probability=1.0),
+    ),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
     train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
     predict=Predict(tta="full"),

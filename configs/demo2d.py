@@ -4,7 +4,7 @@ jaxseg demo 2d out/demo2d_data
 jaxseg run --config configs/demo2d.py
 """
 
-from jaxseg.config import Augment, Config, Data, Predict, Source, Train, UNet, ch
+from jaxseg.config import Augment, Config, Data, Predict, Rotate, Source, Train, UNet, Zoom, ch
 
 config = Config(
     name="demo2d",
@@ -16,7 +16,10 @@ config = Config(
         train=Source(raw="out/demo2d_data/train/raw", labels="out/demo2d_data/train/labels"),
         test=Source(raw="out/demo2d_data/test/raw", labels="out/demo2d_data/test/labels"),
     ),
-    augment=Augment(rotate=180.0, zoom=1.25),
+    augment=Augment(
+        rotate=Rotate(probability=1.0),
+        zoom=Zoom(probability=1.0, factor=(0.8, 1.25)),
+    ),
     model=UNet(features=(16, 32, 64, 128), norm="bn"),
     train=Train(epochs=30, steps=16, batch=8, lr=2e-3, minutes=5),
     predict=Predict(tta="flips"),

@@ -5,7 +5,20 @@ r"""2D instances, e.g. nuclei or bacteria: embeddings that point to the centre; 
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """
 
-from jaxseg.config import Augment, Config, EmbedSeg, Predict, Train, UNet, ch
+from jaxseg.config import (
+    Augment,
+    Blur,
+    Config,
+    Contrast,
+    EmbedSeg,
+    Gamma,
+    Predict,
+    Rotate,
+    Train,
+    UNet,
+    Zoom,
+    ch,
+)
 
 config = Config(
     name="embedseg2d",
@@ -14,7 +27,13 @@ config = Config(
     # No object reaches further than this many voxels from its centre.
     channels=(ch("E", grid_size=64.0),),
     patch=(256, 256),
-    augment=Augment(rotate=180.0, zoom=1.4, contrast=0.3, gamma=1.6, blur=1.0),
+    augment=Augment(
+        rotate=Rotate(probability=1.0),
+        zoom=Zoom(probability=1.0, factor=(0.71, 1.4)),
+        contrast=Contrast(probability=1.0, limit=(-0.3, 0.3)),
+        gamma=Gamma(probability=1.0, limit=(0.625, 1.6)),
+        blur=Blur(probability=1.0),
+    ),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
     train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
     predict=Predict(tta="full"),

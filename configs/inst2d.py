@@ -5,7 +5,19 @@ r"""2D instances, e.g. nuclei in fluorescence: foreground, contour and distance;
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """
 
-from jaxseg.config import Augment, Config, Predict, Train, UNet, ch
+from jaxseg.config import (
+    Augment,
+    Blur,
+    Config,
+    Contrast,
+    Gamma,
+    Predict,
+    Rotate,
+    Train,
+    UNet,
+    Zoom,
+    ch,
+)
 
 config = Config(
     name="inst2d",
@@ -13,7 +25,13 @@ config = Config(
     ndim=2,
     channels=(ch("F"), ch("C"), ch("Db")),
     patch=(256, 256),
-    augment=Augment(rotate=180.0, zoom=1.4, contrast=0.3, gamma=1.6, blur=1.0),
+    augment=Augment(
+        rotate=Rotate(probability=1.0),
+        zoom=Zoom(probability=1.0, factor=(0.71, 1.4)),
+        contrast=Contrast(probability=1.0, limit=(-0.3, 0.3)),
+        gamma=Gamma(probability=1.0, limit=(0.625, 1.6)),
+        blur=Blur(probability=1.0),
+    ),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
     train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
     predict=Predict(tta="full"),

@@ -6,7 +6,20 @@ r"""2D instances of round shape, e.g. nuclei that touch: distance and rays; Star
         --data.test.raw TEST/raw --data.test.labels TEST/label
 """
 
-from jaxseg.config import Augment, Config, Predict, StarDist, Train, UNet, ch
+from jaxseg.config import (
+    Augment,
+    Blur,
+    Config,
+    Contrast,
+    Gamma,
+    Predict,
+    Rotate,
+    StarDist,
+    Train,
+    UNet,
+    Zoom,
+    ch,
+)
 
 config = Config(
     name="stardist2d",
@@ -15,7 +28,13 @@ config = Config(
     # The object probability, and 32 distances to the boundary.
     channels=(ch("Db"), ch("R")),
     patch=(256, 256),
-    augment=Augment(rotate=180.0, zoom=1.4, contrast=0.3, gamma=1.6, blur=1.0),
+    augment=Augment(
+        rotate=Rotate(probability=1.0),
+        zoom=Zoom(probability=1.0, factor=(0.71, 1.4)),
+        contrast=Contrast(probability=1.0, limit=(-0.3, 0.3)),
+        gamma=Gamma(probability=1.0, limit=(0.625, 1.6)),
+        blur=Blur(probability=1.0),
+    ),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
     train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
     predict=Predict(tta="full"),

@@ -21,6 +21,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -50,6 +51,12 @@ class Checkpoint(NamedTuple):
     step: int
     arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """A hash of all arrays: the same for the same numbers, wherever and whenever saved."""
+        described = {name: describe(array) for name, array in self.arrays.items()}
+        return _digest(json.dumps(described, sort_keys=True).encode())
 
 
 class Damaged(Exception):
@@ -143,6 +150,18 @@ def newest(directory: str | Path) -> Checkpoint | None:
     return None
 
 
+def newest_meta(directory: str | Path) -> dict[str, Any] | None:
+    """What describes the newest checkpoint whose files are what was written.
+
+    The arrays are not read; None when there is none.
+    """
+    for path in checkpoints(directory):
+        with suppress(Damaged, OSError):
+            _compare(_files(path), _hashes(path)[0])
+            return _meta(path)
+    return None
+
+
 def latest_valid(directory: str | Path) -> Path | None:
     """Folder of the newest undamaged checkpoint; None when there is none."""
     found = newest(directory)
@@ -156,17 +175,37 @@ def read(path: Path) -> Checkpoint:
     ------
     Damaged : anything is missing or differs
     """
+    files, described = _hashes(path)
+    _compare(_files(path), files)
+    try:
+        with ocp.StandardCheckpointer() as reader:
+            arrays = reader.restore((path / "arrays").absolute())
+        found = {name: describe(array) for name, array in arrays.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # The hashes were made of what cannot be read: by somebody else.
+        raise Damaged(f"its arrays cannot be read ({type(error).__name__})") from error
+    _compare(found, described)
+    return Checkpoint(path, int(path.name), arrays, _meta(path))
+
+
+def _hashes(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Those of the files and of the arrays of a checkpoint."""
     try:
         hashes = json.loads((path / "hashes.json").read_text())
-        files, described = dict(hashes["files"]), dict(hashes["arrays"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        return dict(hashes["files"]), dict(hashes["arrays"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise Damaged("hashes.json cannot be read") from error
-    _compare(_files(path), files)
-    with ocp.StandardCheckpointer() as reader:
-        arrays = reader.restore((path / "arrays").absolute())
-    _compare({name: describe(array) for name, array in arrays.items()}, described)
-    meta = json.loads((path / "meta.json").read_text())
-    return Checkpoint(path, int(path.name), arrays, meta)
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    """What describes a checkpoint."""
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Damaged("meta.json cannot be read") from error
+    if not isinstance(meta, dict):
+        raise Damaged("meta.json holds no object")
+    return meta
 
 
 def _compare(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -202,9 +241,15 @@ def restore(directory: str | Path, like: Tree) -> tuple[Tree, dict[str, Any]] | 
 
     Raises
     ------
-    InputError : the checkpoint belongs to another network or optimiser
+    InputError : the checkpoint belongs to another network or optimiser, or all are damaged
     """
     found = newest(directory)
+    if found is None and checkpoints(directory):
+        raise InputError(
+            "every state of the training is damaged",
+            file=directory,
+            fix="copy it back, or begin anew with --overwrite, which moves it to _trash",
+        )
     if found is None:
         return None
     expected = {name: _kind(leaf) for name, leaf in flatten(like).items()}
@@ -241,12 +286,21 @@ def load_best(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     ------
     InputError : there is no undamaged checkpoint
     """
-    found = newest(Path(directory) / BEST)
-    if found is None:
-        raise InputError(
-            "no trained network here", file=Path(directory) / BEST, fix="run the phase train first"
-        )
+    found = best(directory)
     return nested(found.arrays), found.meta
+
+
+def best(directory: str | Path) -> Checkpoint:
+    """The network with the best validation, as for :func:`load_best`, as it was saved."""
+    place = Path(directory) / BEST
+    found = newest(place)
+    if found is None and checkpoints(place):
+        raise InputError(
+            "every trained network here is damaged", file=place, fix="copy it again, or train anew"
+        )
+    if found is None:
+        raise InputError("no trained network here", file=place, fix="run the phase train first")
+    return found
 
 
 def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:

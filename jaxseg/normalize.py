@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from jaxseg.errors import InputError, JaxsegWarning
+from jaxseg.errors import ConfigError, InputError, JaxsegWarning
 from jaxseg.volume import Volume
 
 Method = Literal["percentile", "zscore", "dtype", "none"]
@@ -64,6 +64,7 @@ def fit(
     Raises
     ------
     InputError : NaN or infinity in an image; ``dtype`` for floating point; channels that differ
+    ConfigError : percentiles that are not ascending and from 0 to 100
 
     Warns
     -----
@@ -86,6 +87,10 @@ def fit(
         return _by_dtype(volumes, channels)
     if method == "zscore":
         return _stats(moments.mean, moments.deviation, names)
+    if not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise ConfigError(
+            "percentiles must ascend, from 0 to 100", file="percentiles", found=percentiles
+        )
     low, high = measure_percentiles(volumes, percentiles)
     sparse = (low == high) & (moments.low < moments.high)
     if sparse.any():

@@ -8,14 +8,19 @@ read. Lengths are in µm.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from jaxseg import memory
+from jaxseg.errors import ConfigError, ResourceError
+
 # Marks an axis of a view that the stored array does not have.
 NEW = -1
+# Bytes that are there whatever else takes memory.
+LIGHT = 2**26
 
 
 class Readable(Protocol):
@@ -163,6 +168,9 @@ class Volume:
     name : stem of the file
     path : the file
     unit : of ``spacing``: µm, or voxel where neither the file nor the user says any size
+    origin : where the first voxel lies according to the file, µm, (z)yx; empty = it does not say
+    alpha : the last channel is the opacity of a picture, not an intensity
+    held : bytes that the voxels take in the file, counted up to about so many; None = not known
     """
 
     data: Readable
@@ -171,6 +179,9 @@ class Volume:
     name: str = ""
     path: str = ""
     unit: str = "µm"
+    origin: tuple[float, ...] = ()
+    alpha: bool = False
+    held: Callable[[int], int] | None = None
 
     @property
     def ndim_spatial(self) -> int:
@@ -234,7 +245,20 @@ class Volume:
         return self[box]
 
     def array(self) -> np.ndarray:
-        """Everything, in memory."""
+        """Everything, in memory.
+
+        Raises
+        ------
+        ResourceError : more than there is memory
+        """
+        if self.nbytes > LIGHT and self.nbytes > (room := memory.available()):
+            raise ResourceError(
+                "an image that does not fit the memory",
+                file=self.path or self.name,
+                expected=f"at most {room / 2**30:,.1f} GiB",
+                found=f"{self.nbytes / 2**30:,.1f} GiB, shape {self.shape}",
+                fix="read boxes of it; runs do so with --blocks.size",
+            )
         return self[...]
 
     def in_memory(self) -> Volume:
@@ -260,6 +284,38 @@ class Volume:
         zeros = (0,) * len(plane)
         for low in range(0, length, depth):
             yield (low, *zeros), (min(low + depth, length), *plane)
+
+
+def checked_spacing(
+    spacing: Sequence[float], ndim: int, *, where: str = "spacing"
+) -> tuple[float, ...]:
+    """The size of a voxel, once it is known to be one.
+
+    Parameters
+    ----------
+    spacing : µm per voxel, (z)yx
+    ndim : spatial dimensions
+    where : the option or argument to name in the error
+
+    Raises
+    ------
+    ConfigError : another number of values, or one that is not positive and finite
+
+    >>> checked_spacing([2, 0.5], 2)
+    (2.0, 0.5)
+    """
+    try:
+        sizes = tuple(map(float, spacing))
+    except (TypeError, ValueError):
+        sizes = ()
+    if len(sizes) != ndim or not all(math.isfinite(size) and size > 0 for size in sizes):
+        raise ConfigError(
+            "not the size of a voxel",
+            file=where,
+            expected=f"{ndim} positive numbers, µm, {'zyx'[-ndim:]}",
+            found=spacing,
+        )
+    return sizes
 
 
 def chunks_of(source: Readable) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ FLOORS = {
     0: {"errors"},
     1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory"},
     2: {"volume"},
-    3: {"io", "normalize", "augment", "targets", "losses", "models", "labels"},
+    3: {"io", "normalize", "resample", "augment", "targets", "losses", "models", "labels"},
     4: {"measure", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decoding", "interop"},
     6: {"train", "prediction"},

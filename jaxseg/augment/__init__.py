@@ -4,74 +4,78 @@ Every function takes the key first, one key per sample, so that a batch is chang
 any number of devices. Whatever is off costs nothing: it is not in the compiled program.
 """
 
-from __future__ import annotations
-
-import jax
-
-from jaxseg.augment.geometry import random_orientation, random_rotation_zoom
+from jaxseg.augment.blurs import random_blur, random_median_blur, random_motion_blur
 from jaxseg.augment.intensity import (
-    random_blur,
     random_brightness,
+    random_channel_order,
     random_contrast,
     random_gamma,
-    random_noise,
+    random_grayscale,
 )
-from jaxseg.config import Augment
+from jaxseg.augment.maps import (
+    random_crop_scale,
+    random_deformation,
+    random_misalignment,
+    random_rotation,
+    random_rotation_zoom,
+    random_shear,
+    random_shift,
+    random_zoom,
+)
+from jaxseg.augment.noises import (
+    random_dropout,
+    random_noise,
+    random_pepper,
+    random_poisson,
+    random_salt,
+    random_salt_and_pepper,
+)
+from jaxseg.augment.patch import random_augment
+from jaxseg.augment.regions import (
+    random_cutblur,
+    random_cutnoise,
+    random_cutout,
+    random_grid_mask,
+    random_missing_sections,
+)
+from jaxseg.augment.resample import Affine
+from jaxseg.augment.table import AUGMENTATIONS
+from jaxseg.augment.turns import Turn, quarter_turn, random_orientation
+from jaxseg.config.augment import Augmentation
 
 __all__ = [
+    "AUGMENTATIONS",
+    "Affine",
+    "Augmentation",
+    "Turn",
+    "quarter_turn",
     "random_augment",
     "random_blur",
     "random_brightness",
+    "random_channel_order",
     "random_contrast",
+    "random_crop_scale",
+    "random_cutblur",
+    "random_cutnoise",
+    "random_cutout",
+    "random_deformation",
+    "random_dropout",
     "random_gamma",
+    "random_grayscale",
+    "random_grid_mask",
+    "random_median_blur",
+    "random_misalignment",
+    "random_missing_sections",
+    "random_motion_blur",
     "random_noise",
     "random_orientation",
+    "random_pepper",
+    "random_poisson",
+    "random_rotation",
     "random_rotation_zoom",
+    "random_salt",
+    "random_salt_and_pepper",
+    "random_shear",
+    "random_shift",
+    "random_zoom",
 ]
-
-
-def random_augment(
-    key: jax.Array, image: jax.Array, labels: jax.Array, *, settings: Augment
-) -> tuple[jax.Array, jax.Array]:
-    """One patch, changed at random.
-
-    First the geometry: mirror images, quarter turns, rotation and zoom. Then, on the image only:
-    blur, gamma, contrast, brightness, noise.
-
-    Parameters
-    ----------
-    key : of this sample
-    image : (*S, C) float, normalised: most values in [0, 1]
-    labels : (*S) int, or (*S, L) for several label images, which move alike
-    settings : what may change, and how far; static under jit
-
-    Returns
-    -------
-    image : (*S, C) float of the same type, not clipped
-    labels : of the same shape; every voxel has an id that was there before
-
-    >>> image, labels = jax.numpy.zeros((4, 4, 1)), jax.numpy.ones((4, 4), int)
-    >>> image, labels = random_augment(jax.random.key(0), image, labels, settings=Augment())
-    >>> image.shape, int(labels.min())
-    ((4, 4, 1), 1)
-    """
-    keys = jax.random.split(key, 7)
-    if settings.flips or settings.rot90:
-        image, labels = random_orientation(
-            keys[0], image, labels, flips=settings.flips, quarter_turns=settings.rot90
-        )
-    if settings.rotate or settings.zoom != 1:
-        image, labels = random_rotation_zoom(
-            keys[1], image, labels, degrees=settings.rotate, zoom=settings.zoom
-        )
-    changes = (
-        (random_blur, settings.blur, 0.0),
-        (random_gamma, settings.gamma, 1.0),
-        (random_contrast, settings.contrast, 0.0),
-        (random_brightness, settings.brightness, 0.0),
-        (random_noise, settings.noise, 0.0),
-    )
-    for change_key, (change, limit, off) in zip(keys[2:], changes, strict=True):
-        if limit != off:
-            image = change(change_key, image, limit=limit)
-    return image, labels

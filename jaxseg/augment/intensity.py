@@ -6,117 +6,147 @@ follow one another without losing information.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+
+from jaxseg.augment import draw
+
+Limit = float | Sequence[float]
+By = Literal["image", "slice"]
+# Rec. 709, as in skimage.color.rgb2gray.
+LUMINANCE = (0.2125, 0.7154, 0.0721)
 
 
-def random_brightness(key: jax.Array, image: jax.Array, *, limit: float) -> jax.Array:
-    """The image plus a constant, uniform between minus and plus ``limit``.
-
-    Parameters
-    ----------
-    key : of this sample
-    image : (*S, C) float
-    limit : in units of the image
-
-    Returns
-    -------
-    (*S, C), of the type of the image
-    """
-    return image + _uniform(key, image, limit)
-
-
-def random_contrast(key: jax.Array, image: jax.Array, *, limit: float) -> jax.Array:
-    """The deviation from the mean of the patch times a factor between 1 - limit and 1 + limit.
+def random_brightness(
+    key: jax.Array, image: jax.Array, *, limit: Limit, by: By = "image"
+) -> jax.Array:
+    """The image plus a constant.
 
     Parameters
     ----------
-    key : of this sample
-    image : (*S, C) float
-    limit : below 1, so that bright stays brighter than dark
+    key : jax.Array
+        Key of this sample.
+    image : jax.Array
+        (*S, C) float.
+    limit : float or pair
+        Lowest and highest constant, in units of the image; a number stands for minus to plus this.
+    by : {"image", "slice"}
+        One constant for the patch, or one for every plane of a stack.
 
     Returns
     -------
-    (*S, C), of the type of the image
+    jax.Array
+        (*S, C), of the type of the image.
+
+    Examples
+    --------
+    >>> image = jnp.zeros((2, 2, 1))
+    >>> random_brightness(jax.random.key(0), image, limit=(0.5, 0.5)).ravel().tolist()
+    [0.5, 0.5, 0.5, 0.5]
     """
-    mean = image.mean(axis=tuple(range(image.ndim - 1)))
-    return mean + (image - mean) * (1 + _uniform(key, image, limit))
+    return image + draw.uniform(key, draw.symmetric(limit), _apart(image, by), image.dtype)
 
 
-def random_gamma(key: jax.Array, image: jax.Array, *, limit: float) -> jax.Array:
-    """The image to a power between 1 / limit and limit; negative values keep their sign.
+def random_contrast(
+    key: jax.Array, image: jax.Array, *, limit: Limit, by: By = "image"
+) -> jax.Array:
+    """The deviation from the mean times a factor.
 
     Parameters
     ----------
-    key : of this sample
-    image : (*S, C) float
-    limit : above 1; the logarithm of the exponent is uniform
+    key : jax.Array
+        Key of this sample.
+    image : jax.Array
+        (*S, C) float.
+    limit : float or pair
+        Lowest and highest change, above -1: the factor is 1 plus this, so that bright stays
+        brighter than dark. A number stands for minus to plus this.
+    by : {"image", "slice"}
+        One factor and mean for the patch, or one for every plane of a stack.
 
     Returns
     -------
-    (*S, C), of the type of the image; -1, 0 and 1 stay as they are
+    jax.Array
+        (*S, C), of the type of the image.
+
+    Examples
+    --------
+    >>> image = jnp.array([0.0, 1.0]).reshape(1, 2, 1)
+    >>> random_contrast(jax.random.key(0), image, limit=(1.0, 1.0)).ravel().tolist()
+    [-0.5, 1.5]
     """
-    exponent = jnp.exp(_uniform(key, image, math.log(limit)))
+    axes = tuple(range(image.ndim - 1))
+    stack = by == "slice" and image.ndim == 4
+    mean = image.mean(axis=axes[1:], keepdims=True) if stack else image.mean(axis=axes)
+    change = draw.uniform(key, draw.symmetric(limit), _apart(image, by), image.dtype)
+    return mean + (image - mean) * (1 + change)
+
+
+def random_gamma(key: jax.Array, image: jax.Array, *, limit: Limit) -> jax.Array:
+    """The image to a power; negative values keep their sign.
+
+    Parameters
+    ----------
+    key : jax.Array
+        Key of this sample.
+    image : jax.Array
+        (*S, C) float.
+    limit : float or pair
+        Smallest and largest exponent, its logarithm is uniform; a number stands for its reciprocal
+        to itself.
+
+    Returns
+    -------
+    jax.Array
+        (*S, C), of the type of the image; -1, 0 and 1 stay as they are.
+    """
+    exponent = draw.log_uniform(key, draw.reciprocal(limit), image.shape[-1:], image.dtype)
     return jnp.sign(image) * jnp.abs(image) ** exponent
 
 
-def random_noise(key: jax.Array, image: jax.Array, *, limit: float) -> jax.Array:
-    """The image plus Gaussian noise of a standard deviation uniform between 0 and ``limit``.
+def random_grayscale(key: jax.Array, image: jax.Array) -> jax.Array:
+    """All channels become the luminance of three channels, else the mean; nothing is drawn.
 
     Parameters
     ----------
-    key : of this sample
-    image : (*S, C) float
-    limit : in units of the image
+    key : jax.Array
+        Not used.
+    image : jax.Array
+        (*S, C) float.
 
     Returns
     -------
-    (*S, C), of the type of the image
+    jax.Array
+        (*S, C), of the type of the image.
     """
-    deviation_key, noise_key = jax.random.split(key)
-    deviation = jnp.abs(_uniform(deviation_key, image, limit))
-    return image + deviation * jax.random.normal(noise_key, image.shape, image.dtype)
+    channels = image.shape[-1]
+    weights = jnp.array(LUMINANCE if channels == 3 else [1 / channels] * channels, image.dtype)
+    gray = (image * weights).sum(axis=-1, keepdims=True)
+    return jnp.broadcast_to(gray, image.shape)
 
 
-def random_blur(key: jax.Array, image: jax.Array, *, limit: float) -> jax.Array:
-    """The image under a Gaussian in the yx plane, standard deviation between 0 and ``limit``.
-
-    The image continues as its mirror image. The same blur for all channels.
+def random_channel_order(key: jax.Array, image: jax.Array) -> jax.Array:
+    """The channels in a random order.
 
     Parameters
     ----------
-    key : of this sample
-    image : (*S, C) float
-    limit : in voxels
+    key : jax.Array
+        Key of this sample.
+    image : jax.Array
+        (*S, C).
 
     Returns
     -------
-    (*S, C), of the type of the image
+    jax.Array
+        (*S, C), of the type of the image.
     """
-    radius = math.ceil(3 * limit)
-    deviation = jax.random.uniform(key, dtype=image.dtype, maxval=limit)
-    steps = jnp.arange(-radius, radius + 1, dtype=image.dtype)
-    # Below a tenth of a voxel the Gaussian is a single weight; dividing by 0 would be NaN.
-    weights = jnp.exp(-0.5 * jnp.square(steps / jnp.maximum(deviation, 0.1)))
-    weights = weights / weights.sum()
-    for axis in (image.ndim - 3, image.ndim - 2):
-        image = _filtered(image, weights, axis)
-    return image
+    return jnp.take(image, jax.random.permutation(key, image.shape[-1]), axis=-1)
 
 
-def _filtered(image: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
-    radius, length = len(weights) // 2, image.shape[axis]
-    widths = [(radius, radius) if place == axis else (0, 0) for place in range(image.ndim)]
-    padded = jnp.pad(image, widths, mode="reflect")
-    filtered = jnp.zeros_like(image)
-    for start, weight in enumerate(weights):
-        filtered += weight * lax.slice_in_dim(padded, start, start + length, axis=axis)
-    return filtered
-
-
-def _uniform(key: jax.Array, image: jax.Array, limit: float) -> jax.Array:
-    """One number between minus and plus ``limit`` per channel."""
-    return jax.random.uniform(key, image.shape[-1:], image.dtype, minval=-limit, maxval=limit)
+def _apart(image: jax.Array, by: By) -> tuple[int, ...]:
+    """Shape of numbers that are drawn anew for every channel, and for every plane of a stack."""
+    channels = image.shape[-1:]
+    return (len(image), 1, 1, *channels) if by == "slice" and image.ndim == 4 else channels

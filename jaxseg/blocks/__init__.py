@@ -14,9 +14,11 @@ from jaxseg.blocks.fragments import fragments_work, shared_voxels, with_reach
 from jaxseg.blocks.graph import graph_work, joined_work, open_graph, open_joined
 from jaxseg.blocks.grid import Block, BlockGrid, shard_of
 from jaxseg.blocks.ledger import (
+    BlockDamaged,
     Ledger,
     failed,
     finished,
+    known_file,
     ledgers,
     open_ledger,
     read_ledger,
@@ -39,11 +41,12 @@ from jaxseg.blocks.objects import (
 from jaxseg.blocks.planes import BlockSink, open_planes, regions
 from jaxseg.blocks.properties import open_properties, properties, properties_work
 from jaxseg.blocks.publishing import publish
-from jaxseg.blocks.store import chunk_of, faults, known_of, open_data
+from jaxseg.blocks.store import chunk_of, faults, known_of, open_data, undo_damaged
 from jaxseg.blocks.tallies import open_tallies, tallied, tally_work
 
 __all__ = [
     "Block",
+    "BlockDamaged",
     "BlockGrid",
     "BlockSink",
     "BlocksFailed",
@@ -64,6 +67,7 @@ __all__ = [
     "fragments_work",
     "graph_work",
     "joined_work",
+    "known_file",
     "known_of",
     "labels_work",
     "ledgers",
@@ -103,5 +107,6 @@ __all__ = [
     "tallied",
     "tally_work",
     "tidy",
+    "undo_damaged",
     "with_reach",
 ]

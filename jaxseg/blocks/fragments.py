@@ -19,7 +19,7 @@ from jaxseg.blocks.contacts import Slabs, shared_labels
 from jaxseg.blocks.creation import ReadBox, keep_pieces
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import Block, BlockGrid
-from jaxseg.blocks.ledger import Ledger, Record, record_of
+from jaxseg.blocks.ledger import Ledger, Record, known_file, read_ledger, record_of
 from jaxseg.blocks.merging import read_pieces
 from jaxseg.blocks.store import open_data
 from jaxseg.decoding.affinities.fragments import EMPTY, Ascents, components
@@ -112,7 +112,8 @@ def which_are_fragments(created: Ledger, numbered: Path) -> tuple[np.ndarray, np
     solid : (ids + 1,) bool
     """
     pieces = read_pieces(created)
-    ids = np.load(numbered / "ids.npy", allow_pickle=False).astype(np.int64)
+    ids = np.load(known_file(read_ledger(numbered), "ids.npy"), allow_pickle=False)
+    ids = ids.astype(np.int64)
     voxels = np.bincount(ids, pieces.voxels, minlength=1).astype(np.int64)
     solid = np.zeros(len(voxels), bool)
     for number, first in enumerate(pieces.offsets[:-1]):

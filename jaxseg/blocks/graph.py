@@ -21,9 +21,17 @@ from jaxseg.blocks.creation import ReadBox
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.fragments import which_are_fragments
 from jaxseg.blocks.grid import Block
-from jaxseg.blocks.ledger import Ledger, Record, open_ledger, record_of, require
+from jaxseg.blocks.ledger import Ledger, Record, known_file, open_ledger, record_of, require
 from jaxseg.blocks.merging import LABELS
-from jaxseg.blocks.store import checked, chunk_of, hash_of, open_data, write_box, write_table
+from jaxseg.blocks.store import (
+    checked,
+    chunk_of,
+    hash_of,
+    open_data,
+    read_table,
+    write_box,
+    write_table,
+)
 from jaxseg.decoding.affinities.edges import EdgeTable, added, contacts_of
 from jaxseg.decoding.affinities.joining import joined_ids
 from jaxseg.errors import ResourceError
@@ -95,7 +103,7 @@ def graph_work(
     histogram : of affinities; else their sums
     """
     source = open_data(numbered)
-    solid = np.load(ledger.folder / "solid.npy", mmap_mode="r", allow_pickle=False)
+    solid = np.load(known_file(ledger, "solid.npy"), mmap_mode="r", allow_pickle=False)
 
     def work(number: int) -> Record:
         block = ledger.grid[number]
@@ -187,7 +195,7 @@ def gathered(ledger: Ledger) -> tuple[EdgeTable, np.ndarray]:
 def _tables(ledger: Ledger) -> Iterator[dict[str, np.ndarray]]:
     for number in range(len(ledger.grid)):
         if record_of(ledger, number)["tables"]:
-            yield io.read_arrays(ledger.table(number))
+            yield read_table(ledger, number)
 
 
 def object_ids(
@@ -255,7 +263,7 @@ def open_joined(
 
     def fill(partial: Path) -> None:
         voxels, solid = (
-            np.load(graph.folder / f"{name}.npy", allow_pickle=False)
+            np.load(known_file(graph, f"{name}.npy"), allow_pickle=False)
             for name in ("voxels", "solid")
         )
         contacts, beside = gathered(graph)
@@ -281,7 +289,7 @@ def open_joined(
 def joined_work(ledger: Ledger, numbered: Ledger) -> Work:
     """The function that writes the ids of the objects of one block."""
     source, target = open_data(numbered), open_data(ledger)
-    ids = np.load(ledger.folder / "ids.npy", mmap_mode="r", allow_pickle=False)
+    ids = np.load(known_file(ledger, "ids.npy"), mmap_mode="r", allow_pickle=False)
 
     def work(number: int) -> Record:
         box = ledger.grid[number].core

@@ -2,6 +2,7 @@
 
 ```
 ledger.json           stage, grid, the values that decide the result, and their hash
+*.npy, known.*        what the stage knows of the whole volume; ledger.json has their hashes
 data.zarr             what the blocks wrote, until it is complete and moves to its final name
 tables/<layer>/<number>.safetensors.zst   arrays of a block
 done/<layer>/<number>.json      written after all of the block's data: their hash, counts
@@ -13,7 +14,9 @@ done; no process needs to remember it or tell another one.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -122,7 +125,8 @@ def open_ledger(
             )
         with io.new_folder(folder) as partial:
             fill(partial)
-            io.write_json(partial / "ledger.json", _document(ledger))
+            files = {file.name: _hash_of_file(file) for file in partial.iterdir() if file.is_file()}
+            io.write_sealed(partial / "ledger.json", _document(ledger) | {"files": files})
     found = read_ledger(folder)
     changed = differing(_all_values(found), _all_values(ledger))
     if changed:
@@ -159,16 +163,47 @@ def read_ledger(folder: Path) -> Ledger:
     ------
     InputError : no ledger, or one that was changed
     """
+    found = io.read_sealed(folder / "ledger.json", "ledger", fix=_afresh(folder))
     try:
-        found = json.loads((folder / "ledger.json").read_text())
         grid = BlockGrid.from_plain(found["grid"])
         ledger = Ledger(folder, found["stage"], grid, found["values"], found["target"])
-        wanted = found["digest"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("not a readable ledger", file=folder, found=error) from error
-    if ledger.digest != wanted:
+        same = ledger.digest == found["digest"]
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise InputError("not a readable ledger", file=folder, found=repr(error)) from error
+    if not same:
         raise InputError("the ledger was changed by hand", file=folder / "ledger.json")
     return ledger
+
+
+def _afresh(folder: Path) -> str:
+    return f"move {folder} away and run the same command again: its blocks are done anew"
+
+
+def known_file(ledger: Ledger, name: str) -> Path:
+    """A file that a stage was begun with, compared with its hash.
+
+    Raises
+    ------
+    InputError : missing, or not what was written
+    """
+    path = ledger.folder / name
+    found = io.read_sealed(ledger.folder / "ledger.json", "ledger").get("files", {})
+    try:
+        same = _hash_of_file(path) == found.get(name)
+    except OSError:
+        same = False
+    if not same:
+        raise InputError(
+            f"what {ledger.stage} knows of the volume is missing or damaged",
+            file=path,
+            fix=_afresh(ledger.folder),
+        )
+    return path
+
+
+def _hash_of_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
 
 
 def ledgers(out: Path) -> Iterator[Ledger]:
@@ -192,7 +227,7 @@ def _is_content(name: str) -> bool:
 
 def mark(ledger: Ledger, number: int, record: Record) -> None:
     """Record a finished block, after its data are on disk."""
-    io.write_json(ledger.marker(number), {**record, "config": ledger.digest}, shared=True)
+    io.write_sealed(ledger.marker(number), {**record, "config": ledger.digest}, shared=True)
     ledger.failure(number).unlink(missing_ok=True)
 
 
@@ -211,20 +246,39 @@ def failed(ledger: Ledger) -> list[int]:
     return sorted(int(name.removesuffix(".txt")) for name in names if name.endswith(".txt"))
 
 
+def undo(ledger: Ledger, number: int) -> None:
+    """Take back that a block is done: the next run of its stage does it again."""
+    with contextlib.suppress(FileNotFoundError):
+        ledger.marker(number).unlink()
+
+
+class BlockDamaged(InputError):
+    """A block of ours that is not what was written; its marker is gone, so it is done again."""
+
+
+def damaged_block(ledger: Ledger, number: int, reason: str) -> BlockDamaged:
+    """Take back that a block is done, and say so."""
+    undo(ledger, number)
+    return BlockDamaged(
+        f"block {number} of {ledger.stage} {reason}; it counts as not done from now on",
+        file=ledger.folder,
+        fix=f"run the same command again, {ledger.stage} included: the block is done anew",
+    )
+
+
 def record_of(ledger: Ledger, number: int) -> Record:
     """The marker of a block.
 
     Raises
     ------
-    InputError : damaged, or of another configuration
+    BlockDamaged : damaged, or of another configuration
     """
     try:
-        found = json.loads(ledger.marker(number).read_text())
-        same = found["config"] == ledger.digest
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("not a readable marker", file=ledger.marker(number)) from error
-    if not same:
-        raise InputError("a marker of another configuration", file=ledger.marker(number))
+        found = io.read_sealed(ledger.marker(number), "marker")
+    except InputError as error:
+        raise damaged_block(ledger, number, "has a damaged marker") from error
+    if found.get("config") != ledger.digest:
+        raise damaged_block(ledger, number, "has a marker of another configuration")
     return found
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
-from jaxseg.blocks.store import write_table
+from jaxseg.blocks.store import read_table, write_table
 from jaxseg.geometry import Box
 from jaxseg.measure import MARGIN, Part, measure_part, measured
 
@@ -81,4 +80,4 @@ def _parts(ledger: Ledger, channels: int, spacing: Sequence[float]) -> Iterator[
     yield measure_part(nothing, (0,) * ndim, (True,) * ndim, spacing=spacing, intensity=blank)
     for number in range(len(ledger.grid)):
         if record_of(ledger, number)["objects"]:
-            yield Part(**io.read_arrays(ledger.table(number)))
+            yield Part(**read_table(ledger, number))

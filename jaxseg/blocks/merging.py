@@ -20,9 +20,17 @@ import numpy as np
 from jaxseg import io
 from jaxseg.blocks.contacts import Compare, Slabs, contacts
 from jaxseg.blocks.engine import Work
-from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
+from jaxseg.blocks.ledger import Ledger, known_file, open_ledger, record_of, require
 from jaxseg.blocks.numbering import Numbering, number_objects
-from jaxseg.blocks.store import checked, chunk_of, hash_of, open_data, write_box, write_table
+from jaxseg.blocks.store import (
+    checked,
+    chunk_of,
+    hash_of,
+    open_data,
+    read_table,
+    write_box,
+    write_table,
+)
 
 CONTACTS, LABELS = "contacts", "instance_merging"
 
@@ -71,7 +79,7 @@ def contacts_work(
     def read(number: int) -> Slabs:
         if not record_of(created, number)["objects"]:
             return {}
-        return io.read_arrays(created.table(number))
+        return read_table(created, number)
 
     def work(number: int) -> dict[str, Any]:
         block = ledger.grid[number]
@@ -95,7 +103,7 @@ def read_pieces(created: Ledger) -> Pieces:
         counts.append(record["objects"])
         cut += record["cut"]
         if record["objects"]:
-            arrays = io.read_arrays(created.table(number))
+            arrays = read_table(created, number)
             tables.append((arrays["voxels"], arrays["first"]))
     voxels, first = (np.concatenate(columns) for columns in zip(*tables, strict=True))
     return Pieces(np.concatenate([[0], np.cumsum(counts)]), voxels, first, cut)
@@ -106,7 +114,7 @@ def read_pairs(ledger: Ledger, offsets: np.ndarray) -> np.ndarray:
     found = [np.zeros((0, 2), np.int64)]
     for number in range(len(ledger.grid)):
         if record_of(ledger, number)["pairs"]:
-            other, own, theirs = io.read_arrays(ledger.table(number))["pairs"].T
+            other, own, theirs = read_table(ledger, number)["pairs"].T
             ends = offsets[number] + own - 1, offsets[other] + theirs - 1
             found.append(np.stack(ends, axis=1))
     return np.concatenate(found)
@@ -176,8 +184,8 @@ def _write_numbering(folder: Path, pieces: Pieces, numbering: Numbering) -> None
 def labels_work(ledger: Ledger, created: Ledger) -> Work:
     """The function that writes the final ids of one block."""
     source, target = open_data(created), open_data(ledger)
-    ids = np.load(ledger.folder / "ids.npy", mmap_mode="r", allow_pickle=False)
-    offsets = np.load(ledger.folder / "offsets.npy", allow_pickle=False)
+    ids = np.load(known_file(ledger, "ids.npy"), mmap_mode="r", allow_pickle=False)
+    offsets = np.load(known_file(ledger, "offsets.npy"), allow_pickle=False)
 
     def work(number: int) -> dict[str, Any]:
         box = ledger.grid[number].core

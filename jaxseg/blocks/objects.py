@@ -17,7 +17,15 @@ from scipy import ndimage
 from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
-from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box, write_known, write_table
+from jaxseg.blocks.store import (
+    chunk_of,
+    hash_of,
+    open_data,
+    read_table,
+    write_box,
+    write_known,
+    write_table,
+)
 from jaxseg.errors import ResourceError
 from jaxseg.geometry import Box
 from jaxseg.labels.numbering import numbered
@@ -108,7 +116,7 @@ def _parts(ledger: Ledger) -> Iterator[Extents]:
     yield extents_of(np.zeros((1,) * len(shape), np.uint16), (0,) * len(shape), shape)
     for number in range(len(ledger.grid)):
         if record_of(ledger, number)["objects"]:
-            arrays = io.read_arrays(ledger.table(number))
+            arrays = read_table(ledger, number)
             # What is measured are merged objects, which are numbered by their first voxels.
             arrays = {"first": arrays["ids"].astype(np.int64), **arrays}
             # Measurements name objects beside the block, too.

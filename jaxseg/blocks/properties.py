@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.ledger import Ledger, open_ledger, record_of, require
 from jaxseg.blocks.objects import Extents, box_of_objects, extents
-from jaxseg.blocks.store import known_of, open_data, write_known, write_table
+from jaxseg.blocks.store import known_of, open_data, read_table, write_known, write_table
 from jaxseg.geometry import Box
 from jaxseg.labels.numbering import numbered
 from jaxseg.measure import extra_column_names, extra_columns
@@ -113,4 +112,4 @@ def properties(ledger: Ledger, names: Sequence[str], *, channels: int) -> dict[s
 def _parts(ledger: Ledger) -> Iterator[dict[str, np.ndarray]]:
     for number in range(len(ledger.grid)):
         if record_of(ledger, number)["objects"]:
-            yield io.read_arrays(ledger.table(number))
+            yield read_table(ledger, number)

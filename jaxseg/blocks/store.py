@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxseg import io
-from jaxseg.blocks.ledger import Ledger, record_of
+from jaxseg.blocks.grid import BlockGrid
+from jaxseg.blocks.ledger import (
+    BlockDamaged,
+    Ledger,
+    damaged_block,
+    finished,
+    known_file,
+    ranges,
+    undo,
+)
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
 from jaxseg.io.atomic import refusal
@@ -38,16 +48,66 @@ def chunk_of(block: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def open_data(ledger: Ledger) -> ZarrArray:
+@dataclass(frozen=True)
+class BlockArray(ZarrArray):
+    """The array of a stage: blocks that turn out to be damaged are done again by the next run."""
+
+    ledger: Ledger
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        try:
+            return super().__getitem__(index)
+        except InputError as error:
+            bad = undo_damaged(self.ledger, _touched(self.ledger.grid, index))
+            if not bad:
+                raise
+            raise BlockDamaged(
+                f"blocks {ranges(bad)} of {self.ledger.stage} are damaged; they count as not done",
+                file=self.ledger.data,
+                fix=f"run the same command again, {self.ledger.stage} included: they are done anew",
+            ) from error
+
+
+def open_data(ledger: Ledger) -> BlockArray:
     """The array of a stage, to read or write, wherever it is now."""
     place = ledger.data
     try:
-        return io.open_for_writing(place)
+        found = io.open_for_writing(place)
     except InputError:
         if ledger.data == place:
             raise
         # Another job completed the stage in between.
-        return io.open_for_writing(ledger.data)
+        found = io.open_for_writing(ledger.data)
+    return BlockArray(found.array, found.path, ledger)
+
+
+def _touched(grid: BlockGrid, index: Any) -> list[int]:
+    """Numbers of the blocks that an index of their array reads of; all where it is not slices."""
+    sides = index[-len(grid.shape) :] if isinstance(index, tuple) else ()
+    if len(sides) != len(grid.shape) or not all(isinstance(side, slice) for side in sides):
+        return list(range(len(grid)))
+    bounds = [side.indices(size)[:2] for side, size in zip(sides, grid.shape, strict=True)]
+    box = Box(*zip(*bounds, strict=True))
+    return [block.number for block in grid if block.core.intersection(box).size > 0]
+
+
+def undo_damaged(ledger: Ledger, numbers: Iterable[int] | None = None) -> list[int]:
+    """Take back blocks whose data are not what was written.
+
+    Parameters
+    ----------
+    ledger : of the stage
+    numbers : of finished blocks to look at; None = all
+
+    Returns
+    -------
+    numbers of the blocks that were taken back
+    """
+    looked = finished(ledger) if numbers is None else set(numbers) & finished(ledger)
+    bad = [number for number in sorted(looked) if faults(ledger, number)]
+    for number in bad:
+        undo(ledger, number)
+    return bad
 
 
 def write_box(folder: Path, array: Any, box: Box, values: np.ndarray) -> None:
@@ -109,9 +169,22 @@ def write_known(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     io.write_arrays(folder / KNOWN, arrays)
 
 
+def read_table(ledger: Ledger, number: int) -> dict[str, np.ndarray]:
+    """The arrays of a finished block, exactly as they were written.
+
+    Raises
+    ------
+    BlockDamaged : missing or damaged; the next run does the block again
+    """
+    try:
+        return io.read_arrays(ledger.table(number))
+    except InputError as error:
+        raise damaged_block(ledger, number, "has a damaged or missing table") from error
+
+
 def known_of(ledger: Ledger) -> dict[str, np.ndarray]:
     """What the stage was begun with."""
-    return io.read_arrays(ledger.folder / KNOWN)
+    return io.read_arrays(known_file(ledger, KNOWN))
 
 
 def faults(ledger: Ledger, number: int) -> list[str]:
@@ -123,16 +196,18 @@ def faults(ledger: Ledger, number: int) -> list[str]:
     """
     wrong = []
     try:
-        record = record_of(ledger, number)
+        record = io.read_sealed(ledger.marker(number), "marker")
+        if record.get("config") != ledger.digest:
+            return ["a marker of another configuration"]
         if record.get("hash"):
-            array = open_data(ledger)
-            lead = (slice(None),) * (len(array.shape) - len(ledger.grid.shape))
-            values = array[(*lead, *ledger.grid[number].core.slices)]
+            found = io.open_for_writing(ledger.data)
+            lead = (slice(None),) * (len(found.shape) - len(ledger.grid.shape))
+            values = found[(*lead, *ledger.grid[number].core.slices)]
             wrong += [] if hash_of(values) == record["hash"] else ["its voxels changed"]
         if record.get("tables"):
             arrays = io.read_arrays(ledger.table(number))
-            found = hash_of(*(arrays[name] for name in sorted(arrays)))
-            wrong += [] if found == record["tables"] else ["its tables changed"]
+            tables = hash_of(*(arrays[name] for name in sorted(arrays)))
+            wrong += [] if tables == record["tables"] else ["its tables changed"]
     except InputError as error:
         wrong.append(" ".join(str(error).split()))
     return wrong
@@ -143,11 +218,7 @@ def checked(ledger: Ledger, number: int, wanted: str, *arrays: np.ndarray) -> No
 
     Raises
     ------
-    InputError : another hash
+    BlockDamaged : another hash; the next run does the block again
     """
     if hash_of(*arrays) != wanted:
-        raise InputError(
-            f"the data of block {number} are not what was written",
-            file=ledger.data,
-            fix=f"remove {ledger.marker(number)} and run {ledger.stage} again",
-        )
+        raise damaged_block(ledger, number, "holds data that are not what was written")

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg import io
 from jaxseg.blocks.engine import Work
 from jaxseg.blocks.grid import BlockGrid
 from jaxseg.blocks.ledger import Ledger, open_ledger, require
-from jaxseg.blocks.store import write_known, write_table
+from jaxseg.blocks.store import read_table, write_known, write_table
 from jaxseg.geometry import Box
 from jaxseg.labels import tally
 from jaxseg.labels.tally import Tally, merged
@@ -71,6 +70,6 @@ def tallied(ledger: Ledger) -> Tally:
 
 def _parts(ledger: Ledger) -> Iterator[Tally]:
     for number in range(len(ledger.grid)):
-        arrays = io.read_arrays(ledger.table(number))
+        arrays = read_table(ledger, number)
         columns = tuple(arrays[f"column{place}"] for place in range(len(arrays) - 1))
         yield Tally(columns, arrays["voxels"])

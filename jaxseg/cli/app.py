@@ -84,6 +84,12 @@ def _execute(words: list[str]) -> int:
             expected="one of " + ", ".join(COMMANDS),
         )
     command = _module(name) if name in COMMANDS else None
+    if command is not None and takes_configuration(command):
+        from jaxseg.interop.biapy.job import apply, documented_flags
+
+        rest, environment = documented_flags(words[1:])
+        apply(environment)
+        words = [name, *rest]
     arguments = _parse(words or ["--help"], name, command)
     return command.execute(arguments) if command else 0
 

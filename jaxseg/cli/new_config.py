@@ -19,14 +19,22 @@ class Arguments:
     """Print a configuration to start from; without a name, list them.
 
     jaxseg new-config inst2d > mine.py
+    jaxseg new-config --from job.yaml > mine.py
     """
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = ""
     """which configuration"""
+    source: Annotated[str, tyro.conf.arg(name="from", metavar="FILE")] = ""
+    """a YAML file, of BiaPy or with our names, to write as Python"""
 
 
 def execute(arguments: Arguments) -> int:
     """Print one configuration, or the list; return the exit code."""
+    if arguments.source:
+        from jaxseg.interop.biapy.job import new_config
+
+        print(new_config(arguments.source), end="")
+        return 0
     files = configurations()
     if arguments.name:
         print(_named(arguments.name, files).read_text(encoding="utf-8"), end="")

@@ -30,8 +30,8 @@ class Configured:
     """Options of every command that takes a configuration."""
 
     config: str = ""
-    """configuration file (.py or .json) with the values that the options below change, or the name
-    of a shipped one: jaxseg new-config lists them"""
+    """configuration file (.py, .json or .yaml) with the values that the options below change, or
+    the name of a shipped one: jaxseg new-config lists them"""
     network: Annotated[str, NETWORK] = ""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """show the traceback of an error"""

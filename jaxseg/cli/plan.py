@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from jaxseg.cli.options import Configured
 from jaxseg.config import Config
@@ -25,11 +27,14 @@ def execute(arguments: Arguments) -> int:
 def show(config: Config) -> None:
     """Check everything, and print what the run would need."""
     prepare(config)
+    from jaxseg.cli.foreign_weights import with_checkpoint
     from jaxseg.planning import plan_run
     from jaxseg.planning.text import lines
 
-    for line in lines(plan_run(config), config):
-        print(line, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        config = with_checkpoint(config, folder=Path(folder) / "imported")
+        for line in lines(plan_run(config), config):
+            print(line, flush=True)
 
 
 def prepare(config: Config) -> None:

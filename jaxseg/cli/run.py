@@ -39,5 +39,6 @@ def run(config: Config) -> None:
     """Carry out the phases of a configuration."""
     plan.prepare(config)
     from jaxseg import workflows
+    from jaxseg.cli.foreign_weights import with_checkpoint
 
-    workflows.run(config)
+    workflows.run(with_checkpoint(config))

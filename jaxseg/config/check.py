@@ -12,7 +12,7 @@ from jaxseg.config.check_channels import affinity_mistakes, representation_mista
 from jaxseg.config.check_postprocessing import postprocessing_mistakes
 from jaxseg.config.decoder_check import decoder_mistakes
 from jaxseg.config.model_rules import model_mistakes, strides
-from jaxseg.config.schema import Config, Source
+from jaxseg.config.schema import Config, Source, Train
 from jaxseg.errors import ConfigError
 
 
@@ -98,10 +98,10 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "train.epochs",
             "train.batch",
             "train.save_every",
+            "train.plateau_patience",
+            "train.accumulation",
             "blocks.band",
             "blocks.workers",
-            "augment.zoom",
-            "augment.gamma",
             "predict.batch",
             "watershed.min_seed",
             "watershed.min_size",
@@ -119,11 +119,6 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
             "train.minutes",
             "train.weight_decay",
             "train.val_patches",
-            "augment.brightness",
-            "augment.contrast",
-            "augment.noise",
-            "augment.blur",
-            "augment.rotate",
             "data.cache_gib",
             "blocks.wait",
             "cpu_devices",
@@ -138,6 +133,8 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
         lambda value: 0 <= value < 1,
         (
             "train.ema",
+            "train.betas",
+            "train.momentum",
             "embedseg.foreground_threshold",
             "embedseg.min_free",
             "blocks.merge_threshold",
@@ -147,6 +144,7 @@ RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
         lambda value: 0 < value < 1,
         (
             "data.val_fraction",
+            "train.plateau_factor",
             "semantic.threshold",
             "stardist.prob_threshold",
             "embedseg.seed_threshold",
@@ -205,6 +203,38 @@ def _pairs(config: Config) -> Iterator[ConfigError]:
             file="train.batch",
             found=config.train.batch,
             expected=f"a multiple of cpu_devices ({devices})",
+        )
+
+
+# Options of the training that act with one choice of another option only.
+ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("betas", "optimizer", ("adamw", "adam")),
+    ("momentum", "optimizer", ("sgd",)),
+    ("nesterov", "optimizer", ("sgd",)),
+    ("plateau_factor", "schedule", ("plateau",)),
+    ("plateau_patience", "schedule", ("plateau",)),
+    ("final_lr", "schedule", ("cosine", "plateau")),
+    ("warmup", "schedule", ("cosine", "constant", "plateau")),
+)
+
+
+def _training(config: Config) -> Iterator[ConfigError]:
+    usual = Train()
+    for field, choice, values in ONLY_WITH:
+        found = getattr(config.train, field)
+        if found != getattr(usual, field) and getattr(config.train, choice) not in values:
+            yield ConfigError(
+                "this does nothing here",
+                file=f"train.{field}",
+                expected=f"train.{choice} {' or '.join(values)}",
+                found=found,
+            )
+    if config.train.batch % max(config.train.accumulation, 1):
+        yield ConfigError(
+            "the batch does not divide",
+            file="train.batch",
+            found=config.train.batch,
+            expected=f"a multiple of train.accumulation ({config.train.accumulation})",
         )
 
 
@@ -296,6 +326,7 @@ RULES = (
     _numbers,
     _counted,
     _pairs,
+    _training,
     _watershed,
     decoder_mistakes,
     _phases,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
 import runpy
@@ -13,8 +14,12 @@ from typing import Any
 from jaxseg import config as options
 from jaxseg.config.schema import Config
 from jaxseg.config.types import build, flat, mistakes, plain, unknown_option
+from jaxseg.config.yaml_file import read_yaml
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
 
+# Modules that read YAML files of other programs: ``is_foreign(document)``, ``config_of(document)``.
+# They stand above this one, so they are named and not imported.
+OTHER_PROGRAMS = ("jaxseg.interop.biapy.job",)
 UNKNOWN_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -23,8 +28,9 @@ def load(path: str | Path) -> Config:
 
     Parameters
     ----------
-    path : a ``.py`` file that defines ``config = Config(...)`` (it is run as code), or a ``.json``
-        file saved beside earlier results
+    path : a ``.py`` file that defines ``config = Config(...)`` (it is run as code), a ``.json``
+        file saved beside earlier results, or a ``.yaml`` file with the same names; of another
+        program's YAML (BiaPy's) a table is printed that says what becomes of every key
 
     Returns
     -------
@@ -41,8 +47,12 @@ def load(path: str | Path) -> Config:
         )
     if path.suffix == ".json":
         return from_plain(_read_json(path), str(path))
+    if path.suffix in (".yaml", ".yml"):
+        return _from_yaml(path)
     if path.suffix != ".py":
-        raise ConfigError("unknown kind of configuration", file=path, expected=".py or .json")
+        raise ConfigError(
+            "unknown kind of configuration", file=path, expected=".py, .json or .yaml"
+        )
     config = _run(path).get("config")
     if not isinstance(config, Config):
         found = "no such name" if config is None else type(config).__name__
@@ -70,6 +80,26 @@ def _run(path: Path) -> dict[str, Any]:
         if unknown and hasattr(options, unknown[1]):
             raise unknown_option(unknown[2], getattr(options, unknown[1]), where) from error
         raise ConfigError(f"{type(error).__name__}: {error}", file=where) from error
+
+
+def _from_yaml(path: Path) -> Config:
+    """The configuration of a YAML file, of ours or of another program's."""
+    document = read_yaml(path)
+    for name in OTHER_PROGRAMS:
+        program = importlib.import_module(name)
+        if program.is_foreign(document):
+            return program.config_of(document)
+    for notice in document.notices:
+        print(f"{path}: {notice}", flush=True)
+    data = document.nested()
+    # As on the command line, a network and a channel with the usual options are their names.
+    if isinstance(data.get("model"), str):
+        data["model"] = {"architecture": data["model"]}
+    if isinstance(data.get("channels"), list):
+        data["channels"] = [
+            {"name": item} if isinstance(item, str) else item for item in data["channels"]
+        ]
+    return from_plain(data, str(path))
 
 
 def _read_json(path: Path) -> Any:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseg.config.architectures import Model, UNet
+from jaxseg.config.augment import Augment
 from jaxseg.config.channels import Channel
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -23,18 +24,20 @@ from jaxseg.config.decoders import (
     Watershed,
 )
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.sampling import CrossValidation, ProbabilityMap, SampleFilter
 
+PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A folder (or one file) of images and, beside it, one of labels, paired by file stem."""
+    """A folder (or one file) of images and, beside it, one of labels, paired by their names."""
 
     # folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
     # level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw
     raw: str = ""
-    # folder or file of labels, the same stems as the images; as a.ome.zarr/labels/nuclei, too
+    # folder or file of labels, named like the images; as a.ome.zarr/labels/nuclei, too
     labels: str = ""
 
 
@@ -52,15 +55,31 @@ class Data:
     axes: str = ""
     # axes of the label files; empty = from the file's own metadata
     label_axes: str = ""
-    # size of a voxel in µm, (z)yx; empty = from the file's metadata, else 1
+    # size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1
     spacing: tuple[float, ...] = ()
+    # how labels are found: name: equal names, or equal but for what all names of a folder share;
+    # order: the sorted lists of names, which are printed; name_or_order: by order where the names
+    # do not fit
+    pair: PairRule = "name"
+    # channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all
+    image_channels: tuple[int, ...] = ()
+    # more file formats: module:NAME of a jaxseg.io.Format, asked before the built-in ones
+    formats: tuple[str, ...] = ()
+    # labels are masks: make an object of every connected part
+    label_components: bool = False
     # part of the training images held out for validation when val is empty; one image only: a slab
     val_fraction: float = 0.15
+    # cross-validation
+    cross_val: CrossValidation = field(default_factory=CrossValidation)
     # a label value of voxels that nobody looked at: counted in no loss and no metric, never an
     # object; -1 = none
     ignore: int = -1
     # probability that a training patch is centred on an object instead of anywhere
     foreground: float = 0.5
+    # where the centres of training patches lie, voxel by voxel
+    probability_map: ProbabilityMap = field(default_factory=ProbabilityMap)
+    # images or patches that are left out
+    filter: SampleFilter = field(default_factory=SampleFilter)
     # keep the training images in memory when they take less than this many GiB
     cache_gib: float = 2.0
 
@@ -79,32 +98,8 @@ class Normalize:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Augment:
-    """Random changes of a training patch, on the device; targets are computed afterwards."""
-
-    # mirror along every spatial axis
-    flips: bool = True
-    # turns by 90 degrees in the yx plane (square patches only)
-    rot90: bool = True
-    # largest rotation by any angle in the yx plane, in degrees
-    rotate: float = 0.0
-    # random zoom factor between 1/zoom and zoom in the yx plane; 1 = off
-    zoom: float = 1.0
-    # largest shift of all intensities
-    brightness: float = 0.1
-    # largest relative change of contrast about the patch mean
-    contrast: float = 0.2
-    # largest exponent g of x**(g**u), u in [-1, 1]; 1 = off
-    gamma: float = 1.25
-    # largest standard deviation of added Gaussian noise
-    noise: float = 0.05
-    # largest standard deviation of a Gaussian blur in the yx plane, in voxels
-    blur: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Train:
-    """The training run: AdamW with linear warm-up and cosine decay."""
+    """The training run: optimiser, learning rate, and how long."""
 
     # passes over the training images
     epochs: int = 100
@@ -112,14 +107,32 @@ class Train:
     steps: int = 0
     # patches per step, over all devices
     batch: int = 8
+    # adamw: Adam with decoupled weight decay; adam, sgd: the decay is part of the gradient
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    # decay of the averages of the gradient and of its square, of adamw and adam
+    betas: tuple[float, float] = (0.9, 0.999)
+    # share of the last step that the next one keeps, of sgd
+    momentum: float = 0.9
+    # look ahead along the momentum, of sgd
+    nesterov: bool = True
     # largest learning rate
     lr: float = 1e-3
-    # decoupled weight decay of AdamW
+    # weight decay, of kernels only
     weight_decay: float = 1e-4
+    # how the learning rate goes on after the warm-up: cosine falls to final_lr; constant; plateau
+    # falls by plateau_factor whenever validation gets no better; one_cycle rises over three tenths
+    # of the run and falls to almost nothing, without another warm-up
+    schedule: Literal["cosine", "constant", "plateau", "one_cycle"] = "cosine"
     # epochs of linear warm-up
     warmup: int = 2
-    # learning rate at the end, as a fraction of lr
+    # learning rate at the end, as a fraction of lr; of plateau the least one
     final_lr: float = 0.01
+    # factor of the learning rate where validation gets no better
+    plateau_factor: float = 0.5
+    # epochs without a better validation loss after which that happens
+    plateau_patience: int = 10
+    # parts of a batch whose gradients are added up before a step, in the memory of one part
+    accumulation: int = 1
     # largest global norm of the gradient; 0 = no clipping
     clip: float = 1.0
     # stop after this many epochs without a better validation loss; 0 = never
@@ -137,6 +150,15 @@ class Train:
     val_patches: int = 0
     # epochs between two checkpoints of the full state
     save_every: int = 1
+    # folder checkpoints/<name>_<run> of a trained run whose weights the network begins with, as far
+    # as names and sizes agree; empty = random weights
+    start_from: str = ""
+    # parts of the network that keep the weights they begin with, as patterns of names such as
+    # "enc0_*"; batch normalisation in them keeps its statistics, too
+    freeze: tuple[str, ...] = ()
+    # let a training go on that was begun with fewer epochs; from there on the learning rate follows
+    # the longer plan, and the record says so
+    extend: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import fastremap
 import numpy as np
 
+from jaxseg.config.augmentations import CutMix
+from jaxseg.config.sampling import ProbabilityMap
+from jaxseg.data.mix import Mix, pasted_ids, random_box
+from jaxseg.data.probability import mapped_start
 from jaxseg.data.samples import Sample
 from jaxseg.geometry import reflect_indices
 from jaxseg.normalize import apply
 from jaxseg.volume import Volume
+
+# Of the random stream of pasted boxes.
+CUTMIX = 1
+# Patches that are drawn in place of one that is left out.
+TRIES = 32
+LeftOut = Callable[[Sample, Sequence[int]], bool]
 
 
 class Batch(NamedTuple):
@@ -46,8 +55,11 @@ def batch(
     seed: int,
     step: int,
     foreground: float = 0.0,
+    probability_map: ProbabilityMap | None = None,
     compact: bool = True,
     ignore: int = -1,
+    cutmix: CutMix | None = None,
+    left_out: LeftOut | None = None,
 ) -> Batch:
     """Random patches, the same for the same seed and step, whatever was drawn before.
 
@@ -64,9 +76,14 @@ def batch(
     size : patches per batch
     seed, step : which batch
     foreground : probability of a patch at an object instead of anywhere
+    probability_map : in place of ``foreground``, centres of patches are drawn from a map of the
+        image, see :func:`jaxseg.data.probability_map`
     compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
         object that the patch separates keep one id. False = values as they are, for classes
     ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
+    cutmix : how often a box of another random patch is pasted in, and how large; None = never
+    left_out : ``(sample, start) -> bool``, whether another patch is drawn in place of this one, up
+        to 32 times, see :func:`jaxseg.data.patch_filter`
 
     Returns
     -------
@@ -79,21 +96,45 @@ def batch(
     """
     least = math.prod(patch)
     ends = np.cumsum([max(sample.voxels, least) for sample in samples])
-    places = []
+
+    def random_place(rng: np.random.Generator) -> Place:
+        chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
+        if probability_map is not None and probability_map.enable:
+            return Place(chosen, mapped_start(rng, samples[chosen], patch, probability_map))
+        return Place(chosen, random_start(rng, samples[chosen], patch, foreground))
+
+    places, mixes = [], []
     for number in range(size):
         rng = np.random.default_rng([seed % 2**63, step, number])
-        chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
-        places.append(Place(chosen, random_start(rng, samples[chosen], patch, foreground)))
-    return read_places(samples, places, patch=patch, compact=compact, ignore=ignore)
+        place = random_place(rng)
+        for _ in range(TRIES if left_out is not None else 0):
+            if left_out is None or not left_out(samples[place.sample], place.start):
+                break
+            place = random_place(rng)
+        places.append(place)
+        if cutmix is not None and cutmix.probability:
+            # A stream of its own, so that the places stay what they are.
+            rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
+            on = rng.random() < cutmix.probability
+            mix = Mix(*random_place(rng), *random_box(rng, patch, cutmix))
+            mixes.append(mix if on else None)
+    return read_places(samples, places, patch=patch, compact=compact, ignore=ignore, mixes=mixes)
 
 
-def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> tuple[Place, ...]:
+def grid(
+    samples: Sequence[Sample],
+    *,
+    patch: Sequence[int],
+    limit: int = 0,
+    left_out: LeftOut | None = None,
+) -> tuple[Place, ...]:
     """Places that cover all samples with as few patches as possible, evenly spread.
 
     Parameters
     ----------
     samples, patch : as for :func:`batch`
     limit : take this many of them, evenly chosen; 0 = all
+    left_out : ``(sample, start) -> bool``, patches that are passed over, unless it were all of them
 
     Returns
     -------
@@ -104,6 +145,9 @@ def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> 
         for number, sample in enumerate(samples)
         for start in itertools.product(*map(_even_starts, sample.image.spatial_shape, patch))
     ]
+    if left_out is not None:
+        kept = [place for place in places if not left_out(samples[place.sample], place.start)]
+        places = kept or places
     if 0 < limit < len(places):
         chosen = np.linspace(0, len(places) - 1, limit).round().astype(int)
         return tuple(places[at] for at in chosen)
@@ -144,22 +188,61 @@ def read_places(
     patch: Sequence[int],
     compact: bool,
     ignore: int = -1,
+    mixes: Sequence[Mix | None] = (),
 ) -> Batch:
-    """Read patches from where they are."""
+    """Read patches from where they are, and boxes of others that are pasted into them."""
     images, labels = [], []
-    for number, start in places:
-        sample = samples[number]
-        if sample.labels is None:
-            raise ValueError(f"{sample.name} has no labels")
-        images.append(apply(read_patch(sample.image, start, patch), sample.stats))
-        read = functools.partial(read_patch, start=start, patch=patch)
-        found = _int32(read(sample.labels), compact, ignore)
-        if sample.classes is not None:
-            found = np.stack([found, _int32(read(sample.classes), False)], axis=-1)
+    for (number, start), mix in itertools.zip_longest(places, mixes):
+        image, found = _read(samples[number], start, patch, compact, ignore)
+        if mix is not None:
+            box, box_labels = _read_box(samples[mix.sample], mix, patch, compact, ignore)
+            image[mix.slices] = box
+            found = _with_box(found, box_labels, mix, compact)
+        images.append(image)
         labels.append(found)
     names = tuple(samples[place.sample].name for place in places)
     starts = np.array([place.start for place in places], np.int64)
     return Batch(np.stack(images), np.stack(labels), names, starts)
+
+
+def _read(
+    sample: Sample, start: Sequence[int], patch: Sequence[int], compact: bool, ignore: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scaled image and labels of a box of a sample."""
+    if sample.labels is None:
+        raise ValueError(f"{sample.name} has no labels")
+    image = apply(read_patch(sample.image, start, patch), sample.stats)
+    found = _int32(read_patch(sample.labels, start, patch), compact, ignore)
+    if sample.classes is not None:
+        classes = _int32(read_patch(sample.classes, start, patch), False)
+        found = np.stack([found, classes], axis=-1)
+    return image, found
+
+
+def _read_box(
+    sample: Sample, mix: Mix, patch: Sequence[int], compact: bool, ignore: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scaled image and labels of the box of a patch."""
+    start = [a + b for a, b in zip(mix.start, mix.low, strict=True)]
+    ends = zip(start, mix.size, sample.image.spatial_shape, strict=True)
+    if all(a >= 0 and a + length <= size for a, length, size in ends):
+        return _read(sample, start, mix.size, compact, ignore)
+    # Beyond the image the patch is a mirror image of all of it.
+    image, labels = _read(sample, mix.start, patch, compact, ignore)
+    return image[mix.slices], labels[mix.slices]
+
+
+def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> np.ndarray:
+    """Labels of a patch with those of a box from elsewhere."""
+    if labels.ndim > len(mix.size):
+        ids = _with_box(labels[..., 0], box[..., 0], mix, compact)
+        classes = _with_box(labels[..., 1], box[..., 1], mix, False)
+        return np.stack([ids, classes], axis=-1)
+    if compact:
+        return pasted_ids(labels, box, mix.slices)
+    labels = labels.copy()
+    labels[mix.slices] = box
+    return labels
 
 
 def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
@@ -182,10 +265,10 @@ def random_start(
     """A random corner for a patch, inside the sample where it is large enough."""
     shape, length = np.array(sample.image.spatial_shape), np.array(patch)
     room = np.maximum(shape - length, 0)
-    ids, first, points = sample.index
-    if rng.random() < foreground and len(ids):
-        number = rng.integers(len(ids))
-        point = points[rng.integers(first[number], first[number + 1])]
+    index = sample.index
+    if rng.random() < foreground and len(index.ids):
+        number = rng.integers(len(index.ids))
+        point = index.points[rng.integers(index.first[number], index.first[number + 1])]
         start = np.clip(point - rng.integers(length // 4, length - length // 4), 0, room)
     else:
         start = rng.integers(0, room + 1)

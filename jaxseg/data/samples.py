@@ -13,11 +13,21 @@ import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
+from jaxseg.config.schema import PairRule
+from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
+from jaxseg.data.pairing import paired
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
-from jaxseg.io import Pair, open_image, open_labelled_classes, open_labels, pair_files
+from jaxseg.io import (
+    Format,
+    Pair,
+    check_whole,
+    open_image,
+    open_labelled_classes,
+    open_labels,
+)
 from jaxseg.normalize import Stats, fit, measure_moments
-from jaxseg.volume import Volume
+from jaxseg.volume import Volume, checked_spacing
 
 Result = TypeVar("Result")
 
@@ -47,6 +57,11 @@ class Sample:
     classes: Volume | None = None
 
     @cached_property
+    def class_values(self) -> np.ndarray:
+        """The different classes beside the labels, read through once; none without them."""
+        return np.zeros(0, np.int64) if self.classes is None else _values(self.classes)
+
+    @cached_property
     def voxels(self) -> int:
         """Number of voxels."""
         return self.image.voxels
@@ -63,6 +78,9 @@ class _Request(NamedTuple):
     stats: Stats | None
     ignore: int
     with_classes: bool
+    channels: tuple[int, ...]
+    components: bool
+    formats: tuple[Format, ...]
 
 
 class Opened(NamedTuple):
@@ -83,6 +101,10 @@ def open_samples(
     stats: Stats | None = None,
     ignore: int = -1,
     with_classes: bool = False,
+    channels: Sequence[int] = (),
+    components: bool = False,
+    formats: Sequence[Format] = (),
+    pair: PairRule = "name",
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -99,18 +121,36 @@ def open_samples(
     stats : a scaling to use in place of fitting one, such as that of the training images
     ignore : a label value that is no object or class; -1 = none
     with_classes : labels have two channels, instances and their classes
+    channels : numbers of the channels of the images to use; empty = all
+    components : make an object of every connected part of the labels
+    formats : more file formats than those of the table
+    pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
 
     Returns
     -------
     Opened(samples, problems); nothing is raised for wrong data
     """
     problems: list[JaxsegError] = []
-    pairs = _attempt(problems, lambda: pair_files(source.raw, source.labels)) or ()
+    if len(spacing):
+        _attempt(problems, lambda: checked_spacing(spacing, ndim, where="--data.spacing"))
+    if problems:
+        return Opened((), tuple(problems))
+    pairs = _attempt(problems, lambda: paired(source, pair, formats)) or ()
     normalize = normalize or Normalize()
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats
     request = _Request(
-        ndim, axes, label_axes, tuple(spacing), normalize, known, ignore, with_classes
+        ndim=ndim,
+        axes=axes,
+        label_axes=label_axes,
+        spacing=tuple(spacing),
+        normalize=normalize,
+        stats=known,
+        ignore=ignore,
+        with_classes=with_classes,
+        channels=tuple(channels),
+        components=components,
+        formats=tuple(formats),
     )
     found = [_open_pair(pair, request, problems) for pair in pairs]
     samples = [sample for sample in found if sample is not None]
@@ -132,12 +172,25 @@ def channel_problems(samples: Sequence[Sample], stats: Stats | None = None) -> l
             "another number of channels",
             file=sample.image.path,
             expected=f"{wanted}, as {like}",
-            found=sample.image.channels,
-            fix="give the axes with --data.axes if they are wrong, else move the image away",
+            found=_counted(sample.image),
+            fix=_channel_advice(sample.image, wanted),
         )
         for sample in samples
         if sample.image.channels != wanted
     ]
+
+
+def _counted(image: Volume) -> str:
+    """The number of channels of an image, and what the last of them is."""
+    return f"{image.channels}{', of which the last is opacity' if image.alpha else ''}"
+
+
+def _channel_advice(image: Volume, wanted: int) -> str:
+    """What to do about an image of another number of channels."""
+    if image.channels > wanted:
+        numbers = " ".join(map(str, range(wanted)))
+        return f"if the first {wanted} are the same in all images: --data.image_channels {numbers}"
+    return "give the axes with --data.axes if they are wrong, else move the image away"
 
 
 def class_problems(
@@ -150,9 +203,11 @@ def class_problems(
     """
     problems: list[JaxsegError] = []
     for sample in samples:
-        found = sample.index.ids if sample.classes is None else _values(sample.classes)
+        found = sample.index.ids if sample.classes is None else sample.class_values
         foreign = [int(value) for value in found if value >= classes and value != ignore]
         if foreign and sample.labels:
+            # Where nothing else is labelled, to ignore the value would be to ignore the labels.
+            others = any(0 < value < classes for value in found)
             listed = ", ".join(map(str, foreign[:6])) + (", ..." if len(foreign) > 6 else "")
             problems.append(
                 InputError(
@@ -160,7 +215,8 @@ def class_problems(
                     file=sample.labels.path,
                     expected=f"0 to {classes - 1}",
                     found=listed,
-                    fix="set the number of classes of channel S, or its ignore value",
+                    fix="number the classes from 0, or set the number of classes of channel S"
+                    + (", or its ignore value" if others else ""),
                 )
             )
     return problems
@@ -191,10 +247,7 @@ def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
 def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sample | None:
     """Open one image and its labels; None, and more problems, if anything is wrong."""
     before = len(problems)
-    ndim, spacing = request.ndim, request.spacing
-    image = _attempt(
-        problems, lambda: open_image(pair.raw, ndim=ndim, axes=request.axes, spacing=spacing)
-    )
+    image = _attempt(problems, lambda: _open_image(pair.raw, request))
     labels, classes, index = _open_labels(pair, request, image, problems)
     stats = _attempt(problems, lambda: _stats_of(image, request)) if image else None
     if len(problems) > before or image is None or stats is None:
@@ -202,16 +255,28 @@ def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sa
     return Sample(image, labels, stats, pair.stem, index, classes)
 
 
+def _open_image(path: os.PathLike[str], request: _Request) -> Volume:
+    """Open an image that can be read through."""
+    image = open_image(
+        path,
+        ndim=request.ndim,
+        axes=request.axes,
+        spacing=request.spacing,
+        channels=request.channels,
+        formats=request.formats,
+    )
+    check_whole(image)
+    return image
+
+
 def _open_labels(
     pair: Pair, request: _Request, image: Volume | None, problems: list[JaxsegError]
 ) -> tuple[Volume | None, Volume | None, LabelIndex]:
     """Open the labels of an image, and their classes, and look for the objects."""
-    path, ndim, nothing = pair.labels, request.ndim, empty_index(request.ndim)
+    path, nothing = pair.labels, empty_index(request.ndim)
     if path is None:
         return None, None, nothing
-    opened = open_labelled_classes if request.with_classes else _without_classes
-    axes, spacing = request.label_axes, request.spacing
-    both = _attempt(problems, lambda: opened(path, ndim=ndim, axes=axes, spacing=spacing))
+    both = _attempt(problems, lambda: _open_both(path, request))
     if both is None:
         return None, None, nothing
     labels, classes = both
@@ -224,10 +289,21 @@ def _open_labels(
     return labels, classes, index or nothing
 
 
-def _without_classes(
-    path: str | os.PathLike[str], *, ndim: int, axes: str, spacing: Sequence[float]
-) -> tuple[Volume, None]:
-    return open_labels(path, ndim=ndim, axes=axes, spacing=spacing), None
+def _open_both(path: os.PathLike[str], request: _Request) -> tuple[Volume, Volume | None]:
+    """Open a label image that can be read through, and the classes beside it."""
+    open_file = open_labelled_classes if request.with_classes else open_labels
+    opened = open_file(
+        path,
+        ndim=request.ndim,
+        axes=request.label_axes,
+        spacing=request.spacing,
+        formats=request.formats,
+    )
+    labels, classes = opened if isinstance(opened, tuple) else (opened, None)
+    check_whole(labels)
+    if request.components:
+        labels = split_components(labels, ignore=request.ignore)
+    return labels, classes
 
 
 def empty_index(ndim: int) -> LabelIndex:
@@ -265,6 +341,17 @@ def _misfits(image: Volume, labels: Volume) -> list[JaxsegError]:
         warnings.warn(
             f"{labels.path}: voxel size {labels.spacing} µm, but {image.spacing} in the image, "
             "which is used",
+            JaxsegWarning,
+            stacklevel=2,
+        )
+    # Either file may not say where it lies, which means at 0.
+    start, other = (volume.origin or (0.0,) * len(image.spacing) for volume in (image, labels))
+    if known and any(
+        abs(a - b) > size / 2 for a, b, size in zip(start, other, image.spacing, strict=True)
+    ):
+        warnings.warn(
+            f"{labels.path}: the labels begin at {other} µm, the image at {start} µm; their first "
+            "voxels are taken for the same place",
             JaxsegWarning,
             stacklevel=2,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Name = str | os.PathLike[str]
+
+# A frame of zstd that every reader passes over: what it is, and the 16 bytes that it holds.
+HASH_FRAME = (0x184D2A50).to_bytes(4, "little") + (16).to_bytes(4, "little")
 
 
 def write_text(path: Name, text: str, *, shared: bool = False) -> None:
@@ -40,17 +44,17 @@ def write_json(path: Name, data: Any, *, shared: bool = False) -> None:
 def write_arrays(path: Name, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays for :func:`read_arrays`; several processes may do so.
 
-    They are safetensors in zstd: a block has many small arrays, which NumPy's format, parsed as
-    Python, reads five times as slowly.
+    They are safetensors in zstd, with a hash behind: a block has many small arrays, which NumPy's
+    format, parsed as Python, reads five times as slowly.
     """
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    encoded = imagecodecs.zstd_encode(safetensors.numpy.save(whole), level=1)
+    encoded = bytes(imagecodecs.zstd_encode(safetensors.numpy.save(whole), level=1))
     with atomic_path(path, shared=True) as partial:
-        partial.write_bytes(encoded)
+        partial.write_bytes(encoded + _hash_frame(encoded))
 
 
 def read_arrays(path: Name) -> dict[str, np.ndarray]:
-    """The arrays of a file of :func:`write_arrays`.
+    """The arrays of a file of :func:`write_arrays`, exactly as they were written.
 
     Raises
     ------
@@ -58,9 +62,18 @@ def read_arrays(path: Name) -> dict[str, np.ndarray]:
     """
     try:
         with open(path, "rb") as stream:
-            return safetensors.numpy.load(bytes(imagecodecs.zstd_decode(stream.read())))
+            content = stream.read()
+        size = len(HASH_FRAME) + 16
+        encoded, frame = content[:-size], content[-size:]
+        if frame != _hash_frame(encoded):
+            raise damaged(os.fspath(path), "another content than was written")
+        return safetensors.numpy.load(bytes(imagecodecs.zstd_decode(encoded)))
     except (OSError, imagecodecs.ZstdError, safetensors.SafetensorError) as error:
         raise damaged(os.fspath(path), error) from error
+
+
+def _hash_frame(encoded: bytes) -> bytes:
+    return HASH_FRAME + hashlib.blake2b(encoded, digest_size=16).digest()
 
 
 def write_csv(path: Name, table: pd.DataFrame) -> None:

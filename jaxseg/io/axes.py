@@ -137,10 +137,14 @@ def name_plain(shape: Sequence[int], letters: str, ndim: int) -> str:
     spatial = "ZYX"[-ndim:]
     if UNKNOWN not in letters:
         return letters
-    if len(shape) == ndim and all(
-        letter in (UNKNOWN, axis) for letter, axis in zip(letters, spatial, strict=True)
+    # A single channel or frame that is named is no axis of space.
+    kept = [at for at, size in enumerate(shape) if size > 1 or letters[at] not in "TC"]
+    if len(kept) == ndim and all(
+        letters[at] in (UNKNOWN, axis) for at, axis in zip(kept, spatial, strict=True)
     ):
-        return spatial
+        return "".join(
+            spatial[kept.index(at)] if at in kept else letters[at] for at in range(len(shape))
+        )
     if set(letters) == {UNKNOWN} and ndim == len(long) == 2:
         return "".join(
             spatial[long.index(at)] if at in long else UNKNOWN for at in range(len(shape))

@@ -17,10 +17,11 @@ import numpy as np
 
 from jaxseg.errors import InputError
 from jaxseg.io.axes import ASK, UNKNOWN, letter_of
+from jaxseg.io.bounds import check_chunk, folder_bytes
 from jaxseg.io.stored import Stored, damaged, read_document
-from jaxseg.io.units import voxel_size, voxel_sizes
+from jaxseg.io.units import Length, lengths, positions, unreadable
 
-Size = Mapping[str | int, float]
+Size = Mapping[str | int, Length]
 
 # What the attributes of a container or dataset of N5 tell.
 N5 = {"n5", "dimensions"}
@@ -83,13 +84,19 @@ def precomputed_root(path: Path) -> Path | None:
     return None
 
 
-def open_n5(path: Path) -> Stored:
+def open_n5(path: Path, inner: str = "") -> Stored:
     """A dataset of N5: this one, the only one below, or the finest of one image.
+
+    Parameters
+    ----------
+    path : of the container, or of a group or dataset in it
+    inner : path behind it
 
     Raises
     ------
     InputError : no dataset or several, or damaged
     """
+    path = path / inner
     found = list(_datasets(path, DEEPEST))
     if len(found) != 1:
         names = ", ".join(str(item.relative_to(path)) for item in found[:8])
@@ -113,19 +120,25 @@ def open_n5(path: Path) -> Stored:
     source = _opened(spec, folder, assume_metadata=True)
     try:
         letters = _n5_letters(document, len(source.shape))
-        size = _n5_size(document, read_document(folder.parent / "attributes.json"), letters, folder)
+        size = _n5_size(document, read_document(folder.parent / "attributes.json"), letters)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise damaged(str(folder), error) from error
     return _checked(Stored(source, letters, size), folder)
 
 
-def open_precomputed(path: Path) -> Stored:
+def open_precomputed(path: Path, inner: str = "") -> Stored:
     """A scale of a precomputed volume: the one whose folder is named, or the finest.
+
+    Parameters
+    ----------
+    path : of the volume, or of a scale
+    inner : path behind it
 
     Raises
     ------
     InputError : no such scale, or damaged
     """
+    path = path / inner
     root = precomputed_root(path) or path
     document = read_document(root / "info")
     try:
@@ -141,8 +154,11 @@ def open_precomputed(path: Path) -> Stored:
         "kvstore": _place(root),
         "scale_index": number,
     }
-    size = voxel_size(dict(zip("XYZ", resolution, strict=True)), "nm", str(root))
-    return _checked(Stored(_opened(spec, root), "CZYX", size), root)
+    size = lengths("XYZ", resolution, "nm") if len(resolution) == 3 else {}
+    offset = scale.get("voxel_offset")
+    places = dict(zip("XYZ", offset, strict=False)) if isinstance(offset, list) else {}
+    origin = positions(size, places, voxels=True)
+    return _checked(Stored(_opened(spec, root), "CZYX", size, origin), root)
 
 
 def _place(folder: Path) -> dict[str, str]:
@@ -168,7 +184,8 @@ def _opened(
 def _checked(stored: Stored, folder: Path) -> Stored:
     if math.prod(stored.source.shape) == 0:
         raise InputError("no image", file=folder, found=f"shape {stored.source.shape}")
-    return stored
+    check_chunk(stored.source.chunks, stored.source.dtype, folder)  # type: ignore[attr-defined]
+    return stored._replace(held=folder_bytes(folder))
 
 
 def _scale(document: Mapping[str, Any], root: Path, path: Path) -> Mapping[str, Any] | None:
@@ -202,13 +219,11 @@ def _n5_letters(document: Mapping[str, Any], count: int) -> str:
     return fastest_first[::-1] if fastest_first.startswith("XY") else ASK * count
 
 
-def _n5_size(
-    document: Mapping[str, Any], group: Mapping[str, Any], letters: str, folder: Path
-) -> Size:
-    """µm per voxel, by the letter or the number of an axis."""
+def _n5_size(document: Mapping[str, Any], group: Mapping[str, Any], letters: str) -> Size:
+    """The length of a voxel, by the letter or the number of an axis."""
     transform = document.get("transform") or {}
     if len(transform.get("scale") or ()) == len(letters):
-        return _sizes(letters, transform["scale"], transform.get("units"), folder)
+        return _sizes(letters, transform["scale"], transform.get("units"))
     for place in (document, group):
         said: Any = place.get("pixelResolution") or place.get("resolution")
         units: Any = place.get("units") or place.get("unit")
@@ -216,19 +231,21 @@ def _n5_size(
             said, units = said.get("dimensions"), said.get("unit")
         if isinstance(said, list) and len(said) == len(letters):
             factors = document.get("downsamplingFactors") or [1] * len(said)
-            steps = [float(a) * float(b) for a, b in zip(said, factors, strict=True)]
+            if not isinstance(factors, list) or len(factors) != len(said):
+                return _sizes(letters, [], None)
+            steps = [(step, factor) for step, factor in zip(said, factors, strict=True)]
             words = units[::-1] if isinstance(units, list) else units
-            return _sizes(letters, steps[::-1], words, folder)
+            return _sizes(letters, steps[::-1], words)
     return {}
 
 
-def _sizes(letters: str, steps: Sequence[Any], units: Any, folder: Path) -> Size:
-    """Numbers, slowest axis first, in µm; an axis that is none of space is left out."""
+def _sizes(letters: str, steps: Sequence[Any], units: Any) -> Size:
+    """Numbers, or pairs to multiply, slowest axis first, without axes that are none of space."""
     words = units if isinstance(units, list) else [units] * len(steps)
     kept = [at for at, letter in enumerate(letters) if letter in (*"ZYX", UNKNOWN, ASK)]
-    return voxel_sizes(
-        [letters[at] if letters[at] in "ZYX" else at for at in kept],
-        [float(steps[at]) for at in kept],
-        [words[at] or "not given" for at in kept],
-        str(folder),
-    )
+    axes = [letters[at] if letters[at] in "ZYX" else at for at in kept]
+    try:
+        numbers = [math.prod(map(float, np.ravel(steps[at]))) for at in kept]
+        return lengths(axes, numbers, [words[at] for at in kept])
+    except (TypeError, ValueError, IndexError):
+        return unreadable(axes, "the voxel size in the attributes cannot be read")

@@ -19,8 +19,9 @@ import numpy as np
 
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.io.axes import ASK, UNKNOWN, letter_of
+from jaxseg.io.bounds import check_chunk
 from jaxseg.io.stored import Stored, damaged
-from jaxseg.io.units import voxel_size, voxel_sizes
+from jaxseg.io.units import Length, lengths
 
 # A path of soft links that is longer leads in a circle.
 MOST_LINKS = 16
@@ -70,7 +71,8 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
             _refuse_elsewhere(dataset, f"{path}/{name}")
             _refuse_filters(h5py, dataset, f"{path}/{name}")
             letters = _letters(dataset)
-            size = _voxel_size(dataset, letters, f"{path}/{name}")
+            size = _voxel_size(dataset, letters)
+            stored = dataset.id.get_storage_size()
             source = Hdf5Array(
                 os.fspath(path), name, dataset.shape or (), dataset.dtype, dataset.chunks
             )
@@ -80,7 +82,8 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
         raise damaged(os.fspath(path), error) from error
     if 0 in source.shape or len(source.shape) < 2:
         raise InputError("no image", file=f"{path}/{name}", found=f"shape {source.shape}")
-    return Stored(source, letters, size)
+    check_chunk(source.chunks or (), source.dtype, f"{path}/{name}")
+    return Stored(source, letters, size, held=lambda _: stored)
 
 
 def _library() -> ModuleType:
@@ -216,12 +219,12 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _voxel_size(dataset: Any, letters: str, file: str) -> Mapping[str | int, float]:
-    """µm per voxel, by the letter or the number of an axis; empty where nothing is said."""
+def _voxel_size(dataset: Any, letters: str) -> Mapping[str | int, Length]:
+    """The length of a voxel, by the letter or number of an axis; empty where nothing is said."""
     attributes = dataset.attrs
     size = _numbers(attributes.get("element_size_um"))
     if len(size) in (2, 3):
-        return voxel_size(dict(zip("ZYX"[-len(size) :], size, strict=True)), "um", file)
+        return dict(lengths("ZYX"[-len(size) :], size, "um"))
     steps = _numbers(attributes.get("resolution"))
     kept = [at for at, letter in enumerate(letters) if letter in (*"ZYX", UNKNOWN, ASK)]
     units = next((_words(attributes[name]) for name in UNITS if name in attributes), [])
@@ -231,7 +234,7 @@ def _voxel_size(dataset: Any, letters: str, file: str) -> Mapping[str | int, flo
     if len(steps) != len(kept) or len(units) not in (0, 1, len(kept)):
         return {}
     keys = [letters[at] if letters[at] in "ZYX" else at for at in kept]
-    return voxel_sizes(keys, steps, units, file)
+    return lengths(keys, steps, units)
 
 
 def _numbers(value: Any) -> list[float]:

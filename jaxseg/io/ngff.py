@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ import zarr
 
 from jaxseg.errors import InputError
 from jaxseg.io.axes import letter_of
+from jaxseg.io.bounds import check_chunk, folder_bytes
+from jaxseg.io.ngff_size import ngff_axes
 from jaxseg.io.stored import Stored, ZarrArray, damaged, read_document
-from jaxseg.io.units import voxel_size
 
 METADATA = ("zarr.json", ".zarray", ".zgroup")
 # Attribute of the stores that this library publishes: in them a chunk that is not there is lost,
@@ -25,36 +27,44 @@ def is_zarr(path: str | os.PathLike[str]) -> bool:
     return any((Path(path) / name).is_file() for name in METADATA)
 
 
-def open_zarr(path: str | os.PathLike[str]) -> Stored:
+def open_zarr(path: str | os.PathLike[str], inner: str = "") -> Stored:
     """The array of a Zarr folder, or of the finest level of an OME-NGFF image.
 
     An array that is a level of an image has the axes and the voxel size of that level.
 
+    Parameters
+    ----------
+    path : of the store
+    inner : path of an array, image or label image in it; empty = the store itself
+
     Raises
     ------
-    InputError : no array or several, damaged metadata, a type that could run code when read, or
-        a chunk missing from a store of this library
+    InputError : no array or several, damaged metadata, a type that could run code when read, more
+        voxels than can be read, or a chunk missing from a store of this library
     """
-    root = Path(path)
+    root = Path(path, inner) if inner else Path(path)
     try:
         found = _find(root)
         array = _open_array(found.folder)
-        if found.dataset:
-            letters, size = _ome_axes(found.image, found.dataset, len(array.shape), str(root))
-        else:
-            letters, size = _named_axes(array), {}
+        letters, size, origin = (
+            ngff_axes(found.image, found.dataset, len(array.shape))
+            if found.dataset
+            else (_named_axes(array), {}, {})
+        )
     except InputError:
         raise
     except Exception as error:  # whatever malformed metadata make the parsers raise
         raise damaged(str(root), error) from error
-    if found.attributes.get(COMPLETE) and array.nchunks_initialized < array.nchunks:
-        missing = array.nchunks - array.nchunks_initialized
-        raise damaged(str(root), f"{missing} of {array.nchunks} chunks are missing")
-    if len(letters) != len(array.shape) or 0 in array.shape:
+    if len(letters) != len(array.shape) or len(letters) < 2 or 0 in array.shape:
         raise InputError(
             "the axes do not fit the array", file=root, found=f"{letters}, {array.shape}"
         )
-    return Stored(ZarrArray(array, str(root)), letters, size)
+    check_chunk(array.chunks, array.dtype, root)
+    if found.attributes.get(COMPLETE) and array.nchunks_initialized < array.nchunks:
+        missing = array.nchunks - array.nchunks_initialized
+        raise damaged(str(root), f"{missing} of {array.nchunks} chunks are missing")
+    held = folder_bytes(found.folder)
+    return Stored(ZarrArray(array, str(root)), letters, size, origin, held=held)
 
 
 def _attributes(root: Path) -> dict[str, Any]:
@@ -79,19 +89,33 @@ def _find(root: Path) -> _Found:
         return _as_level(root) or _Found(root, _attributes(root), {}, {})
     attributes = _attributes(root)
     for image in _images(attributes):
-        level = _inside(root, image["datasets"][0])
-        return _Found(level, attributes, image, image["datasets"][0])
+        # Writers must list the finest level first, and some do not.
+        levels = [(_inside(root, item), item) for item in image["datasets"]]
+        level, dataset = max(levels, key=lambda found: _voxels(found[0]))
+        return _Found(level, attributes, image, dataset)
     members = sorted(item for item in root.iterdir() if item.is_dir() and is_zarr(item))
     # What bioformats2raw writes beside the images holds metadata only.
     members = [item for item in members if item.name != "OME"]
     if len(members) == 1:
         return _find(members[0])
+    names = [item.name for item in members]
     raise InputError(
         "the store holds no OME-NGFF image and not exactly one array",
         file=root,
-        found=", ".join(item.name for item in members[:8]) or "nothing",
-        fix="give the path of one array inside it",
+        found=", ".join(names[:8]) or "nothing",
+        fix=f"give the path of one: {root.name}/{names[0]}, or a pattern for several: {root.name}/*"
+        if names
+        else "",
     )
+
+
+def _voxels(level: Path) -> int:
+    """Number of voxels of an array; 0 where its metadata do not tell."""
+    try:
+        document = read_document(level / ".zarray") or read_document(level / "zarr.json")
+        return math.prod(int(size) for size in document["shape"])
+    except (InputError, OSError, KeyError, TypeError, ValueError):
+        return 0
 
 
 def _as_level(array: Path) -> _Found | None:
@@ -135,31 +159,6 @@ def _open_array(level: Path) -> zarr.Array:
             found=dtype,
         )
     return zarr.open_array(str(level), mode="r")
-
-
-def _ome_axes(
-    image: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int, file: str
-) -> tuple[str, Mapping[str | int, float]]:
-    """Letters of the axes, and the voxel size of a level in µm where it has a unit."""
-    # Versions 0.1 and 0.2 have no list of axes: always five, in this order.
-    axes = image.get("axes", list("tczyx") if ndim == 5 else [])
-    named = [{"name": item} if isinstance(item, str) else item for item in axes]
-    letters = "".join(letter_of(item["name"]) for item in named)
-    scale = [1.0] * len(named)
-    known = False
-    for described in (dataset, image):
-        for transform in described.get("coordinateTransformations", ()):
-            if transform.get("type") == "scale":
-                scale = [a * b for a, b in zip(scale, transform["scale"], strict=True)]
-                known = True
-    size: dict[str | int, float] = {}
-    for letter, item, value in zip(letters, named, scale, strict=True):
-        if known and letter in "ZYX":
-            # Without a unit the specification leaves the length open; µm is what writers mean,
-            # except by a scale of 1, which is the placeholder for a scale nobody knew.
-            unit = item.get("unit") or ("pixel" if set(scale) == {1.0} else "µm")
-            size |= voxel_size({letter: value}, unit, file)
-    return letters, size
 
 
 def _named_axes(array: zarr.Array) -> str:

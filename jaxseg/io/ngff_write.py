@@ -20,7 +20,7 @@ from jaxseg.io.atomic import atomic_path
 from jaxseg.io.label_type import largest_label, smallest_label_type
 from jaxseg.io.ngff_store import create_store, write_levels
 from jaxseg.io.stored import ZarrArray
-from jaxseg.volume import Readable, Reordered
+from jaxseg.volume import Readable, Reordered, checked_spacing
 
 Name = str | os.PathLike[str]
 
@@ -173,9 +173,11 @@ def write_labels_zarr(
 
     Raises
     ------
+    ConfigError : a spacing that is none
     ResourceError : disk full, or the folder cannot be written
     """
-    shape, ndim = tuple(labels.shape), len(spacing)
+    shape, ndim = tuple(labels.shape), len(labels.shape)
+    spacing = checked_spacing(spacing, ndim)
     sizes = tuple(map(min, chunks or LABEL_CHUNKS[ndim], shape))
     with atomic_path(path) as partial:
         target = make_labels(

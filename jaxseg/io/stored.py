@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,19 +15,32 @@ import zarr
 from zarr.core.sync import sync
 
 from jaxseg.errors import InputError
+from jaxseg.io.units import Length
 from jaxseg.volume import Readable
+
+# Name of the tasks that wait for others, and seconds after which they stop doing so.
+FINISHING = "jaxseg: finish"
+LONGEST_WAIT = 10.0
 
 
 class Stored(NamedTuple):
-    """An array in the order of its file.
-
-    ``letters`` has one character per axis; ``size`` maps Z, Y, X, or the number of an axis that has
-    no name, to µm and is empty where the file says nothing.
-    """
+    """An array in the order of its file, and what the file says about it."""
 
     source: Readable
     letters: str
-    size: Mapping[Any, float]
+    """One character per axis: T, C, Z, Y, X, S for samples such as RGB, ? where it has no name."""
+    size: Mapping[Any, float | Length] = MappingProxyType({})
+    """Of a voxel along Z, Y, X, or along the axis of a number where it has no name: µm, or as the
+    file tells it. Empty where it says nothing."""
+    origin: Mapping[Any, float] = MappingProxyType({})
+    """Where the first voxel lies, µm; the same keys."""
+    alpha: bool = False
+    """The last sample is the opacity of a picture."""
+    palette: np.ndarray | None = None
+    """(N, 3) uint8 colours of which the values are numbers."""
+    held: Callable[[int], int] | None = None
+    """Bytes that the voxels take in the file, counted up to about so many; None = as many as they
+    are."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +91,21 @@ def read_zarr(array: zarr.Array, index: Any, path: str) -> np.ndarray:
 
 
 async def _finish_others() -> None:
-    """Wait for all other tasks of Zarr's event loop.
+    """Wait for the other tasks of Zarr's event loop, but not for ever.
 
     After an error Zarr leaves the other chunks of the same call running: they would go on writing
-    into a folder that is being removed, and Python complains about each when it exits.
+    into a folder that is being removed, and Python complains about each when it exits. Threads that
+    meet damaged chunks at the same time must not wait for one another.
     """
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*others, return_exceptions=True)
+    own = asyncio.current_task()
+    if own is not None:
+        own.set_name(FINISHING)
+    others = [task for task in asyncio.all_tasks() if task.get_name() != FINISHING]
+    if others:
+        done, _ = await asyncio.wait(others, timeout=LONGEST_WAIT)
+        for task in done:
+            # Asked for once, or Python complains that nobody did.
+            _ = task.cancelled() or task.exception()
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -7,12 +7,9 @@ first voxel is used: tifffile itself reads a file that is cut short as fewer pla
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +18,18 @@ import tifffile
 import zarr
 
 from jaxseg.errors import InputError
+from jaxseg.io.bounds import check_chunk, check_ratio
 from jaxseg.io.stored import Stored, damaged, read_zarr
+from jaxseg.io.tiff_complaints import complaints, refuse
+from jaxseg.io.tiff_series import choose_series, ome_contradiction
 from jaxseg.io.tiff_size import tiff_voxel_size
 from jaxseg.volume import Readable
 
-# Deflate cannot shrink anything more than 1032 times; a file that claims more is damaged or made
-# to exhaust the memory. Below the free size there is nothing to exhaust.
-MAX_RATIO = 1000
-FREE_BYTES = 2**26
+# Compressions whose largest ratio is known, by their number in TIFF.
+CODECS = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 7: "jpeg"}
+CODECS |= {34925: "lzma"}
+# Kinds of samples beside the colours: opacity, multiplied into the colours or not.
+ALPHA = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -84,62 +85,70 @@ class EncodedTiff:
                 self.handle.close()
 
 
-def open_tiff(path: str | os.PathLike[str]) -> Stored:
+def open_tiff(path: str | os.PathLike[str], choice: str = "") -> Stored:
     """The image of a TIFF file.
+
+    What its text tags say is not judged: pixels and structure are.
+
+    Parameters
+    ----------
+    path : the file
+    choice : ``"series=1"`` for the second of several images; empty = the only one
 
     Raises
     ------
-    InputError : not a TIFF file, cut short, several images in one file, or damaged in any way that
-        tifffile notices
+    InputError : not a TIFF file, cut short, several images in one file, an OME text that does not
+        fit the file, or damaged
     """
     name = os.fspath(path)
     try:
-        with _complaints() as complaints, tifffile.TiffFile(name) as file:
-            pages, series = len(file.pages), file.series
+        with complaints() as found, tifffile.TiffFile(name) as file:
             _check_chain(file, name)
-            _refuse(complaints, name)
-            _check_single(series, name)
-            _check_extent(file, series[0], name)
-            source = _source(file, series[0], name)
-            letters = series[0].get_axes(squeeze=False)
-            size = tiff_voxel_size(file, name)
-            _refuse(complaints, name)
+            refuse(found, name)
+            reason = _ome_trouble(file, name)
+            if not reason:
+                stored = _opened(file, choice, name)
+                reason = next((text for text in found if "OME series" in text), "")
+            if not reason:
+                refuse(found, name)
+        if reason:
+            # The text is not believed: what the pages themselves are can be chosen.
+            with complaints() as found, tifffile.TiffFile(name, is_ome=False) as file:
+                stored = _opened(file, choice, name, reason.rpartition("> ")[2])
+                refuse(found, name)
     except (InputError, FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # whatever a damaged file makes the parser raise
         raise damaged(name, error) from error
-    if pages == 0 or 0 in source.shape:
-        raise InputError("the file holds no image", file=name, found=f"shape {source.shape}")
-    return Stored(source, letters, size)
+    return stored
 
 
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile logs in this thread; it logs where it should raise."""
-    found: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == threading.get_ident():
-                found.append(record.getMessage())
-
-    logger, collector = logging.getLogger("tifffile"), Collector(logging.WARNING)
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(collector)
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    try:
-        yield found
-    finally:
-        logger.removeHandler(collector)
-        logger.setLevel(level)
-        logger.propagate = propagate
+def _ome_trouble(file: tifffile.TiffFile, name: str) -> str:
+    """Why the OME text of a file cannot be followed; empty if it can, or there is none."""
+    if not file.is_ome or not file.ome_metadata:
+        return ""
+    return ome_contradiction(file.ome_metadata, len(file.pages), os.path.basename(name))
 
 
-def _refuse(complaints: list[str], name: str) -> None:
-    """Raise the first complaint, without tifffile's own name for the file."""
-    if complaints:
-        raise damaged(name, complaints[0].rpartition("> ")[2])
+def _opened(file: tifffile.TiffFile, choice: str, name: str, reason: str = "") -> Stored:
+    """The chosen image of an open file."""
+    series = choose_series(file.series, choice, name, reason)
+    if series.is_multifile:
+        raise InputError(
+            "the image is spread over several files", file=name, fix="save it as one file"
+        )
+    if 0 in series.shape:
+        raise InputError("the file holds no image", file=name, found=f"shape {series.shape}")
+    stored = _check_extent(file, series, name)
+    page = series.keyframe
+    alpha = len(page.extrasamples) > 0 and page.extrasamples[-1] in ALPHA and page.axes[-1] == "S"
+    return Stored(
+        source=_source(file, series, name),
+        letters=series.get_axes(squeeze=False),
+        size=tiff_voxel_size(file),
+        alpha=alpha,
+        held=lambda _: stored,
+    )
 
 
 def _check_chain(file: tifffile.TiffFile, name: str) -> None:
@@ -151,50 +160,51 @@ def _check_chain(file: tifffile.TiffFile, name: str) -> None:
         raise damaged(name, f"the list of pages breaks off after {len(file.pages)} planes")
 
 
-def _check_single(series: list[tifffile.TiffPageSeries], name: str) -> None:
-    """One image per file, all of it in this file."""
-    if len(series) != 1:
-        shapes = ", ".join(str(item.shape) for item in series[:4])
-        raise InputError(
-            f"the file holds {len(series)} images",
-            file=name,
-            expected="one",
-            found=shapes,
-            fix="save the one to use as a file of its own",
-        )
-    if series[0].is_multifile:
-        raise InputError(
-            "the image is spread over several files", file=name, fix="save it as one file"
-        )
+def _check_extent(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str) -> int:
+    """Every declared voxel must have its bytes inside the file, except those of empty tiles.
 
-
-def _check_extent(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str) -> None:
-    """Every declared voxel must have its bytes inside the file."""
+    Returns
+    -------
+    bytes that the voxels take in the file
+    """
     end, declared = file.filehandle.size, math.prod(series.shape) * series.dtype.itemsize
+    plane = math.prod(series.keyframe.shape) * series.dtype.itemsize
     if series.dataoffset is not None:
         held = max(end - series.dataoffset, 0)
         if held < declared:
-            plane = math.prod(series.keyframe.shape) * series.dtype.itemsize
             raise damaged(name, f"it says {declared // plane} planes, {held // plane} are readable")
-        return
-    planes = math.prod(series.shape) // math.prod(series.keyframe.shape)
-    good = sum(page is not None and _is_inside(page, end) for page in series.pages)
+        return declared
+    planes, good, stored, filled = declared // plane, 0, 0, 0
+    for page in series.pages:
+        pieces = _pieces(page, end) if page is not None else None
+        if pieces is not None:
+            good += 1
+            filled += pieces[0]
+            stored += pieces[1]
     if good < planes:
         raise damaged(name, f"it says {planes} planes, {good} are readable")
-    if declared > max(MAX_RATIO * end, FREE_BYTES):
-        raise InputError(
-            f"the file claims to unpack to {declared / 2**30:.1f} GiB",
-            file=name,
-            expected=f"at most {MAX_RATIO} times its {end} bytes",
-            fix="if the file is sound, save it with less compression",
-        )
+    codec = CODECS.get(int(series.keyframe.compression), "")
+    check_chunk(series.keyframe.chunks, series.dtype, name)
+    # A tile that is not there is zeros, of which there may be any number.
+    present = min(filled * math.prod(series.keyframe.chunks) * series.dtype.itemsize, declared)
+    check_ratio(present, stored, file=name, shape=tuple(series.shape), codec=codec)
+    return stored
 
 
-def _is_inside(page: Any, end: int) -> bool:
-    """Whether all strips or tiles of a page lie before the end of the file."""
-    pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-    complete = len(page.dataoffsets) == len(page.databytecounts) == math.prod(page.chunked)
-    return complete and all(at > 0 and 0 < count <= end - at for at, count in pieces)
+def _pieces(page: Any, end: int) -> tuple[int, int] | None:
+    """Strips or tiles of a page that have bytes, and how many; None if one lies outside the file.
+
+    Writers of sparse files leave out the tiles that are empty: their place and length are 0.
+    """
+    count = math.prod(page.chunked)
+    if not len(page.dataoffsets) == len(page.databytecounts) == count:
+        return None
+    at = np.asarray(page.dataoffsets, np.float64)
+    length = np.asarray(page.databytecounts, np.float64)
+    empty = (at == 0) & (length == 0)
+    if ((at <= 0) | (length <= 0) | (at + length > end))[~empty].any():
+        return None
+    return int((~empty).sum()), int(length.sum())
 
 
 def _source(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str) -> Readable:

@@ -18,7 +18,7 @@ from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.io.atomic import atomic_path
 from jaxseg.io.label_type import largest_label, slabs, smallest_label_type
 from jaxseg.io.tiff import open_tiff
-from jaxseg.volume import Readable
+from jaxseg.volume import Readable, checked_spacing
 
 Name = str | os.PathLike[str]
 
@@ -43,9 +43,11 @@ def write_labels_tiff(
 
     Raises
     ------
-    ConfigError : ids beyond 32 bit, which no TIFF reader in the field understands
+    ConfigError : ids beyond 32 bit, which no TIFF reader in the field understands; a spacing that
+        is none
     ResourceError : disk full, or the folder cannot be written
     """
+    spacing = checked_spacing(spacing, len(labels.shape))
     largest = largest_label(labels)
     dtype = smallest_label_type(largest)
     if dtype.itemsize > 4:
@@ -73,9 +75,10 @@ def write_image_tiff(
 
     Raises
     ------
-    ConfigError : an element type that TIFF readers do not understand
+    ConfigError : an element type that TIFF readers do not understand; a spacing that is none
     ResourceError : disk full, or the folder cannot be written
     """
+    spacing = checked_spacing(spacing, len(spacing))
     ndim = len(spacing)
     axes = axes or "zyx"[-ndim:] + "c" * (len(image.shape) - ndim)
     name = np.dtype(image.dtype).newbyteorder("=").name
@@ -105,9 +108,11 @@ def write_rgb_tiff(
 
     Raises
     ------
+    ConfigError : a spacing that is none
     ResourceError : disk full, or the folder cannot be written
     """
     shape = tuple(picture.shape)
+    spacing = checked_spacing(spacing, len(shape) - 1)
     imagej = math.prod(shape) < IMAGEJ_BYTES
     options = _imagej(spacing) if imagej else _ome(spacing)
     options["metadata"]["axes"] = "ZYXS"[-len(shape) :]

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from jaxseg.errors import InputError
+import numpy as np
+
+from jaxseg.errors import ConfigError, InputError
 from jaxseg.io.axes import axis_order
-from jaxseg.io.chunked import is_n5, open_n5, open_precomputed, precomputed_root
-from jaxseg.io.hdf5 import open_hdf5
-from jaxseg.io.names import FOREIGN, HDF5, JPEG, container_of, image_name, not_read
-from jaxseg.io.ngff import is_zarr, open_zarr
-from jaxseg.io.pictures import open_jpeg, open_png
+from jaxseg.io.bounds import check_kind, check_whole
+from jaxseg.io.formats import Format, check_content, format_of, format_of_folder
+from jaxseg.io.names import FOREIGN, container_of, image_name, not_read, split_choice
 from jaxseg.io.stored import Stored
-from jaxseg.io.tiff import open_tiff
-from jaxseg.volume import ChannelView, Reordered, Volume, native
+from jaxseg.io.units import voxel_size
+from jaxseg.io.values import ChosenChannels, coloured, whole_numbers
+from jaxseg.volume import (
+    ChannelView,
+    Reordered,
+    Volume,
+    checked_spacing,
+    native,
+)
 
 Name = str | os.PathLike[str]
 
 
-def open_image(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float] = ()) -> Volume:
+def open_image(
+    path: Name,
+    *,
+    ndim: int,
+    axes: str = "",
+    spacing: Sequence[float] = (),
+    channels: Sequence[int] = (),
+    formats: Sequence[Format] = (),
+) -> Volume:
     """Open an image lazily.
 
     Parameters
     ----------
-    path : TIFF, PNG, JPEG or HDF5 file, or folder of Zarr, OME-NGFF, N5 or precomputed; it may go
-        on to a level, a label image or a dataset inside, see :mod:`jaxseg.io.names`
+    path : file or folder of a format of :data:`jaxseg.io.FORMATS`; it may go on to a level, a label
+        image or a dataset inside, see :mod:`jaxseg.io.names`
     ndim : spatial dimensions, 2 or 3
     axes : axes of the file, such as ``"CZYX"``; empty = from its metadata
-    spacing : µm per voxel, (z)yx; empty = from the metadata, else 1
+    spacing : µm per voxel, (z)yx, whatever the file says; empty = from the metadata, else 1
+    channels : numbers of the channels to use, from 0; empty = all
+    formats : more formats than those of the table, asked first
 
     Returns
     -------
@@ -41,8 +56,10 @@ def open_image(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float
     ------
     InputError : missing, damaged, unknown axes, or not made of real numbers of up to 32 bit
         (floating point up to 64 bit)
+    ConfigError : ``ndim`` or ``spacing`` that no image has
     """
-    stored = _open(path)
+    _check_request(ndim, spacing)
+    stored = coloured(_open(path, formats)[0])
     dtype = native(stored.source.dtype)
     if not (dtype.kind in "ui" and dtype.itemsize <= 4) and not (
         dtype.kind == "f" and dtype.itemsize <= 8
@@ -57,18 +74,27 @@ def open_image(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float
     order = axis_order(
         stored.source.shape, stored.letters, ndim=ndim, declared=axes, file=str(path)
     )
-    return _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path)
+    whole = _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path, formats)
+    return _chosen(whole, channels)
 
 
-def open_labels(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float] = ()) -> Volume:
+def open_labels(
+    path: Name,
+    *,
+    ndim: int,
+    axes: str = "",
+    spacing: Sequence[float] = (),
+    formats: Sequence[Format] = (),
+) -> Volume:
     """Open a label image lazily: 0 is background, every object or class a positive integer.
 
-    Labels stored as bool are read as 0 and 1. Signed labels are read through once, to find
-    negative ones.
+    Labels stored as bool are read as 0 and 1, those of a palette image as the numbers of its
+    colours, and whole numbers in floating point as integers. Signed labels and those in floating
+    point are read through once, to find values that are no ids.
 
     Parameters
     ----------
-    path, ndim, axes, spacing : as for :func:`open_image`
+    path, ndim, axes, spacing, formats : as for :func:`open_image`
 
     Returns
     -------
@@ -77,8 +103,10 @@ def open_labels(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[floa
     Raises
     ------
     InputError : missing, damaged, unknown axes, several channels, not integers, or negative
+    ConfigError : ``ndim`` or ``spacing`` that no image has
     """
-    stored = _open_integers(path)
+    _check_request(ndim, spacing)
+    stored = _open_integers(path, formats)
     order = axis_order(
         stored.source.shape,
         stored.letters,
@@ -88,18 +116,23 @@ def open_labels(path: Name, *, ndim: int, axes: str = "", spacing: Sequence[floa
         file=str(path),
         option="--data.label_axes",
     )
-    volume = _volume(stored, order, "zyx"[-ndim:], ndim, spacing, path)
-    return _positive(volume)
+    volume = _volume(stored, order, "zyx"[-ndim:], ndim, spacing, path, formats)
+    return _ids(volume)
 
 
 def open_labelled_classes(
-    path: Name, *, ndim: int, axes: str = "", spacing: Sequence[float] = ()
+    path: Name,
+    *,
+    ndim: int,
+    axes: str = "",
+    spacing: Sequence[float] = (),
+    formats: Sequence[Format] = (),
 ) -> tuple[Volume, Volume]:
     """Open lazily a label image of two channels: first the instances, then the class of each voxel.
 
     Parameters
     ----------
-    path, ndim, axes, spacing : as for :func:`open_image`
+    path, ndim, axes, spacing, formats : as for :func:`open_image`
 
     Returns
     -------
@@ -109,7 +142,8 @@ def open_labelled_classes(
     ------
     InputError : as for :func:`open_labels`, or another number of channels
     """
-    stored = _open_integers(path)
+    _check_request(ndim, spacing)
+    stored = _open_integers(path, formats)
     order = axis_order(
         stored.source.shape,
         stored.letters,
@@ -119,42 +153,44 @@ def open_labelled_classes(
         file=str(path),
         option="--data.label_axes",
     )
-    both = _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path)
+    both = _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path, formats)
     found = [
         replace(both, data=ChannelView(both.data, number), axes="zyx"[-ndim:])
         for number in range(2)
     ]
-    return _positive(found[0]), _positive(found[1])
+    return _ids(found[0]), _ids(found[1])
 
 
-def _open(path: Name) -> Stored:
+def _check_request(ndim: int, spacing: Sequence[float]) -> None:
+    """Refuse what no image has, before a file is opened."""
+    if ndim not in (2, 3):
+        raise ConfigError("an image has 2 or 3 spatial dimensions", file="ndim", found=ndim)
+    if np.size(spacing):
+        checked_spacing(spacing, ndim, where="--data.spacing")
+
+
+def _open(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
     """Open by the kind of file or folder that is there."""
-    place, container = Path(path), container_of(path)
+    container = container_of(path, formats)
+    place, choice = split_choice(path)
     if not container.exists():
         raise InputError("no such file", file=path)
+    check_kind(container)
     if container.is_file():
-        return _open_file(container, "/".join(place.relative_to(container).parts))
+        if container.suffix.lower() in FOREIGN and not format_of(container.name, formats):
+            raise not_read(container, [container])
+        row = check_content(container, format_of(container.name, formats), formats)
+        inner = choice or "/".join(place.relative_to(container).parts)
+        if inner and not choice and not row.inside:
+            raise InputError(f"a {row.name} file has no parts", file=path)
+        return row.open(container, inner), row
     if not place.is_dir():
         raise InputError(f"no such part of {container.name}", file=path)
-    if is_zarr(place):
-        return open_zarr(path)
-    if precomputed_root(place):
-        return open_precomputed(place)
-    if is_n5(container):
-        return open_n5(place)
-    raise InputError("a folder that is no Zarr array or group, nor another image", file=path)
-
-
-def _open_file(path: Path, inner: str) -> Stored:
-    """Open a file, or a dataset in it."""
-    name = path.name.lower()
-    if name.endswith(HDF5):
-        return open_hdf5(path, inner)
-    if path.suffix.lower() in FOREIGN:
-        raise not_read(path, [path])
-    if name.endswith(JPEG):
-        return open_jpeg(path)
-    return open_png(path) if name.endswith(".png") else open_tiff(path)
+    found = format_of_folder(place, formats) or format_of_folder(container, formats)
+    if found is None:
+        raise InputError("a folder that is no Zarr array or group, nor another image", file=path)
+    row, root = found
+    return row.open(root, "/".join(place.relative_to(root).parts)), row
 
 
 def _volume(
@@ -164,49 +200,88 @@ def _volume(
     ndim: int,
     spacing: Sequence[float],
     path: Name,
+    formats: Sequence[Format] = (),
 ) -> Volume:
-    """Put together what the file and the user say."""
+    """Put together what the file and the user say; what the user says about sizes counts."""
+    letters = "ZYX"[-ndim:]
+    said = {
+        letter: stored.size.get(letter, stored.size.get(axis))
+        for letter, axis in zip(letters, order, strict=False)
+    }
+    if np.size(spacing):
+        sizes, unit = tuple(map(float, spacing)), "µm"
+    else:
+        sizes, unit = voxel_size(said, os.fspath(path))
+    origin = [
+        stored.origin.get(letter, stored.origin.get(axis, 0.0))
+        for letter, axis in zip(letters, order, strict=False)
+    ]
     return Volume(
         data=Reordered(stored.source, order),
         axes=axes,
-        spacing=tuple(map(float, spacing)) or _spacing(stored.size, order, ndim),
-        name=image_name(path),
+        spacing=sizes,
+        name=image_name(path, formats),
         path=os.fspath(path),
-        unit="µm" if len(spacing) or stored.size else "voxel",
+        unit=unit,
+        origin=tuple(origin) if stored.origin else (),
+        alpha=stored.alpha,
+        held=stored.held,
     )
 
 
-def _spacing(size: Mapping[Any, float], order: tuple[int, ...], ndim: int) -> tuple[float, ...]:
-    """Spacing from metadata, 1 where they say nothing."""
-    letters = "ZYX"[-ndim:]
-    return tuple(
-        size.get(letter, size.get(axis, 1.0)) for letter, axis in zip(letters, order, strict=False)
-    )
-
-
-def _open_integers(path: Name) -> Stored:
-    """Open a file of labels."""
-    if os.fspath(path).lower().endswith(JPEG):
+def _chosen(volume: Volume, numbers: Sequence[int]) -> Volume:
+    """An image of some of its channels."""
+    kept = tuple(map(int, numbers))
+    if not kept:
+        return volume
+    if min(kept) < 0 or max(kept) >= volume.channels or len(set(kept)) < len(kept):
         raise InputError(
-            "labels in JPEG, whose compression changes values",
+            "the image does not have the channels that were chosen",
+            file=volume.path,
+            expected=f"0 to {volume.channels - 1}, each once",
+            found=kept,
+            fix="give the channels to use with --data.image_channels, or none for all",
+        )
+    alpha = volume.alpha and kept[-1] == volume.channels - 1
+    return replace(volume, data=ChosenChannels(volume.data, kept), alpha=alpha)
+
+
+def _open_integers(path: Name, formats: Sequence[Format]) -> Stored:
+    """Open a file of labels."""
+    named = format_of(container_of(path, formats).name, formats)
+    if named is not None and named.lossy:
+        raise InputError(
+            f"labels in {named.name}, whose compression changes values",
             file=path,
             fix="export them again as PNG or TIFF",
         )
-    stored = _open(path)
-    if native(stored.source.dtype).kind not in "ui":
+    stored, _ = _open(path, formats)
+    if stored.alpha and stored.source.shape[-1] == 2:
+        # What is transparent is shown otherwise; the values are those of the ids all the same.
+        stored = stored._replace(
+            source=ChannelView(stored.source, 0), letters=stored.letters[:-1], alpha=False
+        )
+    kind = native(stored.source.dtype).kind
+    if kind not in "uif":
         raise InputError(
-            "labels must be integers: ids lose their meaning in floating point",
+            "labels must be whole numbers",
             file=path,
             expected="an unsigned integer type",
             found=stored.source.dtype,
-            fix="if all values are whole numbers, save labels.astype('uint32') as a new file",
+            fix="save labels.astype('uint32') as a new file",
         )
     return stored
 
 
-def _positive(volume: Volume) -> Volume:
-    """The volume, once signed labels are read through for negative values."""
-    for start, stop in volume.slabs() if volume.dtype.kind == "i" else ():
+def _ids(volume: Volume) -> Volume:
+    """The volume, once labels that may not be ids are read through."""
+    if volume.dtype.kind == "f":
+        check_whole(volume)
+        return replace(volume, data=whole_numbers(volume.data, volume.path))
+    if volume.dtype.kind != "i":
+        return volume
+    check_whole(volume)
+    for start, stop in volume.slabs():
         block = volume.read(start, stop)
         if block.size and block.min() < 0:
             raise InputError(

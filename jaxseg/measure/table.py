@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.config.properties import INTENSITY
-from jaxseg.errors import ConfigError, InputError
+from jaxseg.errors import InputError
 from jaxseg.measure.extra import extra_columns
 from jaxseg.measure.perimeter import perimeters
 from jaxseg.measure.surface import surface_areas
+from jaxseg.volume import checked_spacing
 
 Columns = dict[str, np.ndarray]
 
@@ -69,7 +70,8 @@ def measure(
     Raises
     ------
     InputError : labels that are not integers or are negative, an intensity image of another size
-    ConfigError : as many spacings as axes are needed; illegal names in ``extra``
+    ConfigError : a spacing that is none, or another number of them than axes; illegal names in
+        ``extra``
 
     >>> table = measure(np.array([[0, 7, 7], [0, 7, 7]]), spacing=(2.0, 0.5))
     >>> table[["label", "npixels", "area", "centroid_um-1", "diameter"]].values.tolist()
@@ -108,16 +110,14 @@ def _checked(
         )
     if labels.dtype.kind == "i" and labels.min(initial=0) < 0:
         raise InputError("negative labels", found=labels.min(), expected="0 = background, ids > 0")
-    if spacing is not None and len(spacing) != labels.ndim:
-        expected = f"{labels.ndim} values, {'zyx'[-labels.ndim :]}"
-        raise ConfigError("wrong number of spacings", expected=expected, found=tuple(spacing))
+    sizes = (1.0,) * labels.ndim if spacing is None else checked_spacing(spacing, labels.ndim)
     if intensity is not None and intensity.shape[: labels.ndim] != labels.shape:
         raise InputError(
             "labels and intensity image differ in size",
             expected=labels.shape,
             found=intensity.shape,
         )
-    return tuple(map(float, spacing)) if spacing is not None else (1.0,) * labels.ndim
+    return sizes
 
 
 def _small_ids(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -128,7 +128,8 @@ def _small_ids(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         return labels, None
     ids, numbers = fastremap.unique(labels, return_inverse=True)
     if ids[0] != 0:
-        ids, numbers = np.concatenate([[0], ids]).astype(ids.dtype), numbers + 1
+        # A zero of another type would turn 64-bit ids into floats.
+        ids, numbers = np.concatenate([np.zeros(1, ids.dtype), ids]), numbers + 1
     return numbers.reshape(labels.shape).astype(np.uint32), ids
 
 

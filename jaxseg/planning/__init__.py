@@ -90,10 +90,10 @@ def plan_run(config: Config) -> Plan:
     samples, run, phases = checked(config), runs.run_of(config), phases_of(config)
     images = samples.get("test", ()) or samples.get("train", ())
     if "train" in phases:
-        runs.differs(run, "train", config)
+        runs.differs(run, "train", config, runs.training_inputs(samples))
     elif "predict" in phases:
         digest = predictor_of(config, run, samples["test"]).digest
-        runs.differs(run, "predict", config, digest)
+        runs.differs(run, "predict", config, {"weights": digest})
     training = plan_training(config, samples) if "train" in phases else None
     layers = prediction = None
     # Of a network out of a file, XLA knows nothing.

@@ -1,5 +1,6 @@
 """Pictures and tables of results; drawing and tabulating only, files are written elsewhere."""
 
+from jaxseg.report.changes import Example, examples
 from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
@@ -9,11 +10,13 @@ from jaxseg.report.tables import beside, matching_table, show_classes, show_matc
 from jaxseg.report.verdict import Verdict, judged
 
 __all__ = [
+    "Example",
     "Verdict",
     "beside",
     "class_matching_table",
     "class_overlay",
     "coloured",
+    "examples",
     "judged",
     "matching_table",
     "overlay",

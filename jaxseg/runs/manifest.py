@@ -1,11 +1,5 @@
-"""One run on disk: its folders, the manifest of every phase, and what is already done.
+"""What a run has done: the manifest of every phase, and which images are finished.
 
-```
-<out>/<name>/config_files/<name>_<run>.json        the resolved configuration
-             checkpoints/<name>_<run>/              best and last state of the training
-             results/<name>_<run>/manifests/        what every phase read, one JSON each
-                                  train_logs/ charts/ per_image/ per_image_instances/ ...
-```
 A phase writes only into folders of its own and never changes its input. A manifest holds the part
 of the configuration that the phase reads: running it again with other values is refused, with the
 same values it continues where it stopped.
@@ -19,15 +13,31 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
 from jaxseg.config.load import differing, digest, select, to_plain
-from jaxseg.errors import ConfigError, ResourceError
-from jaxseg.io import container_of, sync_entry, write_json
+from jaxseg.errors import ConfigError, InputError, ResourceError
+from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
+from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
+from jaxseg.runs.layout import Run, run_of
+from jaxseg.runs.links import refuse_links
+from jaxseg.runs.marks import (
+    is_done,
+    mark_done,
+    marked,
+    redone_if_damaged,
+    refuse_replaced,
+    training_inputs,
+)
+
+__all__ = [
+    "Run", "claim", "claimed", "differs", "discard", "document", "fingerprint",
+    "input_version", "input_versions", "is_done", "mark_done", "marked", "open_run",
+    "redone_if_damaged", "refuse_other_way", "refuse_replaced", "run_of", "training_inputs",
+    "values_of", "versions",
+]  # fmt: skip
 
 # Field prefixes that each phase reads, and the folders and files that it writes.
 READS: Mapping[str, tuple[str, ...]] = {
@@ -41,6 +51,10 @@ READS: Mapping[str, tuple[str, ...]] = {
         "data.axes",
         "data.label_axes",
         "data.spacing",
+        "data.image_channels",
+        "data.formats",
+        "data.label_components",
+        "data.pair",
         "data.val_fraction",
         "data.foreground",
         "normalize",
@@ -51,7 +65,11 @@ READS: Mapping[str, tuple[str, ...]] = {
         "data.ignore",
         "seed",
     ),
-    "predict": ("task", "ndim", "channels", "data.axes", "data.spacing", "model", "predict"),
+    "predict": (
+        *("task", "ndim", "channels", "patch", "data.axes", "data.spacing", "normalize"),
+        "data.image_channels",
+        *("model", "predict"),
+    ),
     "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
     "instance_creation": (
         "ndim",
@@ -98,6 +116,8 @@ READS: Mapping[str, tuple[str, ...]] = {
         "task",
         "data.test.labels",
         "data.label_axes",
+        "data.label_components",
+        "data.pair",
         "data.ignore",
         "semantic",
         "postprocess",
@@ -146,42 +166,13 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ORDER = tuple(READS)
-
-
-@dataclass(frozen=True)
-class Run:
-    """The folders of one run."""
-
-    root: Path
-    label: str
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved configuration of the phase that was entered last."""
-        return self.root / "config_files" / f"{self.label}.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        """State of the training."""
-        return self.root / "checkpoints" / self.label
-
-    @property
-    def results(self) -> Path:
-        """Everything else."""
-        return self.root / "results" / self.label
-
-    def manifest(self, phase: str) -> Path:
-        """What a phase read."""
-        return self.results / "manifests" / f"{phase}.json"
-
-    def marker(self, phase: str, stem: str) -> Path:
-        """Evidence that a phase has finished one image."""
-        return self.results / "manifests" / phase / f"{stem}.json"
-
-
-def run_of(config: Config) -> Run:
-    """The folders of a configuration's run, whether they are there or not."""
-    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
+# Options that decide no result: where files are, whose content counts instead, and permissions.
+NOT_IDENTITY = frozenset(
+    {
+        *(f"data.{part}.{kind}" for part in ("train", "val", "test") for kind in ("raw", "labels")),
+        *("predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"),
+    }
+)
 
 
 def open_run(config: Config) -> Run:
@@ -192,6 +183,8 @@ def open_run(config: Config) -> Run:
     ResourceError : a folder cannot be made or written
     """
     run = run_of(config)
+    forget_versions()
+    refuse_links(run.root, (run.config_file.parent, run.checkpoints, run.results))
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)
@@ -208,13 +201,14 @@ def open_run(config: Config) -> Run:
     return run
 
 
-def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
+def claim(run: Run, phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> str:
     """Enter a phase: fresh, or a continuation of the same one; return its digest.
 
     Parameters
     ----------
     run, phase, config : which phase of which run, with which values
-    upstream : digest of what the phase reads from the phase before
+    upstream : what the phase reads beside the configuration: a digest of the phase before, or the
+        versions of its inputs by names that a user understands
 
     Returns
     -------
@@ -223,19 +217,20 @@ def claim(run: Run, phase: str, config: Config, upstream: str = "") -> str:
     Raises
     ------
     ConfigError : results made with other values lie there, and overwriting was not asked for
+    InputError : the manifest of these results is damaged, and overwriting was not asked for
     """
-    values, path = _values(phase, config, upstream), run.manifest(phase)
+    values, path = values_of(phase, config, upstream), run.manifest(phase)
     if differs(run, phase, config, upstream):
         discard(run, ORDER[ORDER.index(phase) :])
-    if not path.exists():
-        document = {"values": values, "digest": digest(values), "versions": versions()}
-        write_json(path, document, shared=True)
+    if not path.exists() or document(run, phase)["digest"] != digest(values):
+        found = {"values": values, "digest": digest(values), "versions": versions()}
+        write_sealed(path, found, shared=True)
     # Only now: a start that was refused leaves no trace.
     write_json(run.config_file, to_plain(config), shared=True)
     return digest(values)
 
 
-def differs(run: Run, phase: str, config: Config, upstream: str = "") -> bool:
+def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> bool:
     """Whether results made with other values lie there, which are to be overwritten.
 
     Parameters
@@ -245,32 +240,78 @@ def differs(run: Run, phase: str, config: Config, upstream: str = "") -> bool:
     Raises
     ------
     ConfigError : they lie there, and overwriting was not asked for
+    InputError : their manifest is damaged, and overwriting was not asked for
     """
-    path, values = run.manifest(phase), _values(phase, config, upstream)
-    if not path.exists():
+    values = values_of(phase, config, upstream)
+    if not run.manifest(phase).exists():
         return False
-    before = json.loads(path.read_text())["values"]
+    try:
+        before = document(run, phase)["values"]
+    except InputError:
+        if not config.overwrite:
+            raise
+        return True
     changed = differing(before, values)
-    if changed and not config.overwrite:
+    if phase == "evaluate":
+        # More or fewer images are evaluated anew; images that changed are not.
+        both = before.keys() & values.keys()
+        changed = [name for name in changed if name in both or not name.startswith(PER_IMAGE)]
+    if not changed or (phase == "train" and extends(before, values, config)):
+        return False
+    if not config.overwrite:
         raise ConfigError(
-            f"results of another configuration lie here; {phase} differs in {_listed(changed)}",
+            f"results of another configuration or of other files lie here; {phase} differs in "
+            f"{_listed([MEANING.get(name, name) for name in changed])}",
             file=run.results,
             expected=before.get(changed[0]),
             found=values.get(changed[0]),
             fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
         )
-    return bool(changed)
+    return True
 
 
-def _values(phase: str, config: Config, upstream: str) -> dict[str, Any]:
+# Names of the versions of what is evaluated, before that of the image.
+PER_IMAGE = ("image ", "labels ", "objects ")
+# What a name in a manifest stands for, where it is not an option.
+MEANING = {"upstream": "what the phase before made", "weights": "the trained network"}
+
+
+def extends(before: Mapping[str, Any], now: Mapping[str, Any], config: Config) -> bool:
+    """Whether a training of fewer epochs may go on with more, as the configuration asks for."""
+    longer = before.get("train.epochs", 0) < now["train.epochs"]
+    return config.train.extend and longer and differing(before, now) == ["train.epochs"]
+
+
+def values_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> dict[str, Any]:
     """All that decides the result of a phase, as JSON gives it back."""
-    return json.loads(json.dumps(select(config, READS[phase]) | {"upstream": upstream}))
+    chosen = select(config, READS[phase])
+    chosen = {name: value for name, value in chosen.items() if name not in NOT_IDENTITY}
+    given = {"upstream": upstream} if isinstance(upstream, str) else dict(upstream)
+    return json.loads(json.dumps(chosen | given))
+
+
+def document(run: Run, phase: str) -> dict[str, Any]:
+    """The manifest of a phase that was entered.
+
+    Raises
+    ------
+    InputError : it is damaged
+    """
+    path, fix = run.manifest(phase), "--overwrite, which moves these results to _trash"
+    found = read_sealed(path, "manifest", fix=fix)
+    if not isinstance(found.get("values"), dict) or digest(found["values"]) != found.get("digest"):
+        raise InputError("not a manifest", file=path, fix=fix)
+    return found
 
 
 def claimed(run: Run, phase: str) -> str:
-    """The digest of a phase that was entered before, empty if it never was."""
-    path = run.manifest(phase)
-    return json.loads(path.read_text())["digest"] if path.exists() else ""
+    """The digest of a phase that was entered before, empty if it never was.
+
+    Raises
+    ------
+    InputError : its manifest is damaged
+    """
+    return document(run, phase)["digest"] if run.manifest(phase).exists() else ""
 
 
 def refuse_other_way(run: Run, phases: Sequence[str], config: Config) -> None:
@@ -304,7 +345,7 @@ def _listed(names: list[str]) -> str:
 
 def discard(run: Run, phases: Iterable[str]) -> None:
     """Move everything that the phases wrote to ``_trash/<time>``; delete nothing."""
-    trash = run.root / "_trash" / time.strftime("%Y%m%d-%H%M%S")
+    trash = run.trash / time.strftime("%Y%m%d-%H%M%S")
     for phase in phases:
         names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
         sources = [run.results / name for name in names]
@@ -314,49 +355,6 @@ def discard(run: Run, phases: Iterable[str]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(source, target)
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-
-
-def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: list[Path]) -> bool:
-    """Whether a phase finished this image from the same input and its outputs are still there.
-
-    Raises
-    ------
-    ConfigError : it was finished from another input, such as a file that changed since
-    """
-    marker = run.marker(phase, stem)
-    if not marker.exists() or not all(path.exists() for path in outputs):
-        return False
-    before = json.loads(marker.read_text())
-    if before == dict(state):
-        return True
-    raise ConfigError(
-        f"{phase} of {stem} was made from another version of its input",
-        file=outputs[0],
-        fix="--run ANOTHER_NAME, or remove this result",
-    )
-
-
-def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None:
-    """Record that a phase finished this image; to be called after its outputs are in place."""
-    write_json(run.marker(phase, stem), dict(state), shared=True)
-
-
-def fingerprint(path: str | Path) -> dict[str, Any]:
-    """Size and time of a file, or of the files of a folder: another version shows.
-
-    Of an image inside a file, those of the file.
-    """
-    root = Path(path)
-    place = root if root.exists() else container_of(root)
-    files = (
-        sorted(item for item in place.rglob("*") if item.is_file()) if place.is_dir() else [place]
-    )
-    stats = [item.stat() for item in files]
-    return {
-        "path": str(root.resolve()),
-        "bytes": sum(stat.st_size for stat in stats),
-        "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
-    }
 
 
 def versions() -> dict[str, str]:

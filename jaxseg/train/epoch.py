@@ -12,12 +12,13 @@ from jax.sharding import Mesh
 
 from jaxseg.config.schema import Train
 from jaxseg.errors import Interrupted, NonFiniteError
+from jaxseg.signals import Asked
 from jaxseg.train import logs
 from jaxseg.train.plan import Times
 from jaxseg.train.progress import Display
 from jaxseg.train.record import Folders, Record, add_row, save_best, save_last
-from jaxseg.train.schedule import Rate
-from jaxseg.train.state import State, place, variables_of
+from jaxseg.train.schedule import Rate, after_validation, plateau_factor
+from jaxseg.train.state import State, place, replicate, variables_of
 
 # Pictures are drawn after this many epochs and at the end.
 DRAW_EVERY = 10
@@ -57,8 +58,10 @@ class Job(NamedTuple):
     folders: Folders
     meta: Mapping[str, Any]
     show: Display
-    asked: Callable[[], bool]
+    asked: Asked
     """Whether the run was asked to stop."""
+    guard: Callable[[], None] = lambda: None
+    """Raises when another process took the run over."""
 
 
 def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Times]:
@@ -74,6 +77,7 @@ def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Ti
     found, evaluation_times = validate(state, job)
     if job.asked():
         record = record._replace(seconds=record.seconds + time.perf_counter() - began)
+        job.guard()
         save_last(job.folders.checkpoints, state, record, job.meta)
         raise Interrupted(
             f"stopped after step {count(state)}; the state is saved",
@@ -82,6 +86,7 @@ def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Ti
         )
     seconds = time.perf_counter() - began
     record = add_row(record, new_row(state, record, found, job, seconds))
+    state = judged(state, record.history[-1]["val_loss"], job)
     record = record._replace(seconds=record.seconds + seconds)
     keep(state, record, job)
     times = Times(step_times, evaluation_times, time.perf_counter() - began)
@@ -103,6 +108,8 @@ def train(state: State, record: Record, job: Job) -> tuple[State, Record, list[f
         # and stops the run before another step builds on a bad one.
         if not jax.device_get(log["ok"]):
             raise not_finite(jax.device_get(log["finite"]), names, number + 1)
+        # Before the first step, which is compiled for a while, there is nothing to lose.
+        job.asked.hold()
         found.append({name: log[name] for name in ("loss", "norm", "parts", "metrics")})
         seconds.append(time.perf_counter() - last)
         last = time.perf_counter()
@@ -141,13 +148,22 @@ def new_row(
 ) -> dict[str, Any]:
     """The row of the logs for the epoch that has just ended."""
     step = count(state)
+    rate = float(jax.device_get(job.rate(step - 1, state.total_steps)))
     return {
         "epoch": len(record.history) + 1,
         "step": step,
-        "lr": float(jax.device_get(job.rate(step - 1, state.total_steps))),
+        "lr": rate * plateau_factor(state.opt_state),
         **logs.row(record.pending, found, job.weights),
         "seconds": round(seconds, 3),
     }
+
+
+def judged(state: State, loss: float | None, job: Job) -> State:
+    """The state after a validation, which may lower the learning rate."""
+    if loss is None:
+        return state
+    before, after = state.opt_state, after_validation(job.config, state.opt_state, loss)
+    return state if after is before else state._replace(opt_state=replicate(after, job.mesh))
 
 
 def keep(state: State, record: Record, job: Job) -> None:
@@ -157,6 +173,7 @@ def keep(state: State, record: Record, job: Job) -> None:
     saves it again.
     """
     row, epochs = record.history[-1], int(jax.device_get(state.total_steps)) // job.steps
+    job.guard()
     if row["best"]:
         save_best(job.folders.checkpoints, state, record, job.meta)
     ends = bool(reason_to_stop(state, record, job))

@@ -19,6 +19,7 @@ from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds
 from jaxseg.train.progress import display
 from jaxseg.train.record import Folders, Record, resume, save_last
 from jaxseg.train.schedule import learning_rate, optimizer
+from jaxseg.train.start import refuse_idle
 from jaxseg.train.state import State, init_state, replicate
 from jaxseg.train.step import Augment, Loss, make_eval, make_step
 
@@ -53,6 +54,8 @@ def fit(
     augment: Augment | None = None,
     meta: Mapping[str, Any] | None = None,
     continued: bool = True,
+    start: Mapping[str, Any] | None = None,
+    guard: Callable[[], None] = lambda: None,
 ) -> Fitted:
     """Train until all epochs are done or validation gets no better; continue an earlier start.
 
@@ -82,6 +85,9 @@ def fit(
     seed : of the parameters and of all randomness on the devices
     meta : plain data to keep in every checkpoint, such as the configuration
     continued : whether to continue a training that lies in the folders; False refuses
+    start : arrays of a trained network by name, to begin with as far as they fit, see
+        :func:`jaxseg.train.start.transfer`
+    guard : called before anything is saved; raises when another process took the run over
 
     Returns
     -------
@@ -99,11 +105,17 @@ def fit(
     def begin(allowed: bool) -> tuple[State, Record]:
         key, shape = jax.random.key(seed), (1, *model.stride, channels)
         most = config.epochs * steps
-        fresh = init_state(model, tx, key, shape, mesh, ema=config.ema, total_steps=most)
-        return resume(folders.checkpoints, fresh, mesh, steps=steps, allowed=allowed)
+        fresh = init_state(
+            model, tx, key, shape, mesh, ema=config.ema, total_steps=most, start=start
+        )
+        refuse_idle(fresh.params, config.freeze)
+        extend_to = config.epochs if config.extend else 0
+        options: dict[str, Any] = {"meta": meta, "extend_to": extend_to}
+        return resume(folders.checkpoints, fresh, mesh, steps=steps, allowed=allowed, **options)
 
     def job_of(parts: int) -> Job:
         options: dict[str, Any] = {"weights": weights, "augment": augment, "ema": config.ema}
+        options["freeze"] = config.freeze
         return Job(
             config=config,
             step=make_step(model, tx, loss, mesh, **options, microbatches=parts),
@@ -119,12 +131,13 @@ def fit(
             meta=meta or {},
             show=show,
             asked=asked,
+            guard=guard,
         )
 
     state, record = begin(continued)
     share = config.batch // mesh.shape["data"]
-    with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
-        parts = parts_of(share, record.microbatches)
+    with interruptible(holding=False) as asked, display(int(jax.device_get(state.step))) as show:
+        parts = parts_of(share, max(record.microbatches, config.accumulation))
         while (ended := _epochs(state, record, job_of(parts))) is None:
             together = bool(state.batch_stats)
             parts = divide_further(
@@ -165,6 +178,7 @@ def plan(
     )
     total = replicate(jnp.asarray(epochs * job.steps, jnp.int32), job.mesh)
     state, record = state._replace(total_steps=total), record._replace(planned=True)
+    job.guard()
     save_last(job.folders.checkpoints, state, record, job.meta)
     job.show.line(f"{epochs} of {job.config.epochs} epochs fit into {minutes:g} minutes")
     return state, record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -11,6 +12,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.models import Model
+from jaxseg.train.start import transfer
 
 Tree = TypeVar("Tree")
 
@@ -45,6 +47,7 @@ def init_state(
     *,
     ema: float = 0.0,
     total_steps: int = 0,
+    start: Mapping[str, Any] | None = None,
 ) -> State:
     """The state before the first step.
 
@@ -56,6 +59,7 @@ def init_state(
     mesh : devices to copy the state to
     ema : decay of the moving average that :func:`make_step` will keep; 0 = none
     total_steps : steps that the learning rate is planned for; 0 = as the optimiser was made
+    start : arrays of a trained network by name, taken as far as they fit
 
     Returns
     -------
@@ -63,10 +67,14 @@ def init_state(
     """
     initial, later = jax.random.split(key)
     variables = model.init(initial, jax.ShapeDtypeStruct(shape, jnp.float32))
+    variables = {"batch_stats": {}, **variables}
+    if start is not None:
+        # Not the arrays themselves: a step uses its state up.
+        variables = jax.tree.map(jnp.array, transfer(variables, start).variables)
     params = variables["params"]
     state = State(
         params=params,
-        batch_stats=variables.get("batch_stats", {}),
+        batch_stats=variables["batch_stats"],
         opt_state=tx.init(params),
         ema=jax.tree.map(jnp.copy, params) if ema else {},
         step=jnp.zeros((), jnp.int32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.models import Model
+from jaxseg.train.start import keep_frozen
 from jaxseg.train.state import State
 
 Batch = Mapping[str, Any]
@@ -43,6 +44,7 @@ def make_step(
     augment: Augment | None = None,
     ema: float = 0.0,
     microbatches: int = 1,
+    freeze: Sequence[str] = (),
 ) -> Callable[[State, Batch], tuple[State, dict[str, Any]]]:
     """One update of the state by one batch, as a compiled function.
 
@@ -61,6 +63,8 @@ def make_step(
     ema : decay of the moving average of the parameters, which the state must hold; 0 = none
     microbatches : parts that every device computes one after another, in the memory of one, see
         :func:`in_turn`; they divide its share of the batch
+    freeze : parts of the network whose running statistics stay as they are, see
+        :func:`jaxseg.train.start.frozen`; the optimiser keeps their parameters
 
     Returns
     -------
@@ -112,9 +116,9 @@ def make_step(
         params = optax.apply_updates(state.params, updates)
         new = state._replace(
             params=params,
-            batch_stats=shares.batch_stats,
+            batch_stats=keep_frozen(state.batch_stats, shares.batch_stats, freeze),
             opt_state=opt_state,
-            ema=average(state.ema, params, state.step, ema),
+            ema=keep_frozen(state.ema, average(state.ema, params, state.step, ema), freeze),
             step=state.step + 1,
         )
         logs = {

@@ -23,7 +23,9 @@ from jaxseg.decoding import (
 )
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.lock import locked, paths_of
 from jaxseg.runs.manifest import Run
+from jaxseg.signals import safe_point
 from jaxseg.workflows.blocks import range_problems
 from jaxseg.workflows.decoding import decode_images
 from jaxseg.workflows.evaluation import evaluate_images
@@ -57,11 +59,20 @@ def run(config: Config) -> None:
     ResourceError : the results will not fit the disk
     """
     samples = checked(config)
-    folders = runs.open_run(config)
+    folders, phases = runs.open_run(config), phases_of(config)
+    shared = bool(config.blocks.size)
+    with locked(paths_of(folders.results, phases, shared=shared)):
+        _run_phases(config, folders, samples, phases)
+
+
+def _run_phases(config: Config, folders: Run, samples: Samples, phases: tuple[str, ...]) -> None:
+    """What :func:`run` does when all is checked and nobody else writes there."""
     _sweep(folders)
-    phases = phases_of(config)
+    if not {"train", "predict"} & set(phases):
+        runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
     refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
     for phase in phases:
+        safe_point()
         PHASES[phase](config, folders, samples)
 
 

@@ -56,7 +56,7 @@ def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErro
 
 def stage_folder(run: Run, stage: str, sample: Sample) -> Path:
     """Where the ledger of a stage of an image is."""
-    return run.results / "blocks" / stage / sample.name
+    return run.stage(stage, sample.name)
 
 
 def ledger_of(run: Run, stage: str, sample: Sample) -> Ledger:
@@ -89,9 +89,8 @@ def publish(ledger: Ledger, sample: Sample) -> None:
 
 def version_of(source: Volume) -> dict[str, Any]:
     """What tells one version of planes or labels in a store of ours from another."""
-    found = runs.fingerprint(Path(source.path) / "zarr.json")
     kind = "planes" if source.axes.endswith("c") else "labels"
-    return {f"{kind}.bytes": found["bytes"], f"{kind}.mtime_ns": found["mtime_ns"]}
+    return {kind: runs.input_version(source.path)}
 
 
 def read_planes(source: Volume, box: Box) -> Array:

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from jaxseg import blocks, io, report
 from jaxseg.config import Config
-from jaxseg.config.load import digest
 from jaxseg.data import Sample
 from jaxseg.geometry import Box
 from jaxseg.labels import tally
@@ -48,9 +47,7 @@ def evaluate_images(config: Config, run: Run, samples: Samples) -> None:
         for sample in samples["test"]
         for mark in marks(config, run, sample)
     ]
-    # What blocks counted of other versions of the images must not be taken for these.
-    versions = [_version(opened) for *_, opened in images] if config.blocks.decodes else []
-    runs.claim(run, "evaluate", config, digest(versions) if versions else "")
+    runs.claim(run, "evaluate", config, _versions(images))
     found = [_counted(config, run, *image) for image in images]
     whole = [one for one in found if one is not None]
     if len(whole) < len(found):
@@ -93,9 +90,17 @@ class _Result:
         return cleared(truth, labels, truth == self.ignore, self.hidden)
 
 
+def _versions(images: Sequence[tuple[Sample, str, Compared]]) -> dict[str, str]:
+    """The versions of all that is compared and drawn."""
+    paths = {f"image {sample.name}": sample.image.path for sample, *_ in images}
+    paths |= {f"labels {sample.name}": sample.labels.path for sample, *_ in images if sample.labels}
+    paths |= {f"objects {sample.name}{mark}": one.labels.path for sample, mark, one in images}
+    return runs.input_versions(paths)
+
+
 def _version(images: Compared) -> dict[str, Any]:
     """What tells one version of the images from another."""
-    truth = {"truth": runs.fingerprint(images.truth.path)} if images.truth else {}
+    truth = {"truth": runs.input_version(images.truth.path)} if images.truth else {}
     return version_of(images.labels) | truth
 
 

@@ -139,7 +139,7 @@ def _write_labels(config: Config, run: Run, sample: Sample) -> Ledger:
 
 def _tell(config: Config, ledger: Ledger, sample: Sample, path: Path) -> None:
     """Say what came out, warn where objects are cut, and export."""
-    found = json.loads((ledger.folder / "summary.json").read_text())
+    found = json.loads(blocks.known_file(ledger, "summary.json").read_text())
     if found["cut"]:
         warnings.warn(
             f"{sample.name}: {found['cut']} of {found['pieces']} pieces of objects reach the end of"

@@ -114,7 +114,7 @@ def _begin_measuring(labels: str, config: Config, run: Run, sample: Sample) -> L
 def _measured(sample: Sample) -> dict[str, object]:
     """What decides measurements beside the objects."""
     spacing, image = sample.image.spacing, sample.image.path
-    return {"spacing": spacing, "image": runs.fingerprint(image)}
+    return {"spacing": spacing, "image": runs.input_version(image)}
 
 
 def _measure(labels: str, config: Config, run: Run, sample: Sample) -> Work:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxseg import channels as table
 from jaxseg import checkpoint, data, io, normalize, tta
 from jaxseg.config import Config, Package
-from jaxseg.config.load import differing, from_plain, select
+from jaxseg.config.load import differing, digest, from_plain, select
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
 from jaxseg.normalize import Stats
@@ -40,19 +40,19 @@ LEARNED = ("task", "ndim", "channels", "model", "normalize")
 
 def planes_path(run: Run, sample: Sample) -> Path:
     """Where the predicted planes of an image are."""
-    return run.results / "per_image" / f"{sample.name}.zarr"
+    return run.planes(sample.name)
 
 
 def predict_images(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
     predictor = predictor_of(config, run, samples["test"])
-    digest = runs.claim(run, "predict", config, predictor.digest)
+    claimed = runs.claim(run, "predict", config, {"weights": predictor.digest})
     names, dtype = stored_planes(config)
     for sample in samples["test"]:
         path = planes_path(run, sample)
         state: dict[str, Any] = {
-            "digest": digest,
-            "input": runs.fingerprint(sample.image.path),
+            "digest": claimed,
+            "input": runs.input_version(sample.image.path),
         }
         if config.predict.classes_only:
             state["semantic.threshold"] = config.semantic.threshold
@@ -100,7 +100,8 @@ def predictor_of(config: Config, run: Run, samples: Sequence[Sample]) -> Predict
             _refuse_another_network(config, foreign.trained, Path(config.model.path), fields)
         return foreign
     folder = Path(config.predict.checkpoint) if config.predict.checkpoint else run.checkpoints
-    variables, meta = checkpoint.load_best(folder)
+    found = checkpoint.best(folder)
+    variables, meta = checkpoint.nested(found.arrays), found.meta
     _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))
     raise_all(data.channel_problems(samples, stats))
@@ -113,7 +114,7 @@ def predictor_of(config: Config, run: Run, samples: Sequence[Sample]) -> Predict
         forward,
         lambda sample: stats if joint else sample.stats,
         Sight(model.halo, model.stride),
-        meta["digest"],
+        digest([found.identity, stats]),
     )
 
 

@@ -12,7 +12,7 @@ from jaxseg import io
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import InputError, JaxsegError
-from jaxseg.runs.manifest import fingerprint
+from jaxseg.runs.manifest import input_version
 from jaxseg.volume import Volume
 
 
@@ -58,7 +58,7 @@ def region_of(config: Config, sample: Sample) -> np.ndarray | None:
 def region_version(config: Config, sample: Sample) -> dict[str, Any]:
     """What tells one version of the mask of an image from another; nothing without masks."""
     path = region_path(config, sample.name)
-    return {"region": fingerprint(path)} if path else {}
+    return {"region": input_version(path)} if path else {}
 
 
 def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:

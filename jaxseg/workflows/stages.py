@@ -174,8 +174,9 @@ def levels_of(config: Config, run: Run, sample: Sample) -> Levels | None:
             noise = judged and not _show_objects(chosen, raw)
             reshape = functools.partial(_growing, config, sample, ledger.grid)
             levels = Levels(None, ()) if noise else settle(chosen, parts, reshape=reshape)
-            io.write_json(file, levels._asdict(), shared=True)
-    return Levels(**json.loads(file.read_text()))
+            io.write_sealed(file, levels._asdict(), shared=True)
+    fix = f"remove {file} and run the same command again"
+    return Levels(**io.read_sealed(file, "record of thresholds", fix=fix))
 
 
 def _plan_of(config: Config, sample: Sample) -> Plan | None:

@@ -21,15 +21,12 @@ from jaxseg.augment import (
     random_orientation,
     random_rotation_zoom,
 )
-from jaxseg.augment.geometry import _plane_map
-from jaxseg.config import Augment
+from jaxseg.augment.resample import Affine, places
+from jaxseg.config import Augment, Blur, Brightness, Rotate, Zoom
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
-OFF = Augment(
-    flips=False, rot90=False, rotate=0, zoom=1, brightness=0, contrast=0, gamma=1, noise=0, blur=0
-)
-ON = Augment(rotate=30.0, zoom=1.3, blur=1.0)
+DEFAULT = ("flip_z", "flip_y", "flip_x", "rot90", "brightness", "contrast", "gamma", "noise")
+OFF = Augment().without(*DEFAULT)
+ON = Augment(rotate=Rotate(degrees=(-30.0, 30.0)), zoom=Zoom(), blur=Blur())
 KEYS = jax.random.split(jax.random.key(0), 64)
 INTENSITIES = (
     (random_brightness, 0.2),
@@ -110,7 +107,8 @@ def test_no_rotation_and_no_zoom_change_nothing() -> None:
     found = random_rotation_zoom(KEYS[0], image, labels)
     np.testing.assert_allclose(found[0], image, atol=1e-4)
     np.testing.assert_array_equal(found[1], labels)
-    np.testing.assert_array_equal(_plane_map((1, 1), 0.3, 2.0), 0)
+    at = places(Affine(2 * jnp.eye(3)), None, (1, 1), (1, 1))
+    np.testing.assert_array_equal([at.y, at.x], 0)
 
 
 def test_ids_never_mix_and_need_not_fit_a_float() -> None:
@@ -146,7 +144,7 @@ def test_all_off_is_nothing_at_all() -> None:
     assert found[0] is image
     assert found[1] is labels
     # One number to add: nothing is drawn per voxel, moved or filtered.
-    settings = dataclasses.replace(OFF, brightness=0.1)
+    settings = dataclasses.replace(OFF, brightness=Brightness(probability=1.0))
     program = jax.make_jaxpr(lambda key: random_augment(key, image, labels, settings=settings)[0])
     touched = [step for step in program(KEYS[0]).eqns if step.outvars[0].aval.shape == image.shape]
     assert [str(step.primitive) for step in touched] == ["add"]

@@ -1,4 +1,4 @@
-"""Objects to decode by blocks."""
+"""What the tests of blocks share."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from support.block_ledgers import labels_of
 
 @pytest.fixture
 def labels(rng: np.random.Generator) -> np.ndarray:
-    """Rectangles, one voxel apart."""
+    """Small objects of two dimensions."""
     return labels_of(rng)

@@ -70,7 +70,7 @@ def test_a_ledger_changed_by_hand(tmp_path: Path) -> None:
     blocks.open_creation(tmp_path, GRID, {"seed": 0})
     file = tmp_path / "ledger.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(InputError, match="by hand"):
+    with pytest.raises(InputError, match="changed or damaged after"):
         blocks.read_ledger(tmp_path)
     file.write_text("{")
     with pytest.raises(InputError, match="not a readable ledger"):

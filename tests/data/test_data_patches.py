@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from support import real_images
 
 from jaxseg import data
-from jaxseg.config import Source
+from jaxseg.config import CutMix, Source
 from jaxseg.data import Sample
 from jaxseg.normalize import Stats
 from jaxseg.volume import Volume
@@ -229,3 +229,46 @@ def test_real_images_give_batches(name: str) -> None:
     grid = data.grid(val, patch=patch[name])
     one = data.grid_batch(val, grid, patch=patch[name], size=2, index=0)
     assert one.image.shape == (2, *patch[name], 1)
+
+
+@pytest.mark.parametrize("shape", [(30, 34), (5, 9), (12, 16, 14)])
+def test_boxes_of_other_patches(shape: tuple[int, ...]) -> None:
+    """Images of one value each: the box shows where it comes from, in image and labels alike."""
+    values = (3, 8, 20)
+    samples = [sample(np.full(shape, value), str(value)) for value in values]
+    options = {"patch": (8,) * len(shape), "size": 24, "seed": 0, "step": 1}
+    before = data.batch(samples, **options)
+    mix = CutMix(probability=0.7, side=(0.25, 0.5))
+    found = data.batch(samples, cutmix=mix, **options)
+    as_they_are = data.batch(samples, cutmix=mix, compact=False, **options)
+    np.testing.assert_array_equal(found.starts, before.starts)
+    assert_equal(found, data.batch(samples, cutmix=mix, **options))
+    np.testing.assert_array_equal(as_they_are.image, found.image)
+    mixed = 0
+    for number, (image, labels) in enumerate(zip(found.image, found.labels, strict=True)):
+        np.testing.assert_array_equal(image[..., 0], -image[..., 1])
+        np.testing.assert_array_equal(image[..., 0], as_they_are.labels[number])
+        own = before.image[number].flat[0]
+        assert found.names[number] == str(int(own))
+        # Objects of both patches keep apart, even where they have the same number.
+        assert labels.max() <= 2
+        box = (labels != labels[image[..., 0] == own].flat[0]) | (image[..., 0] != own)
+        if box.any():
+            sides = [np.ptp(axis) + 1 for axis in box.nonzero()]
+            assert box.sum() == np.prod(sides)
+            assert all(2 <= side <= 4 for side in sides)
+            mixed += 1
+    assert 9 <= mixed <= 23
+
+
+def test_pasted_objects_are_those_of_the_other_patch() -> None:
+    samples = [sample(blocks((40, 40)), "a")]
+    mix = CutMix(probability=1.0, side=(0.5, 0.5))
+    found = data.batch(samples, patch=(16, 16), size=8, seed=1, step=0, cutmix=mix, ignore=9)
+    for image, labels in zip(found.image, found.labels, strict=True):
+        np.testing.assert_array_equal(labels == -1, image[..., 0] == 9)
+        np.testing.assert_array_equal(labels == 0, image[..., 0] == 0)
+        ids = labels[labels > 0]
+        assert sorted(set(ids)) == list(range(1, ids.max() + 1))
+        for one in set(ids):
+            assert len(set(image[labels == one][:, 0])) == 1

@@ -59,10 +59,10 @@ def test_all_problems_are_found_together(tmp_path: Path) -> None:
     nan = image.astype(np.float32)
     nan[3, 3:5] = np.nan
     write(tmp_path, "nan", nan, labels)
-    write(tmp_path, "float", image, labels.astype(np.float32))
+    write(tmp_path, "float", image, labels + np.float32(0.5))
     write(tmp_path, "negative", image, labels.astype(np.int16) - 9)
     write(tmp_path, "stack", np.stack([image] * 4), labels)
-    write(tmp_path, "both", nan, labels.astype(np.float64))
+    write(tmp_path, "both", nan, labels - 0.25)
     write(tmp_path, "cut", image, labels)
     cut = tmp_path / "raw" / "cut.tif"
     cut.write_bytes(cut.read_bytes()[:300])
@@ -73,10 +73,10 @@ def test_all_problems_are_found_together(tmp_path: Path) -> None:
     for part in (
         "size.tif: image and labels differ",
         "nan.tif: 2 values are NaN",
-        "float.tif: labels must",
+        "float.tif: labels in float32 that are not all whole",
         "negative.tif: negative labels",
         "stack.tif: the axes are not known",
-        "both.tif: labels must",
+        "both.tif: labels in float64",
         "both.tif: 2 values",
         "cut.tif: the file is damaged",
     ):

@@ -17,7 +17,9 @@ from support.peer_cases import CASES, CHANNELS, EVERY, image, made_up
 from jaxseg import checkpoint, models
 from jaxseg.checkpoint import flatten, nested
 from jaxseg.cli.app import main
+from jaxseg.cli.foreign_weights import with_checkpoint
 from jaxseg.config import ResUNet, SEUNet, UNet, UNeXtV1
+from jaxseg.config.load import load
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.interop import biapy
 from jaxseg.interop.biapy.names import peer_place
@@ -225,6 +227,31 @@ def test_from_safetensors_to_a_checkpoint_that_predicts(tmp_path, capsys):
     (tmp_path / "config.py").write_text(CONFIG.replace("(4, 6)", "(4, 8)"))
     assert main([*call, "--config", str(tmp_path / "config.py")]) == InputError.exit_code
     assert "of another shape" in capsys.readouterr().err
+
+
+def test_weights_in_place_of_a_checkpoint_are_imported_once(tmp_path, capsys):
+    safetensors.numpy.save_file(peer_state(TINY, (2,), 2)[2], tmp_path / "model.safetensors")
+    (tmp_path / "job.yaml").write_text(f"""
+PROBLEM: {{TYPE: INSTANCE_SEG, INSTANCE_SEG: {{DATA_CHANNELS: BC}}}}
+DATA: {{PATCH_SIZE: "(32, 32, 2)", TEST: {{PATH: "{tmp_path}"}}}}
+MODEL: {{ARCHITECTURE: unet, FEATURE_MAPS: [4, 6], NORMALIZATION: bn, LOAD_CHECKPOINT: True}}
+PATHS.CHECKPOINT_FILE: {tmp_path}/model.safetensors
+TEST.ENABLE: True
+""")
+    config = replace(load(tmp_path / "job.yaml"), out=str(tmp_path / "out"))
+    found = with_checkpoint(config)
+    assert Path(found.predict.checkpoint).parent == tmp_path / "out" / "experiment" / "checkpoints"
+    variables, _ = checkpoint.load_best(Path(found.predict.checkpoint))
+    assert variables["params"]
+    assert "imported the weights" in capsys.readouterr().out
+    assert with_checkpoint(config) == found
+    assert "imported" not in capsys.readouterr().out
+    assert with_checkpoint(found) == found
+    with pytest.raises(ConfigError, match="trained now"):
+        with_checkpoint(replace(config, phases=("train", "predict")))
+    gone = replace(config.predict, checkpoint=str(tmp_path / "gone.pth"))
+    with pytest.raises(InputError, match="no such file of weights"):
+        with_checkpoint(replace(config, predict=gone))
 
 
 def test_files_that_are_no_weights(tmp_path, capsys):

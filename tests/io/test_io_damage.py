@@ -65,6 +65,7 @@ def test_tiff_damage_is_found_with_logging_off(tmp_path: Path, monkeypatch: Any)
         read_all(tmp_path / "a.tif")
 
 
+@pytest.mark.filterwarnings("ignore::jaxseg.errors.JaxsegWarning")
 def test_mutated_tiff_never_leaves_a_traceback(tmp_path: Path) -> None:
     """Only InputError, or an image of the declared shape, whatever byte changes."""
     rng = np.random.default_rng(1)

@@ -223,3 +223,22 @@ def test_bad_input_is_refused() -> None:
         measure(labels, intensity=np.zeros((4, 5)))
     with pytest.raises(ConfigError, match="spacing"):
         measure(labels, spacing=(1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_ids_of_64_bit_stay_exact(background: bool) -> None:
+    base = 720575940623374841
+    ids = np.array([base, base + 1, base + 2, 2**63 + 7], np.uint64)
+    labels = np.repeat(np.repeat(ids, 8).reshape(4, 8), 2, 0)
+    if background:
+        labels[:, 0] = 0
+    for array in (labels, labels[None]):
+        table = measure(array)
+        assert table["label"].dtype == np.uint64
+        assert table["label"].tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize("spacing", [(1.0,), (0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0)])
+def test_a_spacing_that_is_none(spacing: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match="not the size of a voxel"):
+        measure(np.ones((4, 5), np.uint8), spacing=spacing)

@@ -14,7 +14,7 @@ from support import real_images
 
 from jaxseg import augment, data, io
 from jaxseg.channels import columns, encode, has_both
-from jaxseg.config import Augment, Config, Source, ch
+from jaxseg.config import Augment, Config, Rotate, Source, Zoom, ch
 from jaxseg.config.check import check
 from jaxseg.config.types import build, plain
 from jaxseg.decoding import decode, object_classes
@@ -220,7 +220,7 @@ def test_augmentation_moves_both_label_images_alike() -> None:
     labels, _ = objects()
     both = jnp.stack([labels, labels % 5], axis=-1)
     image = jnp.asarray(labels, jnp.float32)[..., None]
-    settings = Augment(rotate=30.0, zoom=1.3)
+    settings = Augment(rotate=Rotate(probability=1.0), zoom=Zoom())
 
     @jax.jit
     @jax.vmap

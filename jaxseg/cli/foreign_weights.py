@@ -1,0 +1,71 @@
+"""Weights of BiaPy given as ``predict.checkpoint``: imported once, on the way to a prediction."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from jaxseg.cli.import_weights import import_weights
+from jaxseg.config import Config
+from jaxseg.config.load import load
+from jaxseg.errors import ConfigError, InputError
+from jaxseg.io.atomic import PARTIAL
+
+ENDINGS = (".pth", ".pt", ".safetensors")
+
+
+def with_checkpoint(config: Config, folder: str | Path = "") -> Config:
+    """A configuration whose checkpoint is one of ours, with the network of its weights.
+
+    Parameters
+    ----------
+    config : Config
+        ``predict.checkpoint`` may be a file of weights.
+    folder : path, optional
+        Where the imported checkpoint goes; by default beside those of the experiment, named after
+        the file and its content, so that it is there the next time.
+
+    Returns
+    -------
+    Config
+        The same one where the checkpoint is no such file.
+
+    Raises
+    ------
+    ConfigError
+        torch, which reads ``.pth`` files, is not installed, or a training is asked for as well.
+    InputError
+        The file is missing or does not fit the network.
+    """
+    source = Path(config.predict.checkpoint)
+    if source.suffix.lower() not in ENDINGS:
+        return config
+    if "train" in config.phases:
+        raise ConfigError(
+            "a network that is trained now and weights of another one",
+            file="predict.checkpoint, phases",
+            found=config.predict.checkpoint,
+            fix="leave train out of the phases",
+        )
+    if not source.is_file():
+        raise InputError("no such file of weights", file=source, fix="check predict.checkpoint")
+    own = Path(config.out) / config.name / "checkpoints" / f"{source.stem}_{_digest(source)}"
+    target = Path(folder) if folder else own
+    if not (target / "config.json").is_file():
+        partial = target.with_name(target.name + PARTIAL)
+        shutil.rmtree(partial, ignore_errors=True)
+        import_weights(source, partial, config)
+        os.replace(partial, target)
+        print(f"imported the weights of {source} into {target}", flush=True)
+    model = load(target / "config.json").model
+    predict = dataclasses.replace(config.predict, checkpoint=str(target))
+    return dataclasses.replace(config, model=model, predict=predict)
+
+
+def _digest(path: Path) -> str:
+    """A short hash of the content of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:12]

@@ -1,0 +1,338 @@
+"""DATA: images, labels, patches, normalisation and what is done to images before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxseg.errors import ConfigError
+from jaxseg.interop.biapy.keys.row import (
+    Job,
+    Judge,
+    Key,
+    Verdict,
+    approximated,
+    exact,
+    many,
+    nothing,
+    old,
+    refused,
+    switched,
+)
+
+PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
+N = "DATA.NORMALIZATION."
+CLIP = N + "PERC_CLIP."
+METHODS = {"zero_mean_unit_variance": "zscore", "custom": "zscore", "div": "dtype",
+           "scale_range": "percentile"}  # fmt: skip
+
+
+def settings(job: Job) -> dict[str, Any]:
+    """Everything about images."""
+    return {
+        "patch": patch(job),
+        # The documents pair the sorted lists of names.
+        "data.pair": "name_or_order",
+        **_sources(job),
+        "data.spacing": _shared(job, "RESOLUTION", _spacing),
+        "data.axes": _shared(job, "INPUT_IMG_AXES_ORDER", _axes),
+        "data.label_axes": _shared(job, "INPUT_MASK_AXES_ORDER", _axes),
+        "data.foreground": _foreground(job),
+        **({} if job["DATA.TRAIN.IN_MEMORY"] else {"data.cache_gib": 0.0}),
+        **_normalisation(job),
+    }
+
+
+def patch(job: Job) -> list[int]:
+    """The sides of a patch; the last number of the list, the channels, is in the files."""
+    given = job["DATA.PATCH_SIZE"]
+    if len(given) != job.ndim + 1 or not all(isinstance(side, int) for side in given):
+        raise ConfigError(
+            "wrong number of values",
+            file=job.where("DATA.PATCH_SIZE"),
+            expected=f"{job.ndim} sides ({'zyx'[-job.ndim :]}) and the number of channels",
+            found=given,
+        )
+    return list(given[:-1])
+
+
+def _sources(job: Job) -> dict[str, str]:
+    """Folders of the phases that run, and those that the file names for another start."""
+    found: dict[str, str] = {}
+    runs = {"TRAIN": job["TRAIN.ENABLE"], "VAL": job["TRAIN.ENABLE"], "TEST": job["TEST.ENABLE"]}
+    for part, phase in runs.items():
+        unused = part == "VAL" and job["DATA.VAL.FROM_TRAIN"]
+        if not unused and (phase or f"DATA.{part}.PATH" in job.given):
+            labels = part != "TEST" or job["DATA.TEST.LOAD_GT"]
+            found |= _source(job, part, labels=labels)
+    return found | {"data.val_fraction": job["DATA.VAL.SPLIT_TRAIN"]}
+
+
+def _source(job: Job, part: str, *, labels: bool) -> dict[str, str]:
+    field, prefix = f"data.{PARTS[part]}", f"DATA.{part}."
+    places = {"raw": job[prefix + "PATH"], "labels": job[prefix + "GT_PATH"] if labels else ""}
+    if job[prefix + "INPUT_ZARR_MULTIPLE_DATA"]:
+        inner = {"raw": "INPUT_ZARR_MULTIPLE_DATA_RAW_PATH",
+                 "labels": "INPUT_ZARR_MULTIPLE_DATA_GT_PATH"}  # fmt: skip
+        store = places["raw"].rstrip("/")
+        store = store if store.lower().endswith(".zarr") else store + "/*.zarr"
+        places = {
+            name: f"{store}/{job[prefix + key].replace('.', '/')}"
+            for name, key in inner.items()
+            if name == "raw" or labels
+        }
+    return {f"{field}.{name}": place for name, place in places.items()}
+
+
+def _shared(job: Job, name: str, read: Any) -> Any:
+    """A value that the file gives by part and that is one for all here."""
+    keys = [f"DATA.{part}.{name}" for part in PARTS]
+    given = {key: read(job, key) for key in keys if key in job.given}
+    values = [value for value in given.values() if value]
+    if any(value != values[0] for value in values):
+        raise ConfigError(
+            "training, validation and test differ",
+            file=job.where(next(iter(given))),
+            expected="the same for all",
+            found=", ".join(str(value) for value in values),
+        )
+    return values[0] if values else ([] if name == "RESOLUTION" else "")
+
+
+def _spacing(job: Job, key: str) -> list[float]:
+    """Sizes of a voxel; 1 everywhere, or -1, says that the file knows."""
+    given = [float(size) for size in job[key]]
+    if set(given) <= {1.0} or set(given) <= {-1.0}:
+        return []
+    return given
+
+
+def _axes(job: Job, key: str) -> str:
+    """Axes; the default of the documents has more letters than any file."""
+    given = str(job[key]).upper()
+    return "" if given == "TZCYX" else given
+
+
+def _foreground(job: Job) -> float:
+    if not job["DATA.TRAIN.PROBABILITY_MAP"]:
+        return 0.0
+    inside, outside = job["DATA.TRAIN.W_FOREGROUND"], job["DATA.TRAIN.W_BACKGROUND"]
+    if not (inside >= 0 and outside >= 0 and inside + outside > 0):
+        raise ConfigError(
+            "illegal weights",
+            file=job.where("DATA.TRAIN.W_FOREGROUND"),
+            expected="W_FOREGROUND and W_BACKGROUND at least 0, one of them above",
+            found=(inside, outside),
+        )
+    return float(inside / (inside + outside))
+
+
+def _normalisation(job: Job) -> dict[str, Any]:
+    kind = str(job[N + "TYPE"])
+    method = METHODS.get(kind)
+    if method is None:
+        raise ConfigError(
+            f"unknown normalisation {kind!r}",
+            file=job.where(N + "TYPE"),
+            expected="one of " + ", ".join(METHODS),
+        )
+    found: dict[str, Any] = {"normalize.method": method}
+    if method == "percentile":
+        clipped = job[CLIP + "ENABLE"]
+        found["normalize.percentiles"] = _percentiles(job) if clipped else [0.0, 100.0]
+    scope = job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"]
+    return found | {"normalize.scope": str(scope or "image")}
+
+
+def _percentiles(job: Job) -> list[float]:
+    return [float(job[CLIP + "LOWER_PERC"]), float(job[CLIP + "UPPER_PERC"])]
+
+
+def _type(value: str, job: Job) -> Verdict | None:
+    if value == "div":
+        note = "the largest value of the type, whatever the largest of the image"
+        return Verdict("approximated", "normalize.method", note)
+    return None
+
+
+def _clip(value: bool, job: Job) -> Verdict | None:
+    if not value:
+        return Verdict("no effect", "", "it is off")
+    if job[N + "TYPE"] == "scale_range":
+        note = "the two percentiles become 0 and 1; values beyond are kept, not cut"
+        return Verdict("approximated", "normalize.percentiles", note)
+    return Verdict("refused", "", "with scale_range only")
+
+
+def _scope(value: str, job: Job) -> Verdict | None:
+    del job
+    return None if value in ("", "image", "dataset") else Verdict("refused", "", NOT_PER_PATCH)
+
+
+def _voxel(value: list[float], job: Job) -> Verdict | None:
+    del job
+    if set(map(float, value)) <= {1.0} or set(map(float, value)) <= {-1.0}:
+        return Verdict("no effect", "", "the file's own size, else 1")
+    return None
+
+
+def _order(value: str, job: Job) -> Verdict | None:
+    del job
+    return Verdict("no effect", "", "the file's own axes") if value == "TZCYX" else None
+
+
+def _memory(value: bool, job: Job) -> Verdict | None:
+    del job
+    if value:
+        return Verdict("approximated", "data.cache_gib", "as far as they take 2 GiB")
+    return Verdict("exact", "data.cache_gib")
+
+
+def _random(value: bool, job: Job) -> Verdict | None:
+    del job
+    if value:
+        note = "an epoch draws as many voxels as there are, not one patch per image"
+        return Verdict("approximated", "train.steps", note)
+    return Verdict("approximated", "train.steps", GRID)
+
+
+def _apart(value: Any, job: Job) -> Verdict | None:
+    del job
+    if any(value):
+        return Verdict("approximated", "train.steps", GRID)
+    return Verdict("no effect", "", "0 adds nothing")
+
+
+def _classes(value: int, job: Job) -> Verdict | None:
+    if job.instances and value <= 2:
+        return Verdict("no effect", "", "no classes beside the objects")
+    if value < 2:
+        return Verdict("approximated", "channels.S.classes", "2, as the background is one")
+    return None
+
+
+def _of_part(part: str) -> Judge | None:
+    """A judge for the folders of a part: validation may be a share of the training images."""
+
+    def judge(value: str, job: Job) -> Verdict | None:
+        del value
+        if job["DATA.VAL.FROM_TRAIN"]:
+            return Verdict("no effect", "", "DATA.VAL.FROM_TRAIN is True")
+        return None
+
+    return judge if part == "VAL" else None
+
+
+def part_rows(part: str) -> tuple[Key, ...]:
+    """Rows that train, val and test have alike."""
+    prefix, field = f"DATA.{part}.", f"data.{PARTS[part]}"
+    phase = ("testing",) if part == "TEST" else ("training",)
+    folder_of = _of_part(part)
+    folder = f"user_data/{PARTS[part]}/"
+    zarr = prefix + "INPUT_ZARR_MULTIPLE_DATA"
+    labels = ("DATA.TEST.LOAD_GT",) if part == "TEST" else ()
+    return (
+        exact(prefix + "PATH", folder + "x", field + ".raw", judge=folder_of),
+        exact(prefix + "GT_PATH", folder + "y", field + ".labels", needs=labels, judge=folder_of),
+        old(prefix + "MASK_PATH", prefix + "GT_PATH"),
+        approximated(zarr, False, field + ".raw", "files named *.zarr",
+                     judge=folder_of),
+        exact(zarr + "_RAW_PATH", "", field + ".raw", needs=(zarr,)),
+        exact(zarr + "_GT_PATH", "", field + ".labels", needs=(zarr,)),
+        *many(refused, zarr, {"_ID_PATH": "annotations.ids",
+                              "_PARTNERS_PATH": "annotations.presynaptic_site.partners",
+                              "_LOCATIONS_PATH": "annotations.locations",
+                              "_RESOLUTION_PATH": "volumes.raw"},
+              "synapses are not offered", needs=(zarr,)),
+        nothing(prefix + "INSTANCE_CHANNELS_MASK_DIR", "", "targets are computed, not stored"),
+        exact(prefix + "RESOLUTION", [-1], "data.spacing", judge=_voxel),
+        exact(prefix + "INPUT_IMG_AXES_ORDER", "TZCYX", "data.axes", judge=_order),
+        exact(prefix + "INPUT_MASK_AXES_ORDER", "TZCYX", "data.label_axes", judge=_order),
+        *switched(prefix + "FILTER_SAMPLES.",
+                  {"ENABLE": False, "PROPS": [], "VALUES": [], "SIGNS": [], "NORM_BEFORE": False},
+                  NO_FILTER, needs=phase),
+    )  # fmt: skip
+
+
+GRID = "patches are drawn at random, a grid of them is not offered"
+NOT_PER_PATCH = "never by patch: the same intensities in training, test and blocks"
+NO_FILTER = "samples are not filtered"
+NO_PREPROCESS = "images are not changed before normalisation"
+NO_FOLDS = "no cross-validation"
+P = "DATA.PREPROCESS."
+ANY = {"TRAIN": False, "VAL": False, "TEST": False}
+PREPROCESS: Mapping[str, dict[str, Any]] = {
+    "RESIZE.": {"ENABLE": False, "OUTPUT_SHAPE": [512, 512], "ORDER": 1, "MODE": "reflect",
+                "CVAL": 0.0, "CLIP": True, "PRESERVE_RANGE": True, "ANTI_ALIASING": False},
+    "ZOOM.": {"ENABLE": False, "ZOOM_FACTOR": [1, 1, 1, 1, 1]},
+    "GAUSSIAN_BLUR.": {"ENABLE": False, "SIGMA": 1, "MODE": "nearest", "CHANNEL_AXIS": None},
+    "MEDIAN_BLUR.": {"ENABLE": False, "KERNEL_SIZE": [3, 3, 1]},
+    "MATCH_HISTOGRAM.": {"ENABLE": False, "REFERENCE_PATH": ""},
+    "CLAHE.": {"ENABLE": False, "KERNEL_SIZE": None, "CLIP_LIMIT": 0.01},
+    "CANNY.": {"ENABLE": False, "LOW_THRESHOLD": None, "HIGH_THRESHOLD": None},
+}  # fmt: skip
+ROWS: tuple[Key, ...] = (
+    exact("DATA.PATCH_SIZE", [256, 256, 1], "patch"),
+    exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
+    old("MODEL.N_CLASSES", "DATA.N_CLASSES"),
+    nothing("DATA.REFLECT_TO_COMPLETE_SHAPE", True, "images smaller than a patch are mirrored"),
+    refused("DATA.CHECK_GENERATORS", False, "training patches are not written"),
+    refused("DATA.FORCE_RGB", False, "images keep their channels"),
+    refused("DATA.FILTER_BY_IMAGE", False, NO_FILTER),
+    *switched("DATA.", {"SAVE_FILTERED_IMAGES": False, "SAVE_FILTERED_IMAGES_NUM": 3}, NO_FILTER),
+    *switched("DATA.RESOLUTION_NORM.", {"ENABLE": False, "TARGET_RESOLUTION": [-1.0, -1.0, -1.0]},
+              "images are not resampled"),
+    exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method", judge=_type),
+    exact(CLIP + "ENABLE", False, "normalize.percentiles", judge=_clip),
+    *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.percentiles",
+          needs=(CLIP + "ENABLE",)),
+    *many(refused, CLIP, {"LOWER_VALUE": [-1.0], "UPPER_VALUE": [-1.0]}, "percentiles only",
+          needs=(CLIP + "ENABLE",)),
+    *many(refused, N + "ZERO_MEAN_UNIT_VAR.", {"MEAN_VAL": [-1.0], "STD_VAL": [-1.0]},
+          "mean and deviation are fitted"),
+    exact(N + "MEASURE_BY", "", "normalize.scope", judge=_scope),
+    exact(N + "CUSTOM_MODE", "", "normalize.scope", judge=_scope),
+    old(N + "CUSTOM_MEAN", N + "ZERO_MEAN_UNIT_VAR.MEAN_VAL"),
+    old(N + "CUSTOM_STD", N + "ZERO_MEAN_UNIT_VAR.STD_VAL"),
+    old(N + "PERC_CLIP", CLIP + "ENABLE"),
+    old(N + "PERC_LOWER", CLIP + "LOWER_PERC"),
+    old(N + "PERC_UPPER", CLIP + "UPPER_PERC"),
+    old(CLIP + "LOWER", CLIP + "LOWER_PERC"),
+    old(CLIP + "UPPER", CLIP + "UPPER_PERC"),
+    *part_rows("TRAIN"),
+    *part_rows("VAL"),
+    *part_rows("TEST"),
+    *many(nothing, "DATA.", {"TRAIN.CHECK_DATA": True, "TEST.CHECK_DATA": True,
+                             "VAL.CHECK_DATA": True}, "labels are always checked"),
+    exact("DATA.TRAIN.IN_MEMORY", True, "data.cache_gib", judge=_memory),
+    nothing("DATA.VAL.IN_MEMORY", True, "read as needed"),
+    nothing("DATA.TEST.IN_MEMORY", False, "read as needed"),
+    approximated("DATA.TRAIN.EXTRACT_RANDOM_PATCH", False, "train.steps", "", judge=_random),
+    exact("DATA.TRAIN.PROBABILITY_MAP", False, "data.foreground"),
+    *many(exact, "DATA.TRAIN.", {"W_FOREGROUND": 0.94, "W_BACKGROUND": 0.06}, "data.foreground",
+          needs=("DATA.TRAIN.PROBABILITY_MAP",)),
+    *(old("DATA." + name, "DATA.TRAIN." + name) for name in
+      ("EXTRACT_RANDOM_PATCH", "PROBABILITY_MAP", "W_FOREGROUND", "W_BACKGROUND")),
+    refused("DATA.TRAIN.REPLICATE", 0, "--train.steps sets the length of an epoch",
+            needs=("training",), judge=lambda value, job: Verdict("no effect", "", "once")
+            if value <= 1 else None),
+    *many(approximated, "DATA.", {f"{part}.{name}": [0, 0] for part in ("TRAIN", "VAL")
+                                  for name in ("OVERLAP", "PADDING")}, "", "", judge=_apart),
+    Key("DATA.TRAIN.MINIMUM_FOREGROUND_PER", -1.0, kind="refused", note=NO_FILTER,
+        needs=("training",)),
+    nothing("DATA.VAL.DIST_EVAL", True, "validation is spread over the devices"),
+    exact("DATA.VAL.FROM_TRAIN", True, "data.val"),
+    *switched("DATA.VAL.", {"CROSS_VAL": False, "CROSS_VAL_NFOLD": 5, "CROSS_VAL_FOLD": 1},
+              NO_FOLDS, needs=("training",)),
+    exact("DATA.VAL.SPLIT_TRAIN", 0.1, "data.val_fraction", needs=("DATA.VAL.FROM_TRAIN",)),
+    Key("DATA.VAL.RANDOM", True, "data.val_fraction", "exact",
+        judge=lambda value, job: None if value else
+        Verdict("approximated", "data.val_fraction", "images are drawn at random all the same")),
+    exact("DATA.TEST.LOAD_GT", False, "data.test.labels"),
+    old("DATA.TEST._GT_PATH", "DATA.TEST.GT_PATH"),
+    refused("DATA.TEST.USE_VAL_AS_TEST", False, NO_FOLDS, needs=("testing",)),
+    Key("DATA.TEST.ARGMAX_TO_OUTPUT", True, kind="no effect", note="classes are always written"),
+    *many(refused, P, ANY, NO_PREPROCESS),
+    *(row for prefix, options in PREPROCESS.items()
+      for row in switched(P + prefix, options, NO_PREPROCESS)),
+)  # fmt: skip

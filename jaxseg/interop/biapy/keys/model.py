@@ -1,0 +1,235 @@
+"""MODEL: the network, where its weights come from, and what is made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jaxseg.interop.biapy.keys.row import (
+    Job,
+    Judge,
+    Key,
+    Verdict,
+    exact,
+    many,
+    nothing,
+    old,
+    only,
+    refused,
+    switched,
+)
+
+M = "MODEL."
+# Which options an architecture has.
+U = ("unet", "resunet", "resunet++", "attention_unet", "seunet", "resunet_se")
+X = ("unext_v1", "unext_v2")
+H, T, R, S = ("hrnet",), ("stunet",), ("unetr",), ("multiresunet",)
+RESIDUAL = ("resunet", "resunet++", "resunet_se")
+# Networks that are built otherwise than BiaPy's unless its weights are to be used.
+OWN_WAY = {
+    "attention_unet": "both branches of a gate are normalised",
+    "multiresunet": "a skip connection is normalised once",
+    "unext_v2": "the response of a channel is taken over all axes",
+    "hrnet": "blocks have activations inside",
+    "stunet": "every head sees all feature maps",
+}
+
+
+def settings(job: Job) -> dict[str, Any]:
+    """The network by its name and options."""
+    from jaxseg.config.types import plain
+    from jaxseg.interop.biapy.options import network_of
+
+    if job[M + "SOURCE"] == "bmz":
+        return {"model": {"architecture": "bmz", "path": job[M + "BMZ.SOURCE_MODEL_ID"]}}
+    network = plain(network_of(options(job), job.ndim))
+    if "peer_compatible" in network and not weights_of(job):
+        network["peer_compatible"] = False
+    return {"model": network, "predict.checkpoint": weights_of(job)}
+
+
+def weights_of(job: Job) -> str:
+    """The file of weights that a job is to use; empty = none."""
+    return str(job["PATHS.CHECKPOINT_FILE"]) if job[M + "LOAD_CHECKPOINT"] else ""
+
+
+def options(job: Job) -> dict[str, Any]:
+    """The sections that describe a network, as a checkpoint of BiaPy holds them."""
+    model: dict[str, Any] = {"HRNET": {}, "STUNET": {}}
+    for key in ROWS:
+        *_, section, name = key.name.split(".")
+        if key.name.startswith(M) and not key.now and section in ("MODEL", "HRNET", "STUNET"):
+            (model if section == "MODEL" else model[section])[name] = job[key.name]
+    levels = len(model["FEATURE_MAPS"])
+    for name, value in {"DROPOUT_VALUES": 0.0, "Z_DOWN": 0, "ISOTROPY": True, "CONV_LAYERS": 2,
+                        "YX_DOWN": 0}.items():  # fmt: skip
+        given = job[M + name]
+        if M + name not in job.given:
+            model[name] = [value] * levels
+        elif len(given) == 1 and name in ("Z_DOWN", "CONV_LAYERS"):
+            model[name] = given * levels
+    if job.architecture in RESIDUAL:
+        model["CONV_BLOCK_ORDER"] = "conv_norm_act"
+    prefix = "PROBLEM.INSTANCE_SEG."
+    separate = {
+        name: job[prefix + name] and job.instances
+        for name in ("SEPARATED_DECODERS_PER_HEAD", "SEPARATED_DECODERS_DIVIDE_FEATURE_MAPS")
+    }
+    kind = job["PROBLEM.TYPE"]
+    return {"MODEL": model, "PROBLEM": {"TYPE": kind, kind: separate}}
+
+
+def of(*architectures: str) -> Judge:
+    """A judge for an option that only some networks have."""
+
+    def judge(value: Any, job: Job) -> Verdict | None:
+        del value
+        if job[M + "SOURCE"] == "bmz":
+            return Verdict("no effect", "", "the package says what the network is")
+        if job.architecture in architectures:
+            return None
+        return Verdict("no effect", "", f"{job.architecture} has no such option")
+
+    return judge
+
+
+def limited(architectures: tuple[str, ...], values: tuple[Any, ...], why: str) -> Judge:
+    """A judge for an option of some networks of which only some values can be had."""
+    known, legal = of(*architectures), only(values, why)
+    return lambda value, job: known(value, job) or legal(value, job)
+
+
+def _architecture(value: str, job: Job) -> Verdict | None:
+    from jaxseg.config.architectures import ARCHITECTURES
+
+    if job[M + "SOURCE"] == "bmz":
+        return Verdict("no effect", "", "the package says what the network is")
+    if value not in ARCHITECTURES:
+        return Verdict("refused", "", "no such network here; there are " + ", ".join(ARCHITECTURES))
+    if value in OWN_WAY and not weights_of(job):
+        return Verdict("approximated", "model", OWN_WAY[value])
+    return None
+
+
+def _source(value: str, job: Job) -> Verdict | None:
+    if value == "torchvision":
+        return Verdict("refused", "", "networks of torchvision are not offered")
+    if value == "bmz" and job["TRAIN.ENABLE"]:
+        return Verdict("refused", "", "a package is for prediction, it cannot be trained")
+    return None
+
+
+def _package(value: str, job: Job) -> Verdict | None:
+    if job[M + "SOURCE"] != "bmz":
+        return Verdict("no effect", "", f"{M}SOURCE is {job[M + 'SOURCE']}")
+    if re.search(r"[/\\]|\.(zip|onnx)$", value):
+        return None
+    return Verdict("refused", "", "a download: fetch the package and give its path instead")
+
+
+def _load(value: bool, job: Job) -> Verdict | None:
+    if not value:
+        return Verdict("exact", "predict.checkpoint")
+    if job["TRAIN.ENABLE"]:
+        return Verdict("refused", "", "training does not start from other weights")
+    if not job["PATHS.CHECKPOINT_FILE"]:
+        return Verdict("exact", "predict.checkpoint", "the network that this run trained")
+    return None
+
+
+def _block_order(value: str, job: Job) -> Verdict | None:
+    """Residual blocks normalise before they convolve whatever this says."""
+    if value == "norm_act_conv" and job.architecture in RESIDUAL:
+        note = "residual blocks normalise before they convolve, the other convolutions after it"
+        return Verdict("approximated", "model", note)
+    return limited(U, ("conv_norm_act",), "conv_norm_act only")(value, job)
+
+
+def _z_down(value: list[int], job: Job) -> Verdict | None:
+    if job.ndim == 2:
+        return Verdict("no effect", "", "PROBLEM.NDIM is 2D")
+    return of(*U, *X, *S)(value, job)
+
+
+def _lower(value: str) -> str:
+    return str(value).lower()
+
+
+NO_MAE = "of masked autoencoders, another workflow"
+NO_EXPORT = "set it False and run jaxseg export afterwards"
+WARM = "training does not start from other weights"
+HALVES = "2 at every step along y and x"
+EXPORT = {"ENABLE": False, "MODEL_NAME": "", "DESCRIPTION": "", "AUTHORS": [],
+          "LICENSE": "CC-BY-4.0", "DOCUMENTATION": "", "TAGS": [], "CITE": [],
+          "DATASET_INFO": [{}], "MODEL_VERSION": "0.1.0", "REUSE_BMZ_CONFIG": False}  # fmt: skip
+SIZES: Mapping[str, Any] = {"TOKEN_SIZE": 16, "EMBED_DIM": 768, "NUM_LAYERS": 12, "NUM_HEADS": 12,
+                            "MLP_RATIO": 4.0}  # fmt: skip
+FIELDS = {"TOKEN_SIZE": "token", "EMBED_DIM": "embed", "NUM_LAYERS": "depth",
+          "NUM_HEADS": "attention_heads", "MLP_RATIO": "mlp_ratio"}  # fmt: skip
+ROWS: tuple[Key, ...] = (
+    exact(M + "SOURCE", "biapy", "model", judge=_source),
+    exact(M + "ARCHITECTURE", "unet", "model", judge=_architecture),
+    exact(M + "FEATURE_MAPS", [16, 32, 64, 128, 256], "model.features", judge=of(*U, *X)),
+    exact(M + "DROPOUT_VALUES", [0.0] * 5, "model.dropout", judge=of(*U, *R)),
+    exact(M + "NORMALIZATION", "in", "model.norm", judge=of(*U, *R, *H)),
+    exact(M + "KERNEL_SIZE", 3, "model.kernel", judge=of(*U, *R)),
+    exact(M + "UPSAMPLE_LAYER", "convtranspose", "model.upsample", judge=of(*U, *X)),
+    exact(M + "ACTIVATION", "elu", "model.activation", judge=of(*U, *R, *H)),
+    exact(M + "Z_DOWN", [0] * 4, "model.z_down", judge=_z_down),
+    exact(M + "YX_DOWN", [0] * 4, "model",
+          judge=lambda value, job: of(*U, *X, *S)(value, job) or (
+              Verdict("refused", "", HALVES) if set(value) - {0, 2} else None)),
+    exact(M + "ISOTROPY", [True] * 5, "model.isotropic", needs=("3D",), judge=of(*U, *X)),
+    exact(M + "LARGER_IO", False, "model.larger_io", judge=of(*U)),
+    exact(M + "CONV_LAYERS", [2] * 5, "model.convs", judge=of(*U, *X)),
+    exact(M + "CONV_BLOCK_ORDER", "conv_norm_act", "model",
+          judge=_block_order),
+    exact(M + "CONVNEXT_SD_PROB", 0.1, "model.stochastic_depth", judge=of(*X)),
+    exact(M + "CONVNEXT_LAYER_SCALE", 1e-6, "model.layer_scale", judge=of("unext_v1")),
+    exact(M + "CONVNEXT_STEM_K_SIZE", 2, "model", judge=limited(X, (2,), "2 only")),
+    exact(M + "UNETR_VIT_MODEL", "custom", "model.token", judge=of(*R)),
+    exact(M + "UNETR_VIT_HIDD_MULT", -1, "model.skip_every", judge=of(*R)),
+    exact(M + "UNETR_VIT_NUM_FILTERS", 16, "model.filters", judge=of(*R)),
+    *(exact(M + "VIT_" + name, size, "model." + FIELDS[name], judge=of(*R))
+      for name, size in SIZES.items()),
+    nothing(M + "VIT_NORM_EPS", 1e-6, "1e-6"),
+    *many(nothing, M + "MAE_", {"DEC_HIDDEN_SIZE": 512, "DEC_NUM_LAYERS": 8, "DEC_NUM_HEADS": 16,
+                                "DEC_MLP_DIMS": 2048, "MASK_TYPE": "grid", "MASK_RATIO": 0.5},
+          NO_MAE),
+    exact(M + "HRNET.VARIANT", "W48", "model.width", judge=of(*H)),
+    exact(M + "HRNET.Z_DOWN", [0, 0, 0], "model.z_down", needs=("3D",), judge=of(*H)),
+    exact(M + "HRNET.YX_DOWN", [0, 0, 0], "model",
+          judge=lambda value, job: of(*H)(value, job) or (
+              Verdict("refused", "", HALVES) if set(value) - {0, 2} else None)),
+    exact(M + "HRNET.BLOCK_TYPE", "BASIC", "model", judge=limited(H, ("BASIC",), "BASIC only")),
+    exact(M + "HRNET.HEAD_TYPE", "FCN", "model", judge=limited(H, ("FCN",), "FCN only")),
+    *many(refused, M + "HRNET.",
+          {"CUSTOM": False, "NUM_STAGES": 3, "NUM_MODULES": [1, 4, 3], "NUM_BRANCHES": [2, 3, 4],
+           "NUM_BLOCKS": [[4, 4], [4, 4, 4], [4, 4, 4, 4]],
+           "NUM_CHANNELS": [[18, 36], [18, 36, 72], [18, 36, 72, 144]]},
+          "the variants W18, W32, W48 and W64 only", judge=of(*H, *U)),
+    exact(M + "STUNET.VARIANT", "base", "model.variant", judge=of(*T)),
+    refused(M + "STUNET.PRETRAINED", False, "published weights are not downloaded"),
+    *many(refused, M + "STUNET.",
+          {"DEPTH": [1] * 6, "DIMS": [32, 64, 128, 256, 512, 512],
+           "POOL_OP_KERNEL_SIZES": [[2, 2, 2]] * 4 + [[1, 1, 1]],
+           "CONV_KERNEL_SIZES": [[3, 3, 3]] * 6},
+          "the variants small, base and large only"),
+    exact(M + "LOAD_CHECKPOINT", False, "predict.checkpoint", judge=_load),
+    *many(refused, M, {"ITEMS_TO_LOAD_FROM_CHECKPOINT": ["weights", "norm", "model_arch"],
+                       "SKIP_UNMATCHED_LAYERS": False}, WARM, needs=(M + "LOAD_CHECKPOINT",)),
+    refused(M + "FREEZE_LAYERS_MATCHING", [], "all layers are trained", needs=("training",)),
+    refused(M + "LOAD_CHECKPOINT_EPOCH", "best_on_val", "the best network is used",
+            needs=(M + "LOAD_CHECKPOINT",)),
+    nothing(M + "OUT_CHECKPOINT_FORMAT", "pth", "a folder; jaxseg export writes ONNX"),
+    nothing(M + "SAVE_CKPT_FREQ", -1, "the best and the last network are kept"),
+    exact(M + "BMZ.SOURCE_MODEL_ID", "", "model.path", judge=_package),
+    *switched(M + "BMZ.EXPORT.", EXPORT, NO_EXPORT),
+    nothing(M + "TORCHVISION_MODEL_NAME", "", "MODEL.SOURCE decides"),
+    nothing(M + "LAST_ACTIVATION", "", "the channels decide"),
+    old(M + "BATCH_NORMALIZATION", M + "NORMALIZATION", lambda value: "bn" if value else "none"),
+    old(M + "UNETR_DEC_ACTIVATION", M + "ACTIVATION"),
+    old(M + "UNETR_DEC_KERNEL_SIZE", M + "KERNEL_SIZE"),
+    old(M + "CONVNEXT_LAYERS", M + "CONV_LAYERS"),
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""Training patches before and after random changes, with labels and what the network learns."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+from matplotlib import colormaps
+
+from jaxseg.report.canvas import Entry, compose
+from jaxseg.report.panels import STRETCH, resized, scale_of, slice_indices
+
+# Planes of targets that are drawn; rays and affinities have many.
+MOST_PLANES = 8
+UNKNOWN = (110, 110, 110)
+# A colour follows from the label, so that an object keeps it.
+PALETTE = np.array(colormaps["tab20"].colors)  # type: ignore[attr-defined]
+
+
+class Patches(Protocol):
+    """A batch as the data package makes it."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """(N, *S, C) float32."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N, *S) int32, or (N, *S, 2) with classes."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Sample of each patch."""
+
+
+class Example(NamedTuple):
+    """A patch before and after, as pictures."""
+
+    name: str
+    """Number and sample."""
+    before: np.ndarray
+    """(Y, X, 3) uint8."""
+    after: np.ndarray
+    """(Y, X, 3) uint8, on the same scale of grey."""
+
+
+class _Shown(NamedTuple):
+    image: np.ndarray
+    labels: np.ndarray
+    planes: np.ndarray
+
+
+def examples(
+    batches: Iterable[Patches],
+    change: Callable[[jax.Array, Any, Any], tuple[Any, Any]],
+    targets: Callable[[np.ndarray], np.ndarray],
+    *,
+    count: int,
+    seed: int,
+    names: Sequence[str] = (),
+) -> Iterator[Example]:
+    """Pictures of training patches before and after random changes.
+
+    Parameters
+    ----------
+    batches : iterable of Patches
+        Where the patches come from.
+    change : callable
+        ``(key, image (*S, C), labels) -> (image, labels)``, as training applies it.
+    targets : callable
+        Labels, as the patches have them, to (*S, K) true planes.
+    count : int
+        How many patches to show.
+    seed : int
+        Of the changes.
+    names : sequence of str
+        Of the planes.
+
+    Yields
+    ------
+    Example
+        Image, labels and planes side by side, of a volume some slices below one another.
+    """
+    changed, shown = jax.jit(change), 0
+    for batch in batches:
+        for image, labels, name in zip(batch.image, batch.labels, batch.names, strict=True):
+            if shown == count:
+                return
+            key = jax.random.fold_in(jax.random.key(seed), shown)
+            new_image, new_labels = jax.device_get(changed(key, image, labels))
+            before = _Shown(image, labels, targets(labels))
+            after = _Shown(new_image, new_labels, targets(new_labels))
+            draw = functools.partial(_drawn, like=before, names=names)
+            yield Example(
+                f"{shown:03d}_{name}",
+                draw(before, title=f"{name}, before"),
+                draw(after, title=f"{name}, after"),
+            )
+            shown += 1
+
+
+def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> np.ndarray:
+    """Panels of a patch; greys are on the scale of another one."""
+    ndim = patch.image.ndim - 1
+    scale = scale_of(patch.image.shape[:ndim])
+    image = _grey(patch.image, like.image)
+    image = image if image.shape[-1] == 3 else image.mean(-1, keepdims=True).repeat(3, -1)
+    columns = [image] + [_coloured(one) for one in _label_images(patch.labels, ndim)]
+    heads = ["image", "labels", "classes"][: len(columns)]
+    planes = _grey(patch.planes, like.planes)
+    for number in range(min(planes.shape[-1], MOST_PLANES)):
+        columns.append(planes[..., number, None].repeat(3, -1))
+        heads.append(names[number] if number < len(names) else f"plane {number}")
+    rows = [
+        [resized((panel[index] * 255).astype(np.uint8), scale) for panel in columns]
+        for index in slice_indices(patch.image.shape[:ndim])
+    ]
+    unknown = [Entry(UNKNOWN, "unknown")] if (patch.labels < 0).any() else []
+    return compose(rows, title=title, legend=unknown, heads=heads)
+
+
+def _label_images(labels: np.ndarray, ndim: int) -> list[np.ndarray]:
+    """The objects, and their classes where there are both."""
+    return [labels] if labels.ndim == ndim else list(np.moveaxis(labels, -1, 0))
+
+
+def _coloured(labels: np.ndarray) -> np.ndarray:
+    """Every label in a colour, the background black, unknown voxels grey; 0 to 1."""
+    colours = PALETTE[(np.maximum(labels, 1) - 1) % len(PALETTE)] * (labels > 0)[..., None]
+    return np.where((labels < 0)[..., None], np.array(UNKNOWN) / 255, colours)
+
+
+def _grey(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Values (*S, C) from 0 to 1, between two percentiles of another array."""
+    axes = tuple(range(like.ndim - 1))
+    low, high = np.percentile(np.asarray(like, np.float32), STRETCH, axis=axes)
+    width = np.where(high > low, high - low, 1)
+    return np.clip((np.asarray(values, np.float32) - low) / width, 0, 1)

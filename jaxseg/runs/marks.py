@@ -1,0 +1,128 @@
+"""Which images a phase has finished, and from which version of what it read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxseg.config.load import differing
+from jaxseg.errors import ConfigError, InputError, raise_all
+from jaxseg.io import read_sealed, write_sealed
+from jaxseg.io.artifacts import plain
+from jaxseg.runs.fingerprint import input_version, input_versions
+
+if TYPE_CHECKING:
+    from jaxseg.data import Sample
+    from jaxseg.runs.layout import Run
+
+
+def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: list[Path]) -> bool:
+    """Whether a phase finished this image from the same input and its outputs are still there.
+
+    A damaged marker counts as none: the image is done again.
+
+    Raises
+    ------
+    ConfigError : it was finished from another input, such as a file that changed since
+    """
+    before = marked(run, phase, stem)
+    if before is None or not all(path.exists() for path in outputs):
+        return False
+    if before == plain(dict(state)):
+        return True
+    changed = differing(before, plain(dict(state)))
+    raise ConfigError(
+        f"{phase} of {stem} was made from another version of its {', '.join(changed[:4])}",
+        file=outputs[0],
+        expected=before.get(changed[0]),
+        found=state.get(changed[0]),
+        fix="--run ANOTHER_NAME, or remove this result",
+    )
+
+
+def marked(run: Run, phase: str, stem: str) -> dict[str, Any] | None:
+    """What a phase noted about an image that it finished; None if it did not, or it is damaged."""
+    try:
+        return read_sealed(run.marker(phase, stem), "marker")
+    except InputError:
+        return None
+
+
+def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None:
+    """Record that a phase finished this image; to be called after its outputs are in place."""
+    write_sealed(run.marker(phase, stem), dict(state), shared=True)
+
+
+@contextmanager
+def redone_if_damaged(run: Run, phase: str, stem: str) -> Iterator[None]:
+    """Read results of a phase before; where they are damaged, the next start makes them again.
+
+    Parameters
+    ----------
+    phase, stem : which phase made them, of which image
+
+    Raises
+    ------
+    InputError : they are damaged; the marker of the image is gone
+    """
+    try:
+        yield
+    except InputError as error:
+        inside = run.results in Path(error.file).parents
+        if not inside or not run.marker(phase, stem).exists():
+            raise
+        run.marker(phase, stem).unlink(missing_ok=True)
+        raise InputError(
+            f"what {phase} made of {stem} is damaged; it counts as not done from now on",
+            file=error.file,
+            found=error.found,
+            fix=f"run the same command again, {phase} included",
+        ) from error
+
+
+def training_inputs(samples: Mapping[str, Sequence[Sample]]) -> dict[str, str]:
+    """The versions of all images and labels that a training reads, by names to tell a user.
+
+    Parameters
+    ----------
+    samples : ``train`` and ``val``, opened
+    """
+    paths: dict[str, str] = {}
+    seen = set()
+    for part in ("train", "val"):
+        for sample in samples.get(part, ()):
+            kinds = {"image": sample.image, "labels": sample.labels, "classes": sample.classes}
+            for kind, volume in kinds.items():
+                if volume is not None and volume.path not in seen:
+                    seen.add(volume.path)
+                    paths[f"{part} {kind} {sample.name}"] = volume.path
+    return input_versions(paths)
+
+
+def refuse_replaced(run: Run, images: Mapping[str, str]) -> None:
+    """Refuse to go on with predictions of images that were replaced since.
+
+    Parameters
+    ----------
+    images : names to paths
+
+    Raises
+    ------
+    ConfigError : all of them
+    """
+    found = []
+    for name, path in images.items():
+        before = (marked(run, "predict", name) or {}).get("input")
+        if before is not None and before != input_version(path):
+            found.append(
+                ConfigError(
+                    "this image was replaced after it was predicted",
+                    file=path,
+                    expected=before,
+                    found=input_version(path),
+                    fix="--run ANOTHER_NAME, or remove what was made of it and predict it again",
+                )
+            )
+    raise_all(found)

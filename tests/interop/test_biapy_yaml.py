@@ -1,0 +1,427 @@
+"""BiaPy's configuration files: every key is translated or named with the reason, none is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jaxseg.config import Config, Refine, UNet, ch
+from jaxseg.config.check import check
+from jaxseg.config.load import load, to_plain
+from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
+from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.interop.biapy.job import documented_flags, new_config
+from jaxseg.interop.biapy.keys import KINDS, TABLE
+from jaxseg.interop.biapy.keys.channels import channel_names
+from jaxseg.interop.biapy.keys.row import CONDITIONS
+from jaxseg.interop.biapy.report import report
+from jaxseg.interop.biapy.translation import Translation, translate
+
+CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / "yaml"
+CASES = next((root / "shared" / "cases" / "yaml" for root in Path(__file__).resolve().parents
+              if (root / "shared" / "cases" / "yaml").is_dir()), CASES)  # fmt: skip
+# What these files need and nobody can fetch for them.
+DOWNLOADS = {"spinedl-structure", "spinedl-neuron"}
+KNOWN_KINDS = ("semantic_segmentation", "instance_segmentation")
+OBJECTS: dict[str, Any] = {
+    "PROBLEM.TYPE": "INSTANCE_SEG",
+    "PROBLEM.NDIM": "3D",
+    "DATA.PATCH_SIZE": [32, 64, 64, 1],
+    "PROBLEM.INSTANCE_SEG.DATA_CHANNELS": ["F", "C", "Db"],
+    "TRAIN.ENABLE": True,
+    "TEST.ENABLE": True,
+}
+CLASSES: dict[str, Any] = {
+    "PROBLEM.TYPE": "SEMANTIC_SEG",
+    "TRAIN.ENABLE": True,
+    "TEST.ENABLE": True,
+}
+
+
+def document(values: dict[str, Any]) -> Document:
+    entries = {name: Entry(value, line) for line, (name, value) in enumerate(values.items(), 1)}
+    return Document("job.yaml", entries, ())
+
+
+def translated(base: dict[str, Any], **values: Any) -> Translation:
+    """A translation; a double underscore in a keyword is a dot."""
+    return translate(document(base | {name.replace("__", "."): v for name, v in values.items()}))
+
+
+def kind_of(found: Translation, key: str) -> str:
+    return next(row.verdict.kind for row in found.rows if row.key == key)
+
+
+# ------------------------------------------------------------------------------- the table
+
+
+def test_rows_fit_each_other() -> None:
+    assert len(TABLE) > 516
+    for key in TABLE.values():
+        assert not key.now or (key.now in TABLE and not TABLE[key.now].now), key.name
+        assert all(need in TABLE or need in CONDITIONS for need in key.needs), key.name
+        assert all(name in TABLE for name in key.implies), key.name
+        assert key.kind in KINDS
+        assert key.kind == "exact" or key.note or key.judge or key.becomes, key.name
+
+
+def test_fields_are_ours() -> None:
+    """What a key becomes are fields of the configuration, beside those of channels and networks."""
+    for key in TABLE.values():
+        if (
+            not key.becomes
+            or key.becomes.split(".")[0] in ("channels", "model")
+            or "*" in key.becomes
+        ):
+            continue
+        place: Any = Config()
+        for name in key.becomes.split("."):
+            assert hasattr(place, name), f"{key.name}: {key.becomes}"
+            place = getattr(place, name)
+
+
+def samples(default: Any) -> Iterator[Any]:
+    """Other values of the type of a default."""
+    if isinstance(default, bool):
+        yield not default
+    elif isinstance(default, (int, float)):
+        yield from (default + 1, default + 2) if isinstance(default, int) else (0.31, 0.61)
+    elif default is None:
+        yield 0.3
+    elif (
+        isinstance(default, list)
+        and default
+        and all(type(item) in (int, float) for item in default)
+    ):
+        yield [item + 1 for item in default]
+
+
+# Keys that say how long an epoch is, or what the object of a switch is.
+APPROXIMATED_BY_NOTHING = re.compile(
+    r"EXTRACT_RANDOM_PATCH|OVERLAP|PADDING|VAL\.RANDOM|FLOW_THRESH"
+)
+SWITCHES = re.compile(r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB")
+
+
+@pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])
+def test_no_effect_is_lost(base: dict[str, Any]) -> None:
+    """Whatever is called translated changes a field; whatever has no effect changes none."""
+    for key in TABLE.values():
+        if key.now:
+            continue
+        needs = {need: True for need in key.needs if TABLE.get(need, key).default is False}
+        before = translate(document(base | needs))
+        for value in samples(key.default):
+            found = translate(document(base | needs | {key.name: value}))
+            row = next((row for row in found.rows if row.key == key.name), None)
+            if row is None or found.problems:
+                assert found.problems, key.name
+                continue
+            same = found.settings == before.settings
+            if row.verdict.kind == "no effect":
+                assert same, f"{key.name}={value}"
+            elif not (SWITCHES.search(key.name) or APPROXIMATED_BY_NOTHING.search(key.name)):
+                at_default = base.get(key.name) == value or value in (0, 0.0)
+                flat = key.name == "AUGMENTOR.ZFLIP_PROB" and base is CLASSES
+                assert not same or at_default or flat, f"{key.name}={value}: {row.verdict}"
+
+
+# ------------------------------------------------------------------------------ the values
+
+
+def test_a_whole_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        """
+PROBLEM:
+  TYPE: INSTANCE_SEG
+  INSTANCE_SEG:
+    DATA_CHANNELS: BCD
+    DATA_MW_TH_TYPE: manual
+    DATA_MW_TH_BINARY_MASK: 0.2
+    DATA_MW_TH_FOREGROUND: 0.25
+    DATA_REMOVE_BEFORE_MW: True
+    DATA_REMOVE_SMALL_OBJ_BEFORE: 5
+DATA:
+  PATCH_SIZE: (128, 128, 1)
+  TRAIN: {PATH: train/x, MASK_PATH: train/y}
+  TEST: {PATH: test/x, GT_PATH: test/y, LOAD_GT: True, PADDING: "(16, 16)", OVERLAP: "(.25, 0)"}
+AUGMENTOR: {ENABLE: True, VFLIP: True, DA_PROB: 0.3}
+MODEL: {ARCHITECTURE: unet, FEATURE_MAPS: [16, 32, 64], NORMALIZATION: bn}
+TRAIN: {ENABLE: True, OPTIMIZER: SGD, LR: 1.E\N{MINUS SIGN}3, EPOCHS: 7, PATIENCE: -1}
+TEST:
+  ENABLE: True
+  AUGMENTATION: True
+  POST_PROCESSING:
+    CLEAR_BORDER: False
+    INSTANCE_REFINEMENT:
+      ENABLE: True
+      OPERATIONS: [fill_holes, remove_big_objects]
+      VALUES: [none, 900]
+""",
+        encoding="utf-8",
+    )
+    config = load(path)
+    assert [channel.name for channel in config.channels] == ["F", "C", "Db"]
+    assert config.patch == config.predict.tile == (128, 128)
+    assert (config.data.train.labels, config.data.test.labels) == ("train/y", "test/y")
+    assert (config.predict.halo, config.predict.overlap) == ((16, 16), (24, 0))
+    assert config.predict.tta == "full"
+    assert config.model == UNet(features=(16, 32, 64), norm="bn")
+    assert (config.train.optimizer, config.train.lr, config.train.epochs) == ("sgd", 1e-3, 7)
+    assert (config.train.patience, config.train.schedule) == (0, "constant")
+    assert config.watershed.seeds == ("F", "C", "Db")
+    assert config.watershed.seed_thresholds == (0.2, "auto", "auto")
+    assert (config.watershed.growth, config.watershed.growth_thresholds) == (("F",), (0.25,))
+    assert config.watershed.min_seed == 5
+    assert config.postprocess.refine == (
+        Refine("fill_holes"), Refine("remove_big_objects", (900.0,)))  # fmt: skip
+    assert (config.augment.flip_y.probability, config.augment.flip_x.probability) == (0.3, 0.0)
+    assert config.phases == ("train", "predict", "decode", "evaluate")
+    assert not check(config)
+    printed = capsys.readouterr().out
+    assert "keys of BiaPy" in printed
+    assert "read with a minus sign" in printed
+    assert printed.count("DATA.TRAIN.MASK_PATH") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("BC", ("F", "C")),
+        ("BCM", ("F", "C", "M")),
+        ("BCDv2", ("F", "C", "D")),
+        (["BCD"], ("F", "C", "Db")),
+        (["B", "C"], ("B", "C")),
+        (["Db"], ("Db",)),
+        ("Db", ("Db",)),
+        ("F", ("F",)),
+        (["E_offset", "E_sigma"], ("E_offset", "E_sigma")),
+    ],
+)
+def test_channel_names(given: Any, names: tuple[str, ...]) -> None:
+    assert channel_names(given) == names
+
+
+def test_channels_with_options() -> None:
+    found = translated(
+        OBJECTS,
+        PROBLEM__INSTANCE_SEG__DATA_CHANNELS=["F", "Db", "A"],
+        PROBLEM__INSTANCE_SEG__DATA_CHANNELS_EXTRA_OPTS={
+            "Db": {"val_type": "raw", "mask_values": True},
+            "A": {"z_affinities": [1, 2], "x_affinities": [3]},
+        },
+        PROBLEM__INSTANCE_SEG__DATA_CHANNELS_LOSSES=["bce", "l1", "bce"],
+        PROBLEM__INSTANCE_SEG__DATA_CHANNEL_WEIGHTS=[1, 0.5, 2],
+    ).config()
+    assert found.channels == (
+        ch("F", loss="bce"),
+        ch("Db", norm=False, mask_values=True, loss="mae", weight=0.5),
+        ch("A", offsets=((1, 0, 0), (2, 0, 0), (0, 0, 3)), loss="bce", weight=2.0),
+    )
+
+
+def test_embeddings_are_one_channel() -> None:
+    found = translated(
+        OBJECTS,
+        PROBLEM__INSTANCE_SEG__DATA_CHANNELS=["E_offset", "E_sigma", "E_seediness"],
+        PROBLEM__INSTANCE_SEG__DATA_CHANNEL_WEIGHTS=[5, 1, 10, 2],
+        PROBLEM__INSTANCE_SEG__EMBEDSEG__SEED_THRESH=0.7,
+    ).config()
+    assert found.channels == (
+        ch("E", foreground_weight=5.0, variance_weight=10.0, seed_weight=2.0),
+    )
+    assert found.embedseg.seed_threshold == 0.7
+    assert not found.loss.balance
+
+
+def test_weights_of_two_terms_are_not_swapped() -> None:
+    found = translated(CLASSES, LOSS__TYPE="W_CE_DICE", LOSS__WEIGHTS=[0.8, 0.2]).config()
+    assert found.channels == (ch("S", dice=0.25, weight=0.8),)
+    other = translated(CLASSES, LOSS__TYPE=["DICE", "CE"], LOSS__WEIGHTS=[0.2, 0.8]).config()
+    assert other.channels == found.channels
+
+
+@pytest.mark.parametrize(
+    ("values", "schedule"),
+    [
+        ({"NAME": "warmupcosine", "MIN_LR": 1e-5, "WARMUP_COSINE_DECAY_EPOCHS": 4},
+         {"schedule": "cosine", "warmup": 4, "final_lr": 0.1}),
+        ({"NAME": "reduceonplateau", "MIN_LR": 1e-5, "REDUCEONPLATEAU_PATIENCE": 9},
+         {"schedule": "plateau", "warmup": 0, "final_lr": 0.1, "plateau_patience": 10}),
+        ({"NAME": "onecycle"}, {"schedule": "one_cycle"}),
+        ({}, {"schedule": "constant", "warmup": 0}),
+    ],
+)  # fmt: skip
+def test_schedules(values: dict[str, Any], schedule: dict[str, Any]) -> None:
+    keys = {f"TRAIN.LR_SCHEDULER.{name}": value for name, value in values.items()}
+    config = translate(document(CLASSES | {"TRAIN.OPTIMIZER": "ADAMW"} | keys)).config()
+    for name, value in schedule.items():
+        assert getattr(config.train, name) == pytest.approx(value), name
+    assert not [problem for problem in check(config) if str(problem.file).startswith("train")]
+
+
+def test_old_switches_keep_their_meaning() -> None:
+    off = translated(OBJECTS, TEST__POST_PROCESSING__CLEAR_BORDER=False,
+                     TEST__POST_PROCESSING__YZ_FILTERING=False,
+                     TEST__POST_PROCESSING__YZ_FILTERING_SIZE=7)  # fmt: skip
+    assert not off.config().postprocess.refine
+    assert not off.config().postprocess.median
+    on = translated(OBJECTS, TEST__POST_PROCESSING__CLEAR_BORDER=True,
+                    TEST__POST_PROCESSING__YZ_FILTERING=True).config()  # fmt: skip
+    assert on.postprocess.refine == (Refine("clear_border"),)
+    assert [(one.axes, one.size) for one in on.postprocess.median] == [("yz", 5)]
+
+
+def test_removal_by_properties_in_old_and_new_words() -> None:
+    lists = {"PROPS": [["npixels"], ["sphericity", "npixels"]], "VALUES": [[150], [0.01, 2000]],
+             "SIGNS": [["le"], ["lt", "lt"]]}  # fmt: skip
+    prefix = "TEST.POST_PROCESSING.MEASURE_PROPERTIES.REMOVE_BY_PROPERTIES."
+    new = {prefix + name: value for name, value in lists.items()} | {prefix + "ENABLE": True}
+    prefix = "TEST.POST_PROCESSING.REMOVE_BY_PROPERTIES"
+    previous = {prefix: lists["PROPS"], prefix + "_VALUES": lists["VALUES"],
+                prefix + "_SIGN": lists["SIGNS"]}  # fmt: skip
+    found = [translate(document(OBJECTS | keys)).config().postprocess.remove
+             for keys in (new, previous)]  # fmt: skip
+    assert found[0] == found[1]
+    assert [[one.name for one in group] for group in found[0]] == lists["PROPS"]
+
+
+def test_blocks() -> None:
+    config = translated(
+        OBJECTS, TEST__BY_CHUNKS__ENABLE=True, DATA__TEST__PADDING=[4, 8, 8],
+        TEST__BY_CHUNKS__WORKFLOW_PROCESS__PATCHES_PER_TILE=[1, 2, 2],
+    ).config()  # fmt: skip
+    assert config.blocks.size == (24, 96, 96)
+    assert (config.blocks.halo, config.blocks.merge_threshold) == ((4, 8, 8), 0.3)
+
+
+# ------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("TRAIN.EPOCH: 3", "did you mean TRAIN.EPOCHS"),
+        ("DATA.TRAIN.PATHS: x", "did you mean DATA.TRAIN.PATH"),
+        ("AUGMENTATOR: {ENABLE: True}", "AUGMENTOR"),
+        ("PROBLEM.TYPE: DETECTION", "workflow DETECTION is not offered"),
+        ("PROBLEM.TYPE: INSTANCE SEG", "did you mean INSTANCE_SEG"),
+        ("DATA.FORCE_RGB: True", "line|job.yaml:2: DATA.FORCE_RGB: refused"),
+        ("TRAIN.EPOCHS: many", "not a number"),
+        ("TRAIN.EPOCHS: 2.5", "not a whole number"),
+        ("TEST.AUGMENTATION: maybe", "not True or False"),
+        ("DATA.PATCH_SIZE: (64, 64)", "and the number of channels"),
+        ("DATA.TRAIN.GT_PATH: a\nDATA.TRAIN.MASK_PATH: b", "says otherwise"),
+        ("MODEL.ARCHITECTURE: vit", "no such network"),
+        ("MODEL: {SOURCE: bmz, BMZ: {SOURCE_MODEL_ID: happy-cat}}\nTEST.ENABLE: True", "download"),
+        ("DATA.TRAIN.RESOLUTION: (2, 2)\nDATA.TEST.RESOLUTION: (3, 3)", "differ"),
+        ("PROBLEM.TYPE: INSTANCE_SEG\nPROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F, Q]", "channel 'Q'"),
+        ("PROBLEM.TYPE: INSTANCE_SEG\nPROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F]\n"
+         "PROBLEM.INSTANCE_SEG.DATA_CHANNELS_EXTRA_OPTS: {F: {dilate: 2}}", "has no dilate"),
+        ("LOSS.TYPE: FOCUS", "unknown loss"),
+        ("seed: 3\nTRAIN.EPOCHS: 3", "unknown section seed"),
+    ],
+)  # fmt: skip
+def test_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("SYSTEM.SEED: 1\n" + text)
+    with pytest.raises(JaxsegError, match=words) as caught:
+        load(path)
+    assert caught.value.exit_code == 2
+    assert str(path) in str(caught.value)
+
+
+def test_all_problems_at_once_after_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("TRAIN.EPOCH: 3\nDATA.FORCE_RGB: True\nTEST.ENABEL: True\nSYSTEM.SEED: 2")
+    with pytest.raises(JaxsegError) as caught:
+        load(path)
+    for key in ("TRAIN.EPOCH", "DATA.FORCE_RGB", "TEST.ENABEL"):
+        assert key in str(caught.value)
+    table = capsys.readouterr().out
+    assert "1 refused" in table
+    assert "SYSTEM.SEED" in table
+
+
+def test_a_switch_that_is_off_softens_a_refusal() -> None:
+    found = translated(OBJECTS, TRAIN__ENABLE=False, MODEL__FREEZE_LAYERS_MATCHING=["down"])
+    assert kind_of(found, "MODEL.FREEZE_LAYERS_MATCHING") == "no effect"
+    assert not found.problems
+    assert kind_of(translated(OBJECTS, MODEL__FREEZE_LAYERS_MATCHING=["down"]),
+                   "MODEL.FREEZE_LAYERS_MATCHING") == "refused"  # fmt: skip
+
+
+def test_options_of_another_decoder_have_no_effect() -> None:
+    found = translated(OBJECTS, PROBLEM__INSTANCE_SEG__STARDIST__PROB_THRESH=0.7)
+    assert kind_of(found, "PROBLEM.INSTANCE_SEG.STARDIST.PROB_THRESH") == "no effect"
+    assert not check(found.config()) or "stardist" not in str(check(found.config()))
+
+
+# ---------------------------------------------------------------------- files and command line
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CASES.rglob("*.yaml")) or [None], ids=lambda path: path.stem if path else "none"
+)
+def test_public_files(path: Path | None) -> None:
+    if path is None:
+        pytest.skip("the public configuration files are not here")
+    found = translate(read_yaml(path))
+    if path.parent.name not in KNOWN_KINDS:
+        assert "is not offered" in str(found.problems[0])
+        return
+    assert len(found.rows) == len({row.key for row in found.rows}) > 20
+    assert not [problem for problem in found.problems if "unknown key" in str(problem)]
+    if path.stem in DOWNLOADS:
+        assert "a download" in " ".join(map(str, found.problems))
+        return
+    if found.problems:
+        assert all("refused" in str(problem) for problem in found.problems)
+        return
+    config = found.config()
+    assert not check(config)
+    names: dict[str, Any] = {}
+    exec(new_config(path), names)
+    assert to_plain(names["config"]) == to_plain(config)
+
+
+def test_report_names_every_key_once() -> None:
+    text = report(translate(parse_yaml("SYSTEM: {SEED: 3, NUM_WORKERS: 5}\nTEST.ENABLE: True")))
+    lines = text.splitlines()
+    assert "3 keys of BiaPy, 2 translated exactly, 0 approximated, 1 without effect" in lines[0]
+    assert [line.split()[0] for line in lines[2:]] == [
+        "SYSTEM.SEED", "SYSTEM.NUM_WORKERS", "TEST.ENABLE"]  # fmt: skip
+
+
+def test_documented_flags() -> None:
+    words = "--config a.yaml --result_dir out --name n --run_id 3 --gpu 0,1 --train.epochs 2"
+    args, environment = documented_flags(words.split())
+    assert args == [
+        *("--config", "a.yaml", "--out", "out", "--name", "n", "--run", "3"),
+        *("--train.epochs", "2"),
+    ]
+    assert environment == {"CUDA_VISIBLE_DEVICES": "0,1"}
+    assert documented_flags(["--gpu=cpu"]) == ([], {"JAX_PLATFORMS": "cpu"})
+    assert documented_flags(["--gpu", ""]) == ([], {"JAX_PLATFORMS": "cpu"})
+    for wrong in (["--gpu"], ["--gpu", "first"]):
+        with pytest.raises(ConfigError, match="gpu"):
+            documented_flags(wrong)
+
+
+def test_new_config_lists_what_is_not_exact(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("SYSTEM.NUM_WORKERS: 3\nTRAIN: {ENABLE: True, W_DECAY: 0.5}")
+    text = new_config(path)
+    assert "- TRAIN.W_DECAY, approximated" in text
+    names: dict[str, Any] = {}
+    exec(text, names)
+    assert names["config"].train.weight_decay == 0.5
+    assert dataclasses.is_dataclass(names["config"])
