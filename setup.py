@@ -1,0 +1,34 @@
+"""The compiled kernels of the recipe ``native``; everything else is in ``pyproject.toml``.
+
+They are optional: without a compiler the package installs and runs, more slowly, on XLA alone.
+"""
+
+import platform
+from importlib.util import find_spec
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+
+def include() -> str:
+    """The folder of the headers of XLA's interface for foreign functions, which jaxlib brings."""
+    spec = find_spec("jaxlib")
+    if spec is None or not spec.submodule_search_locations:
+        return ""
+    return str(Path(next(iter(spec.submodule_search_locations))) / "include")
+
+
+kernels = Extension(
+    "jaxseg.models._native",
+    sources=["native/convolution.cc", "native/normalization.cc"],
+    depends=["native/parallel.h", "native/vectors.h"],
+    include_dirs=["native", include()],
+    extra_compile_args=["-std=c++17", "-O3", "-fno-math-errno", "-pthread", "-w"],
+    extra_link_args=["-pthread"],
+    language="c++",
+    # A compiler or headers that are missing stop the kernels, not the installation.
+    optional=True,
+)
+
+# Microsoft's compiler has none of the vector types of GCC and Clang.
+setup(ext_modules=[] if platform.system() == "Windows" else [kernels])
