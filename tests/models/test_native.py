@@ -1,4 +1,4 @@
-"""The compiled kernels: equal to XLA, safe against wrong arrays, and the same on any machine load."""
+"""The compiled kernels: equal to XLA, safe against wrong arrays, repeatable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled kernels under the address and undefined-behaviour sanitisers, on every processor kind."""
+"""The compiled kernels under sanitisers, on every kind of processor."""
 
 from __future__ import annotations
 
