@@ -6,9 +6,11 @@ that an earlier one finished, so each can run alone, on another day or machine.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from rich.console import Console
 
-from jaxseg import io
+from jaxseg import hosts, io
 from jaxseg.blocks.stage import Stage, View, with_needs
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError
@@ -48,12 +50,17 @@ def run(config: Config) -> None:
     """
     samples = checked(config)
     folders, phases = runs.open_run(config), phases_of(config)
-    shared = bool(config.blocks.size)
-    with locked(paths_of(folders.results, phases, shared=shared)):
-        _sweep(folders)
-        if not {"train", PREDICT} & set(phases):
-            runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
-        refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
+    with ExitStack() as held:
+
+        def enter() -> None:
+            locks = paths_of(folders.results, phases, shared=bool(config.blocks.size))
+            held.enter_context(locked(locks))
+            _sweep(folders)
+            if not {"train", PREDICT} & set(phases):
+                runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
+            refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
+
+        hosts.first_alone(enter)
         for phase in phases:
             safe_point()
             run_phase(config, folders, samples, phase)
@@ -94,7 +101,8 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
             run_in_memory(plan, {PREDICT})
         elif not run_by_blocks([plan], PREDICT):
             continue
-        runs.mark_done(run, PREDICT, work.name, state)
+        whole = [] if config.blocks.size else [work.planes]
+        runs.mark_done(run, PREDICT, work.name, state, whole)
 
 
 def works(config: Config, run: Run, samples: Samples) -> list[Work]:
@@ -161,8 +169,9 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
                 )
             files = [path for stage in results if (path := target_of(stage))]
             if not runs.is_done(run, DECODE, work.name, state, files):
-                run_in_memory(plan, phases)
-                runs.mark_done(run, DECODE, work.name, state)
+                with runs.redone_if_damaged(run, PREDICT, work.name):
+                    run_in_memory(plan, phases)
+                runs.mark_done(run, DECODE, work.name, state, files)
             advance(number, len(plans))
 
 

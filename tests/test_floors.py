@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "jaxseg"
 FLOORS = {
     0: {"errors"},
-    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory"},
+    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory", "hosts"},
     2: {"volume"},
     3: {"io", "normalize", "resample", "augment", "targets", "losses", "models", "labels"},
     4: {"measure", "metrics", "channels"},

@@ -207,7 +207,8 @@ def _example(trained: Trained, record: dict[str, Any]) -> tuple[np.ndarray, np.n
     noise = np.random.default_rng(0).random((2, *shape, len(stats.offset)), np.float32)
     known = np.where(np.asarray(stats.scale) > 0, stats.scale, 1)
     raw = (noise / known + stats.offset).astype(np.float32)
-    if config.normalize.scope == "image" and config.normalize.method in ("percentile", "zscore"):
+    measured = config.normalize.method in ("percentile", "zscore", "range")
+    if config.normalize.scope == "image" and measured and not config.normalize.mean:
         axes = "zyx"[-config.ndim :] + "c"
         volume = Volume(raw[0], axes, (1.0,) * config.ndim)
         method, percentiles = config.normalize.method, config.normalize.percentiles

@@ -23,7 +23,7 @@ import tyro
 
 from jaxseg.cli.options import Configured
 from jaxseg.config import Config
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, Interrupted, raise_all
 from jaxseg.stages.planes import PREDICT
 from jaxseg.tasks import phases_of, turns_of

@@ -9,7 +9,6 @@ import numpy as np
 from jaxseg.blocks import Block
 from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage, View
 from jaxseg.config import Config
-from jaxseg.config.load import select
 from jaxseg.decoding import class_type, classes
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
@@ -45,7 +44,7 @@ def _decoded(work: Work, name: str, planes: View, region: View | None, target: P
                     what="classes")  # fmt: skip
     needs = (planes,) if region is None else (planes, region)
     return Stage(name=name, phase=DECODE, grid=decoding_grid(work), needs=needs, work=find,
-                 values=select(config, runs.READS[DECODE]), output=output,
+                 values=runs.phase_values(DECODE, config), output=output,
                  done="decoded")  # fmt: skip
 
 

@@ -12,8 +12,7 @@ import pandas as pd
 from jaxseg.blocks.stage import Arrays, Output, Results, Stage, Step, Table, View, whole_grid
 from jaxseg.channels import columns
 from jaxseg.config import Config, Refine, Watershed
-from jaxseg.config.check_postprocessing import MASKS
-from jaxseg.config.load import select
+from jaxseg.config.rules.postprocessing import MASKS
 from jaxseg.decoding import class_type, class_votes, decoder_of, growth_mask, of_instances, plan
 from jaxseg.geometry import Box
 from jaxseg.labels.conditions import judge, removed_ids, survivors
@@ -61,8 +60,8 @@ def decoding_of(work: Work, planes: View, raw: View, region: View | None) -> Dec
         name,
         getattr(config, name),
         Output(spacing=work.spacing, dtype=np.uint32, target=work.labels(FOLDER)),
-        select(config, runs.READS["instance_creation"]) | {"spacing": work.spacing},
-        select(config, runs.READS["instance_merging"]),
+        runs.phase_values("instance_creation", config) | {"spacing": work.spacing},
+        runs.phase_values("instance_merging", config),
         config.blocks.merge_threshold,
         lambda step: work.run.step(name, work.name, step),
     )

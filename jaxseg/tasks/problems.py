@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jaxseg import io
 from jaxseg.config import Config
-from jaxseg.config.check_postprocessing import property_mistakes
-from jaxseg.config.decoder_check import unused_options
 from jaxseg.config.properties import extra_names
+from jaxseg.config.rules.decoding import unused_options
+from jaxseg.config.rules.postprocessing import property_problems
 from jaxseg.data import Sample
 from jaxseg.decoding import (
     DECODERS,
@@ -39,13 +39,13 @@ def postprocessing_problems(config: Config, samples: Sequence[Sample]) -> list[J
         f"postprocess.remove.{number}.{index}.name": one.name
         for number, group in enumerate(options.remove)
         for index, one in enumerate(group)
-        if not any(property_mistakes(one.name, "", ndim, extra=extra))
+        if not any(property_problems(one.name, "", ndim, extra=extra))
     }
     problems = region_problems(config, samples)
     for sample in samples:
         problems += extra_problems(extra, spacing=sample.image.spacing)
         for field, name in names.items():
-            problems += property_mistakes(
+            problems += property_problems(
                 name, field, ndim, extra=extra, channels=sample.image.channels
             )
     return list({str(problem): problem for problem in problems}.values())

@@ -11,8 +11,8 @@ import numpy as np
 from jaxseg import blocks
 from jaxseg.blocks.stage import levels
 from jaxseg.config import Config
-from jaxseg.config.check import check
 from jaxseg.config.load import from_plain
+from jaxseg.config.rules import check
 from jaxseg.data.samples import Sample, empty_index
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.normalize import Stats

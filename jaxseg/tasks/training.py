@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg import augment, checkpoint, data, io, report, runtime
+from jaxseg import augment, checkpoint, data, hosts, io, report, runtime
 from jaxseg import channels as table
 from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
@@ -37,21 +37,28 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     """Train the network; continue an interrupted training of the same configuration."""
     start = checkpoint.best(config.train.start_from) if config.train.start_from else None
     origins = runs.training_inputs(samples) | ({"first weights": start.identity} if start else {})
-    digest = runs.claim(run, "train", config, origins)
+    values = runs.values_of("train", config, {})
+    about = {"values": values, "digest": runs.digest_of("train", config, origins)}
+
+    def enter() -> None:
+        runs.claim(run, "train", config, origins)
+        if config.overwrite:
+            _set_aside_unfit(config, run, about, origins)
+
+    hosts.first_alone(enter)
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
     meta = {
         "config": to_plain(config),
         "stats": learn[0].stats,
-        "digest": digest,
-        "values": runs.values_of("train", config, {}),
+        **about,
     }
-    if config.overwrite:
-        _set_aside_unfit(config, run, meta, origins)
     made = ingredients(config, learn, check)
-    _show_changes(config, run, made, learn[0])
-    if config.data.probability_map.enable and config.data.probability_map.save:
+    if hosts.is_first():
+        _show_changes(config, run, made, learn[0])
+    drawn = config.data.probability_map
+    if drawn.enable and drawn.save and hosts.is_first():
         data.save_probability_maps(
             run.results / "probability_map", learn, config.data.probability_map, config.data.ignore
         )
@@ -83,7 +90,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
     settings = config.train
     left_out = _patch_filter(config, config.data.filter.train)
 
-    def draw(step: int) -> Batch:
+    def random(step: int) -> Batch:
         return data.batch(
             learn,
             patch=config.patch,
@@ -98,13 +105,46 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             ignore=config.data.ignore,
         )
 
+    draw: Callable[[int], Batch] = random
+    steps = settings.steps or _steps_to_cover(learn, config.patch, settings.batch)
+    if config.data.grid.enable:
+        draw, whole = _grid(config, learn, left_out)
+        steps = settings.steps or whole
     return Ingredients(
         network(config, dtype=settings.precision, remat=settings.remat),
         _loss(config, (*learn, *check)),
         functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
-        settings.steps or _steps_to_cover(learn, config.patch, settings.batch),
+        steps,
         draw,
     )
+
+
+def _grid(
+    config: Config, learn: Sequence[Sample], left_out: Callable[..., bool] | None
+) -> tuple[Callable[[int], Batch], int]:
+    """Batches of the patches of a grid, and how many there are in an epoch."""
+    options, size = config.data.grid, config.train.batch
+    places = data.grid(
+        learn,
+        patch=config.patch,
+        overlap=options.overlap,
+        padding=options.padding,
+        left_out=left_out,
+    )
+
+    def draw(step: int) -> Batch:
+        return data.epoch_batch(
+            learn,
+            places,
+            patch=config.patch,
+            size=size,
+            seed=config.seed,
+            step=step,
+            compact=config.task == "instances",
+            ignore=config.data.ignore,
+        )
+
+    return draw, math.ceil(len(places) / size)
 
 
 def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence[Sample]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -33,6 +31,8 @@ from jaxseg.runs.executor import Plan, run_by_blocks
 from jaxseg.runs.layout import Work
 from jaxseg.stages.predicting import streamed
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
@@ -40,13 +40,6 @@ BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
 
 # Fits no block.
 TILING = Tiling((10, 12, 14), (2, 2, 2), (2, 3, 2), (2, 1, 2), 2)
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
