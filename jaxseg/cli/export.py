@@ -126,8 +126,8 @@ def _trained(given: Arguments) -> Trained:
 
     from jaxseg import channels as table
     from jaxseg import checkpoint, models
+    from jaxseg.network import heads_of, network
     from jaxseg.normalize import Stats
-    from jaxseg.workflows.network import heads_of, network
 
     variables, meta = checkpoint.load_best(given.checkpoint)
     config = from_plain(meta["config"])

@@ -17,7 +17,6 @@ from jaxseg.config import (
     PatchGrid,
     ProbabilityMap,
     Source,
-    Train,
     ch,
 )
 from jaxseg.config.rules import check
@@ -49,7 +48,6 @@ def test_the_usual_choices_are_sound() -> None:
             changed(grid=ON, probability_map=ProbabilityMap(enable=True)),
             "data.probability_map.enable",
         ),
-        (replace(changed(grid=ON), train=Train(steps=5)), "train.steps"),
         (
             replace(changed(grid=ON), augment=Augment(cutmix=CutMix())),
             "augment.cutmix.probability",

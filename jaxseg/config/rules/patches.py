@@ -62,7 +62,6 @@ def _grid_problems(config: Config) -> Iterator[ConfigError]:
     for name, on in (
         ("data.probability_map.enable", config.data.probability_map.enable),
         ("augment.cutmix.probability", bool(config.augment.cutmix.probability)),
-        ("train.steps", bool(config.train.steps)),
     ):
         if on:
             yield ConfigError(
