@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxseg.config.schema import Train
+from jaxseg.config.training import Train
 from jaxseg.errors import Interrupted, NonFiniteError
 from jaxseg.signals import Asked
 from jaxseg.train import logs
