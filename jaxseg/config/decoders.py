@@ -7,13 +7,11 @@ from types import MappingProxyType
 from typing import Literal
 
 from jaxseg.config.limits import INSIDE, RATE, SHARE, at_least, lengths
-from jaxseg.config.option import join, option, section
+from jaxseg.config.option import NOTHING, join, option, section
 from jaxseg.errors import ConfigError
 
 Decoder = Literal["auto", "stardist", "embedseg", "flow", "agglomeration", "mutex", "watershed"]
 Threshold = float | Literal["auto"]
-# No result depends on it.
-NOTHING: tuple[str, ...] = ()
 
 
 @section
