@@ -42,7 +42,10 @@ def hdf5(path: Path, **options: object) -> None:
 
 def ngff(path: Path, version: int) -> None:
     axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
-    moves = [{"type": "scale", "scale": [2, 0.5, 0.5]}, {"type": "translation", "translation": [1] * 3}]
+    moves = [
+        {"type": "scale", "scale": [2, 0.5, 0.5]},
+        {"type": "translation", "translation": [1] * 3},
+    ]
     image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": moves}]}
     ome = {"version": "0.5", "multiscales": [image]}
     attributes = {"ome": ome} if version == 3 else ome
@@ -127,7 +130,7 @@ def mutated_json(content: bytes, rng: np.random.Generator) -> bytes:
     return json.dumps(document).encode()
 
 
-def leaves(value: object):  # noqa: ANN201
+def leaves(value: object):
     """Every place of a document, as what holds it and the key."""
     items = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore
     for key, inner in list(items):
