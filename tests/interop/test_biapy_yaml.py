@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jaxseg.config import Config, Refine, UNet, ch
-from jaxseg.config.check import check
 from jaxseg.config.load import load, to_plain
+from jaxseg.config.rules import check
 from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.interop.biapy.job import documented_flags, new_config

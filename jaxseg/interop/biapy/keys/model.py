@@ -38,7 +38,7 @@ OWN_WAY = {
 
 def settings(job: Job) -> dict[str, Any]:
     """The network by its name and options."""
-    from jaxseg.config.types import plain
+    from jaxseg.config.saved import plain
     from jaxseg.interop.biapy.options import network_of
 
     if job[M + "SOURCE"] == "bmz":
