@@ -79,3 +79,16 @@ class CrossValidation:
     """number of parts; 0 = off"""
     fold: int = 1
     """the part that is for validation, from 1"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGrid:
+    """Every patch of a grid once per epoch, in random order, in place of random patches."""
+
+    enable: bool = False
+    """train on the patches of a grid"""
+    overlap: tuple[float, ...] = ()
+    """share of a patch that it has in common with the next one, at least, (z)yx; empty = 0"""
+    padding: tuple[int, ...] = ()
+    """voxels by which the grid reaches beyond the image, into its mirror image, (z)yx; less than
+    half a patch; empty = 0"""

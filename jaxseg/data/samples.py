@@ -13,6 +13,7 @@ import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
+from jaxseg.config.option import checked
 from jaxseg.config.schema import PairRule
 from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
@@ -136,7 +137,7 @@ def open_samples(
     if problems:
         return Opened((), tuple(problems))
     pairs = _attempt(problems, lambda: paired(source, pair, formats)) or ()
-    normalize = normalize or Normalize()
+    normalize = checked(normalize, Normalize)
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats
     request = _Request(
@@ -335,7 +336,14 @@ def _stats_of(image: Volume, request: _Request) -> Stats:
 
 def _fit(images: Sequence[Volume], normalize: Normalize) -> Stats:
     """Fit as configured."""
-    return fit(images, method=normalize.method, percentiles=normalize.percentiles)
+    return fit(
+        images,
+        method=normalize.method,
+        percentiles=normalize.percentiles,
+        clip=normalize.clip,
+        mean=normalize.mean,
+        deviation=normalize.deviation,
+    )
 
 
 def _misfits(image: Volume, labels: Volume) -> list[JaxsegError]:

@@ -130,7 +130,7 @@ def test_status_and_verify(labels: np.ndarray, tmp_path: Path, capsys) -> None:
     assert "block 5: " in out
     assert "labels: 8 of 9 finished blocks are whole" in out
     assert app.main(["verify", str(tmp_path / "final")]) == 5
-    assert "no blocks here" in capsys.readouterr().err
+    assert "no results here" in capsys.readouterr().err
 
 
 def test_merging_notices_pieces_that_changed(labels: np.ndarray, tmp_path: Path) -> None:

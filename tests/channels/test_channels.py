@@ -34,7 +34,11 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 OBJECTS = 36
 # Beside the default options and every other value of each switch.
 MORE = {
-    "S": [{"classes": 4}, {"classes": 4, "ignore": 1, "dice": 0.0}],
+    "S": [
+        {"classes": 4},
+        {"classes": 4, "ignore": 1, "dice": 0.0},
+        {"classes": 3, "focal": 2.0, "tversky": (0.3, 0.7)},
+    ],
     "A": [{"offsets": ((0, 3), (3, 0), (2, -5))}, {"widen": 1}],
     "R": [{"nrays": 12}],
     "F": [{"erosion": 1}, {"dilation": 1, "erosion": 1}],

@@ -249,6 +249,9 @@ TEST.ENABLE: True
     assert with_checkpoint(found) == found
     with pytest.raises(ConfigError, match="trained now"):
         with_checkpoint(replace(config, phases=("train", "predict")))
+    begun = replace(config, predict=replace(config.predict, checkpoint=""), phases=("train",),
+                    train=replace(config.train, start_from=config.predict.checkpoint))  # fmt: skip
+    assert with_checkpoint(begun).train.start_from == found.predict.checkpoint
     gone = replace(config.predict, checkpoint=str(tmp_path / "gone.pth"))
     with pytest.raises(InputError, match="no such file of weights"):
         with_checkpoint(replace(config, predict=gone))
