@@ -18,8 +18,8 @@ import tyro
 
 from jaxseg.cli.new_config import shipped
 from jaxseg.config import Config
-from jaxseg.config.check import check
 from jaxseg.config.load import digest, load, to_plain
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 
 

@@ -23,8 +23,8 @@ import tyro
 
 from jaxseg.cli.options import Configured
 from jaxseg.config import Config
-from jaxseg.config.check import check
-from jaxseg.config.decoder_check import joins_fragments
+from jaxseg.config.rules import check
+from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.errors import ConfigError, Interrupted, raise_all
 from jaxseg.workflows.object_stages import object_stages
 

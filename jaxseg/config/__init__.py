@@ -1,21 +1,6 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
-from jaxseg.config.architectures import (
-    ARCHITECTURES,
-    UNETR,
-    AttentionUNet,
-    HRNet,
-    MultiResUNet,
-    Package,
-    ResUNet,
-    ResUNetPlusPlus,
-    ResUNetSE,
-    SEUNet,
-    STUNet,
-    UNet,
-    UNeXtV1,
-    UNeXtV2,
-)
+from jaxseg.config.architectures import ARCHITECTURES
 from jaxseg.config.augment import Augment, Augmentation
 from jaxseg.config.augmentations import (
     Blur,
@@ -55,6 +40,19 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
+from jaxseg.config.networks.u_shapes import (
+    AttentionUNet,
+    MultiResUNet,
+    ResUNet,
+    ResUNetPlusPlus,
+    ResUNetSE,
+    SEUNet,
+    UNet,
+    UNeXtV1,
+    UNeXtV2,
+)
+from jaxseg.config.option import checked, option, section
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -157,5 +155,8 @@ __all__ = [
     "Watershed",
     "Zoom",
     "ch",
+    "checked",
     "decoder_for",
+    "option",
+    "section",
 ]

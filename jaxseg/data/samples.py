@@ -13,6 +13,7 @@ import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
+from jaxseg.config.option import checked
 from jaxseg.config.schema import PairRule
 from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
@@ -136,7 +137,7 @@ def open_samples(
     if problems:
         return Opened((), tuple(problems))
     pairs = _attempt(problems, lambda: paired(source, pair, formats)) or ()
-    normalize = normalize or Normalize()
+    normalize = checked(normalize, Normalize)
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats
     request = _Request(

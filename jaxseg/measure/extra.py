@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from skimage.measure import regionprops_table
 
-from jaxseg.config.channels import nearest
+from jaxseg.config.option import nearest
 from jaxseg.config.properties import ISOTROPIC, extra_names, needs_intensity, table_columns
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
 

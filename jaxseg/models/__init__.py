@@ -12,6 +12,8 @@ from types import MappingProxyType
 import jax.numpy as jnp
 
 from jaxseg.config.architectures import Model as Architecture
+from jaxseg.config.option import problems
+from jaxseg.errors import raise_all
 from jaxseg.models import (
     attention_unet,
     hrnet,
@@ -86,6 +88,7 @@ def build(
     >>> model.apply(variables, image).shape, model.halo, model.stride
     ((1, 8, 8, 2), (9, 9), (2, 2))
     """
+    raise_all(problems(config, "model", Architecture))
     heads = (heads,) if isinstance(heads, int) else tuple(heads)
     style = Style(
         getattr(config, "norm", "none"),

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import MultiResUNet
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
 from jaxseg.models import reach
 from jaxseg.models.convolutions import Conv, Spread
 from jaxseg.models.heads import Logits, supervised
@@ -74,7 +74,7 @@ class Path(nn.Module):
     features: int
     length: int
     style: Style
-    peer_compatible: bool
+    biapy_compatible: bool
 
     @nn.compact
     def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
@@ -85,7 +85,7 @@ class Path(nn.Module):
             conv = NormConv(self.features, 3, style, name=f"conv_{index}")
             norm = Norm(style, name=f"norm_{index}")
             same, image = shortcut(image, train=train), conv(image, train=train)
-            if self.peer_compatible:
+            if self.biapy_compatible:
                 image = style.activate(norm(image, train=train))
             image = style.activate(norm(image + same, train=train))
         return mark(image)
@@ -111,7 +111,7 @@ class MultiResUNetModule(nn.Module):
         for level, stride in enumerate(self.strides):
             width = config.features[level]
             image = MultiRes(width, style, name=f"down_{level}")(image, train=train)
-            path = Path(width, down - level, style, config.peer_compatible, name=f"path_{level}")
+            path = Path(width, down - level, style, config.biapy_compatible, name=f"path_{level}")
             skips.append(path(image, train=train))
             image = RECIPES[style.recipe].pool(image, stride)
         image = MultiRes(config.features[-1], style, name="bottleneck")(image, train=train)

@@ -17,7 +17,8 @@ from typing import Any
 
 from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
-from jaxseg.config.load import differing, digest, select, to_plain
+from jaxseg.config.load import differing, digest, to_plain
+from jaxseg.config.saved import values as values_read
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
 from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
@@ -39,91 +40,17 @@ __all__ = [
     "values_of", "versions",
 ]  # fmt: skip
 
-# Field prefixes that each phase reads, and the folders and files that it writes.
-READS: Mapping[str, tuple[str, ...]] = {
-    "train": (
-        "task",
-        "ndim",
-        "channels",
-        "patch",
-        "data.train",
-        "data.val",
-        "data.axes",
-        "data.label_axes",
-        "data.spacing",
-        "data.image_channels",
-        "data.formats",
-        "data.label_components",
-        "data.pair",
-        "data.val_fraction",
-        "data.foreground",
-        "normalize",
-        "augment",
-        "model",
-        "train",
-        "loss",
-        "data.ignore",
-        "seed",
-    ),
-    "predict": (
-        *("task", "ndim", "channels", "patch", "data.axes", "data.spacing", "normalize"),
-        "data.image_channels",
-        *("model", "predict"),
-    ),
-    "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
-    "instance_creation": (
-        "ndim",
-        "channels",
-        "decoder",
-        *(name for name in NEEDS if name not in ("watershed", "agglomeration")),
-        *(f"agglomeration.{field}" for field in ("threshold", "inside", "engine", "fill_holes")),
-        *(
-            f"watershed.{field}"
-            for field in (
-                "seeds",
-                "seed_thresholds",
-                "growth",
-                "growth_thresholds",
-                "surface",
-                "seed_morphology",
-                "growth_morphology",
-                "min_seed",
-                "fill_holes",
-                "by_slices",
-            )
-        ),
-        "blocks.size",
-        "blocks.halo",
-        "blocks.band",
-        "postprocess.median",
-        "postprocess.z_filtering",
-        "postprocess.yz_filtering",
-        "postprocess.masks",
-    ),
-    "instance_merging": (
-        "watershed.min_size",
-        *(
-            f"agglomeration.{field}"
-            for field in ("merge", "score", "quantile", "min_contact", "min_size")
-        ),
-        "blocks.merge_threshold",
-        "postprocess.refine",
-        "postprocess.repair",
-        "postprocess.properties",
-        "postprocess.remove",
-    ),
-    "evaluate": (
-        "task",
-        "data.test.labels",
-        "data.label_axes",
-        "data.label_components",
-        "data.pair",
-        "data.ignore",
-        "semantic",
-        "postprocess",
-        "evaluate",
-    ),
+
+# Which readers of options a phase stands for, see ``read_by`` of the options of the configuration.
+READERS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "predict": ("predict",),
+    "decode": ("create", "merge", "process", "measure", "classes"),
+    "instance_creation": ("create", "blocks"),
+    "instance_merging": ("merge", "join", "process", "measure"),
+    "evaluate": ("evaluate",),
 }
+# The folders and files that each phase writes.
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image", "blocks/predict"),
@@ -165,7 +92,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "class_metrics_post-proc.csv",
     ),
 }
-ORDER = tuple(READS)
+ORDER = tuple(READERS)
 # Options that decide no result: where files are, whose content counts instead, and permissions.
 NOT_IDENTITY = frozenset(
     {
@@ -284,7 +211,7 @@ def extends(before: Mapping[str, Any], now: Mapping[str, Any], config: Config) -
 
 def values_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> dict[str, Any]:
     """All that decides the result of a phase, as JSON gives it back."""
-    chosen = select(config, READS[phase])
+    chosen = phase_values(phase, config)
     chosen = {name: value for name, value in chosen.items() if name not in NOT_IDENTITY}
     given = {"upstream": upstream} if isinstance(upstream, str) else dict(upstream)
     return json.loads(json.dumps(chosen | given))
@@ -302,6 +229,14 @@ def document(run: Run, phase: str) -> dict[str, Any]:
     if not isinstance(found.get("values"), dict) or digest(found["values"]) != found.get("digest"):
         raise InputError("not a manifest", file=path, fix=fix)
     return found
+
+
+def phase_values(phase: str, config: Config) -> dict[str, Any]:
+    """The options that decide the result of a phase, by dotted name, as plain data."""
+    readers = READERS[phase]
+    if phase == "predict" and config.predict.classes_only:
+        readers = (*readers, "classes")
+    return values_read(config, *readers)
 
 
 def claimed(run: Run, phase: str) -> str:

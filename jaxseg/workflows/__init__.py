@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from jaxseg import io
 from jaxseg.config import Config
-from jaxseg.config.check import check
-from jaxseg.config.decoder_check import unused_options
+from jaxseg.config.rules import check
+from jaxseg.config.rules.decoding import unused_options
 from jaxseg.decoding import (
     DECODERS,
     decoder_of,

@@ -8,7 +8,7 @@ from jaxseg import data, io
 from jaxseg.channels import has_both
 from jaxseg.config import Config, Source
 from jaxseg.config.channels import Semantic
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.workflows.postprocessing import postprocessing_problems

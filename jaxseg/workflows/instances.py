@@ -10,8 +10,7 @@ from typing import Any
 from jaxseg import blocks, io
 from jaxseg.blocks import Ledger
 from jaxseg.config import Config
-from jaxseg.config.decoder_check import joins_fragments
-from jaxseg.config.load import select
+from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, JaxsegWarning
 from jaxseg.runs import manifest as runs
@@ -46,7 +45,7 @@ def create_instances(config: Config, run: Run, samples: Samples) -> None:
     runs.claim(run, "instance_creation", config, runs.claimed(run, "predict"))
     for sample, path in zip(samples["test"], paths, strict=True):
         source = io.open_image(path, ndim=config.ndim)
-        values = select(config, runs.READS["instance_creation"]) | version_of(source)
+        values = runs.phase_values("instance_creation", config) | version_of(source)
         values |= {"spacing": sample.image.spacing, **region_version(config, sample)}
         grid = grid_of(config, source.spatial_shape)
         if joins_fragments(config):
@@ -89,7 +88,7 @@ def merge_instances(config: Config, run: Run, samples: Samples) -> None:
 
 
 def _values(config: Config, created: Ledger) -> dict[str, Any]:
-    return select(config, runs.READS["instance_merging"]) | {"created": created.digest}
+    return runs.phase_values("instance_merging", config) | {"created": created.digest}
 
 
 def _compare(config: Config, run: Run, sample: Sample) -> Ledger:

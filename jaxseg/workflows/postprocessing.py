@@ -16,8 +16,8 @@ import pandas as pd
 from jaxseg import io
 from jaxseg.channels import columns, has_both
 from jaxseg.config import Config, Watershed, decoder_for
-from jaxseg.config.check_postprocessing import MASKS, property_mistakes
 from jaxseg.config.properties import extra_names
+from jaxseg.config.rules.postprocessing import MASKS, property_problems
 from jaxseg.data import Sample
 from jaxseg.decoding import object_classes, plan
 from jaxseg.decoding.watershed.growth import growth_mask
@@ -210,13 +210,13 @@ def postprocessing_problems(config: Config, samples: Sequence[Sample]) -> list[J
         f"postprocess.remove.{number}.{index}.name": one.name
         for number, group in enumerate(options.remove)
         for index, one in enumerate(group)
-        if not any(property_mistakes(one.name, "", ndim, extra=extra))
+        if not any(property_problems(one.name, "", ndim, extra=extra))
     }
     problems = region_problems(config, samples)
     for sample in samples:
         problems += extra_problems(extra, spacing=sample.image.spacing)
         for field, name in names.items():
-            problems += property_mistakes(
+            problems += property_problems(
                 name, field, ndim, extra=extra, channels=sample.image.channels
             )
     return list({str(problem): problem for problem in problems}.values())

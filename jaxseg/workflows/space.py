@@ -15,7 +15,7 @@ import numpy as np
 from jaxseg import blocks
 from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config
-from jaxseg.config.decoder_check import joins_fragments
+from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.data import Sample
 from jaxseg.errors import ResourceError
 from jaxseg.io.levels import coarser, level_steps

@@ -14,8 +14,8 @@ import numpy as np
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config
-from jaxseg.config.decoder_check import joins_fragments
 from jaxseg.config.load import from_plain, to_plain
+from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.data import Sample, prefetch
 from jaxseg.decoding import (
     Levels,

@@ -19,8 +19,8 @@ from support.synthetic_objects import cells, same_partition, touching_balls
 from jaxseg import targets
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Config, Mutex, Watershed, ch
-from jaxseg.config.check import check
-from jaxseg.config.decoder_check import unused_options
+from jaxseg.config.rules import check
+from jaxseg.config.rules.decoding import unused_options
 from jaxseg.decoding import (
     DECODERS,
     agglomeration,

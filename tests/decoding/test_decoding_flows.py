@@ -15,7 +15,7 @@ from support.synthetic_objects import touching_balls
 from jaxseg import targets
 from jaxseg.channels import encode
 from jaxseg.config import Channel, Config, FlowTracking, Watershed, ch
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.decoding import decode, decoder_of, flow, flow_steps, watershed
 from jaxseg.decoding.flow import sinks, tracked
 from jaxseg.errors import ConfigError

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jaxseg.config import Config, Refine, UNet, ch
-from jaxseg.config.check import check
 from jaxseg.config.load import load, to_plain
+from jaxseg.config.rules import check
 from jaxseg.config.sampling import SampleCondition
 from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
 from jaxseg.errors import ConfigError, JaxsegError
@@ -106,7 +106,9 @@ def samples(default: Any) -> Iterator[Any]:
 APPROXIMATED_BY_NOTHING = re.compile(
     r"EXTRACT_RANDOM_PATCH|OVERLAP|PADDING|VAL\.RANDOM|FLOW_THRESH"
 )
-SWITCHES = re.compile(r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB|LOAD_CHECKPOINT")
+SWITCHES = re.compile(
+    r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB|LOAD_CHECKPOINT|SKIP_UNMATCHED"
+)
 
 
 @pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])

@@ -35,7 +35,7 @@ CHOICES = [
     UNet(features=(4, 6, 8), separate_decoders=True, larger_io=True),
     UNETR(token=4, embed=24, depth=2, attention_heads=2, filters=4, position="learned", grid=()),
 ]
-SIZED = HRNet(width=2, modules=(1, 1, 1), blocks=1, peer_compatible=True)
+SIZED = HRNet(width=2, modules=(1, 1, 1), blocks=1, biapy_compatible=True)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -130,7 +130,7 @@ def mutated_json(content: bytes, rng: np.random.Generator) -> bytes:
     return json.dumps(document).encode()
 
 
-def leaves(value: object):  # noqa: ANN201
+def leaves(value: object):
     """Every place of a document, as what holds it and the key."""
     items = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore
     for key, inner in list(items):

@@ -21,8 +21,8 @@ from jaxseg.config import (
     Watershed,
     ch,
 )
-from jaxseg.config.check import check
 from jaxseg.config.load import from_plain, to_plain
+from jaxseg.config.rules import check
 from jaxseg.runs import manifest as runs
 from jaxseg.workflows import open_data
 from jaxseg.workflows.decoding import decode_images

@@ -15,8 +15,8 @@ import tifffile
 from jaxseg import augment, data, io
 from jaxseg.channels import columns, encode, has_both
 from jaxseg.config import Augment, Config, Rotate, Source, Zoom, ch
-from jaxseg.config.check import check
-from jaxseg.config.types import build, plain
+from jaxseg.config.rules import check
+from jaxseg.config.saved import build, plain
 from jaxseg.decoding import decode, object_classes
 from jaxseg.errors import InputError
 from jaxseg.labels.unknown import without_unknown

@@ -14,7 +14,7 @@ from support.synthetic_objects import touching_balls
 from jaxseg import io
 from jaxseg.cli import app
 from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError
 from jaxseg.runs import manifest as runs
 from jaxseg.workflows import open_data

@@ -31,7 +31,7 @@ from jaxseg.config import (
     Watershed,
     ch,
 )
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, Interrupted, ResourceError
 from jaxseg.labels.extents import reach_of, removed_by
 from jaxseg.labels.objects import fill_holes

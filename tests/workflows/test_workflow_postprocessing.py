@@ -25,7 +25,7 @@ from jaxseg.config import (
     Voronoi,
     ch,
 )
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.errors import Problems
 from jaxseg.workflows import open_data
 from jaxseg.workflows import run as run_workflow

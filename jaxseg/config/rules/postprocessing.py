@@ -1,12 +1,11 @@
-"""What can be wrong with the post-processing before any file is opened."""
+"""Rules about post-processing, its operations and measurements."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
-from jaxseg.config.channels import nearest
+from jaxseg.config.option import nearest
 from jaxseg.config.postprocessing import PostProcess, Refine
 from jaxseg.config.properties import ALIASES, ONLY_2D, SHAPE, extra_names, table_columns
 from jaxseg.config.schema import Config
@@ -18,7 +17,7 @@ MASKS = ("M", "F", "B", "C")
 RADII, SIZES = ("dilation", "erosion"), ("remove_small_objects", "remove_large_objects")
 
 
-def postprocessing_mistakes(config: Config) -> Iterator[ConfigError]:
+def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
     """Every mistake in the options of post-processing."""
     options = config.postprocess
     yield from _filters(options, config.ndim)
@@ -27,25 +26,12 @@ def postprocessing_mistakes(config: Config) -> Iterator[ConfigError]:
         return
     for index, one in enumerate(options.refine):
         yield from _refine(one, f"postprocess.refine.{index}", config.ndim)
-    yield from _repair(options)
     yield from _voronoi(config)
     yield from _properties(options, config.ndim)
     yield from _conditions(options, config.ndim)
 
 
 def _filters(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
-    sizes = {f"median.{i}.size": one.size for i, one in enumerate(options.median)}
-    sizes |= {name: getattr(options, name) for name in ("z_filtering", "yz_filtering")}
-    for name, size in sizes.items():
-        off = size == 0 and not name.startswith("median")
-        if not off and (size < 1 or size % 2 == 0):
-            yield ConfigError(
-                "illegal size of a median filter",
-                file=f"postprocess.{name}",
-                expected="an odd number, at least 1",
-                found=size,
-                fix=f"e.g. {max(size, 0) + 1}",
-            )
     along_z = [f"median.{i}.axes" for i, one in enumerate(options.median) if "z" in one.axes]
     along_z += [name for name in ("z_filtering", "yz_filtering") if getattr(options, name)]
     for name in along_z if ndim == 2 else ():
@@ -70,8 +56,7 @@ def _semantic(options: PostProcess) -> Iterator[ConfigError]:
 def _refine(one: Refine, field: str, ndim: int) -> Iterator[ConfigError]:
     operation = "remove_large_objects" if one.operation == "remove_big_objects" else one.operation
     lengths = (1, ndim) if operation in RADII else (1,) if operation in SIZES else (0,)
-    legal = all(0 <= value < math.inf for value in one.value)
-    if len(one.value) not in lengths or not legal or (one.value and not any(one.value)):
+    if len(one.value) not in lengths or (one.value and not any(one.value)):
         expected = {
             RADII: f"one radius, or {ndim} ({'zyx'[-ndim:]}), not all 0",
             SIZES: "one size above 0",
@@ -87,25 +72,6 @@ def _refine(one: Refine, field: str, ndim: int) -> Iterator[ConfigError]:
         yield ConfigError(f"{one.operation} has no value to have a unit", file=f"{field}.unit")
     if not one.z_faces and (operation != "clear_border" or ndim == 2):
         yield ConfigError("only for clear_border in 3D", file=f"{field}.z_faces")
-
-
-def _repair(options: PostProcess) -> Iterator[ConfigError]:
-    repair = options.repair
-    if repair.size < 0:
-        yield ConfigError(
-            "illegal size",
-            file="postprocess.repair.size",
-            expected="voxels, 0 = no repair",
-            found=repair.size,
-        )
-    for name in ("contact", "contained"):
-        if not 0 < getattr(repair, name) <= 1:
-            yield ConfigError(
-                "value out of range",
-                file=f"postprocess.repair.{name}",
-                expected="above 0 and at most 1",
-                found=getattr(repair, name),
-            )
 
 
 def _voronoi(config: Config) -> Iterator[ConfigError]:
@@ -125,13 +91,6 @@ def _voronoi(config: Config) -> Iterator[ConfigError]:
             file="postprocess.voronoi.channel",
             expected=f"one of {' '.join(legal or MASKS)}, among the channels",
             found=voronoi.channel or " ".join(names),
-        )
-    if not isinstance(voronoi.threshold, str) and not math.isfinite(voronoi.threshold):
-        yield ConfigError(
-            "value out of range",
-            file="postprocess.voronoi.threshold",
-            expected="a number, rule or auto",
-            found=voronoi.threshold,
         )
 
 
@@ -161,17 +120,10 @@ def _conditions(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
                 "a group without conditions would remove everything", file=field, fix="remove it"
             )
         for index, one in enumerate(group):
-            if not math.isfinite(one.value):
-                yield ConfigError(
-                    "value out of range",
-                    file=f"{field}.{index}.value",
-                    expected="a number",
-                    found=one.value,
-                )
-            yield from property_mistakes(one.name, f"{field}.{index}.name", ndim, extra=extra)
+            yield from property_problems(one.name, f"{field}.{index}.name", ndim, extra=extra)
 
 
-def property_mistakes(
+def property_problems(
     name: str, field: str, ndim: int, *, extra: list[str], channels: int | None = None
 ) -> Iterator[ConfigError]:
     """What is wrong with the name of a column in a condition.

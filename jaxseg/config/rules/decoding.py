@@ -1,11 +1,12 @@
-"""What can be wrong with the choice of a decoder and its options."""
+"""Rules about the choice of a decoder and its options."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
 
-from jaxseg.config.decoders import DECODER_LIMITS, NEEDS, Agglomeration, decoder_for
+from jaxseg.config.decoders import NEEDS, decoder_for
+from jaxseg.config.option import nearest
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -13,7 +14,7 @@ from jaxseg.errors import ConfigError
 SHARED = ("check_files",)
 
 
-def decoder_mistakes(config: Config) -> Iterator[ConfigError]:
+def decoder_problems(config: Config) -> Iterator[ConfigError]:
     """Everything about the decoder that does not depend on files."""
     names = {channel.name for channel in config.channels}
     missing = NEEDS.get(config.decoder, frozenset()) - names
@@ -29,8 +30,7 @@ def decoder_mistakes(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "classes need no decoder", file="decoder", found=config.decoder, fix="--decoder auto"
         )
-    for name in NEEDS:
-        yield from option_mistakes(getattr(config, name), name)
+    yield from _watershed(config)
     engine = config.agglomeration.engine
     if config.blocks.decodes and joins_fragments(config) and engine != "own":
         yield ConfigError(
@@ -48,27 +48,6 @@ def joins_fragments(config: Config) -> bool:
     return config.task == "instances" and chosen == "agglomeration"
 
 
-def option_mistakes(options: object, field: str) -> Iterator[ConfigError]:
-    """Options of a decoder that are out of range."""
-    for name, good, expected in DECODER_LIMITS.get(type(options), ()):
-        value = getattr(options, name)
-        if not good(value):
-            yield ConfigError(
-                "value out of range", file=f"{field}.{name}", expected=expected, found=value
-            )
-    if (
-        isinstance(options, Agglomeration)
-        and options.engine == "waterz"
-        and options.min_contact > 1
-    ):
-        yield ConfigError(
-            "waterz joins contacts of any size",
-            file=f"{field}.min_contact",
-            found=options.min_contact,
-            fix="--agglomeration.engine own",
-        )
-
-
 def unused_options(config: Config, decoder: str) -> Iterator[ConfigError]:
     """Options that were set for another decoder than the one that runs."""
     for field in NEEDS:
@@ -83,3 +62,15 @@ def unused_options(config: Config, decoder: str) -> Iterator[ConfigError]:
                 found=" ".join(changed),
                 fix=f"--decoder {field}, or remove it",
             )
+
+
+def _watershed(config: Config) -> Iterator[ConfigError]:
+    names = [channel.name for channel in config.channels]
+    for field in ("seeds", "growth", "surface"):
+        for name in getattr(config.watershed, field):
+            if name not in names:
+                yield ConfigError(
+                    f"{name!r} is not learned{nearest(name, names)}",
+                    file=f"watershed.{field}",
+                    expected=f"some of {names}",
+                )

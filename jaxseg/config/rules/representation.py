@@ -1,10 +1,9 @@
-"""What can be wrong with the channels before any file is opened."""
+"""Rules about the channels together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxseg.config.channel_limits import channel_mistakes
 from jaxseg.config.channels import Affinity, Channel, Flow, Semantic
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
@@ -12,7 +11,7 @@ from jaxseg.errors import ConfigError
 NEIGHBORHOODS = {2: (0, 4, 8), 3: (0, 6, 18, 26)}
 
 
-def representation_mistakes(config: Config) -> Iterator[ConfigError]:
+def representation_problems(config: Config) -> Iterator[ConfigError]:
     """Channels that are missing, do not go together, or have illegal options."""
     names = [channel.name for channel in config.channels]
     if not names:
@@ -45,9 +44,9 @@ def representation_mistakes(config: Config) -> Iterator[ConfigError]:
         )
     yield from _flows(config, set(names))
     for index, channel in enumerate(config.channels):
-        yield from channel_mistakes(channel, f"channels.{index}")
         yield from _radii(channel, f"channels.{index}.options", config.ndim)
     yield from _legacy(config)
+    yield from _affinities(config)
 
 
 def _radii(channel: Channel, field: str, ndim: int) -> Iterator[ConfigError]:
@@ -80,9 +79,9 @@ def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
             continue
         if options.classes < 3:
             yield ConfigError(
-                "two classes leave nothing to tell apart",
+                "S beside instances needs at least 3 classes",
                 file="channels",
-                expected="classes=3 or more for S beside instances, background included",
+                expected="classes=3 or more, background included",
                 found=options.classes,
             )
         if names and len(names) != options.classes:
@@ -115,7 +114,7 @@ def _flows(config: Config, names: set[str]) -> Iterator[ConfigError]:
         )
 
 
-def affinity_mistakes(config: Config) -> Iterator[ConfigError]:
+def _affinities(config: Config) -> Iterator[ConfigError]:
     """Offsets that do not fit the dimensions, or of which none or two are the same."""
     for channel in config.channels:
         if not isinstance(channel.options, Affinity):

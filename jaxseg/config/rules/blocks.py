@@ -1,36 +1,26 @@
-"""What can be wrong with a configuration that works by blocks."""
+"""Rules about work by blocks, its phases and its jobs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from jaxseg.config.decoder_check import joins_fragments
+from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
 
-def parse_shard(shard: str) -> tuple[int, int] | None:
-    """Job and number of jobs out of ``"i/n"``; None if it is not of that form.
-
-    >>> parse_shard("2/8"), parse_shard("8/8")
-    ((2, 8), None)
-    """
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
-    place, parts = (int(match[1]), int(match[2])) if match else (0, 0)
-    return (place, parts) if place < parts else None
-
-
-def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
+def block_problems(config: Config) -> Iterator[ConfigError]:
     """Everything about blocks, their phases and their jobs that does not fit together."""
     blocks, single = config.blocks, {"instance_creation", "instance_merging"}
     used = single & set(config.phases)
     asking = [f"the phase {name}" for name in sorted(used)]
-    asking += ["a part of the work"] if blocks.is_part else []
+    asking += ["blocks.shard, z_start or z_end"] if blocks.is_part else []
     asking += ["blocks.decode whole"] if blocks.decode == "whole" else []
     if asking and not blocks.size:
         fix = "--blocks.size Z Y X"
-        yield ConfigError(f"{asking[0]} needs blocks", file="blocks.size", found="none", fix=fix)
+        yield ConfigError(
+            f"{asking[0]} needs blocks.size", file="blocks.size", found="none", fix=fix
+        )
     if used and blocks.decode == "whole":
         yield ConfigError(
             f"the phase {min(used)} works by blocks",
@@ -59,7 +49,6 @@ def blocks_mistakes(config: Config) -> Iterator[ConfigError]:
         )
     if blocks.decodes:
         yield from _not_by_blocks(config)
-    yield from _job(config)
     yield from _scheduler(config)
 
 
@@ -88,38 +77,9 @@ def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
         )
 
 
-def _job(config: Config) -> Iterator[ConfigError]:
-    """The part of the blocks that a job is to do."""
-    start, end = config.blocks.z_start, config.blocks.z_end
-    for field, value, least in (("z_start", start, 0), ("z_end", end, 1)):
-        if value != -1 and value < least:
-            expected = f"at least {least}, or -1"
-            yield ConfigError(
-                "value out of range", file=f"blocks.{field}", expected=expected, found=value
-            )
-    if -1 not in (start, end) and start >= end:
-        yield ConfigError(
-            "an empty range", file="blocks.z_start", expected=f"below z_end {end}", found=start
-        )
-    if config.blocks.shard and parse_shard(config.blocks.shard) is None:
-        yield ConfigError(
-            "not a part of the work",
-            file="blocks.shard",
-            expected="i/n with i from 0 to n - 1",
-            found=repr(config.blocks.shard),
-        )
-
-
 def _scheduler(config: Config) -> Iterator[ConfigError]:
     """Who hands out the blocks."""
     scheduler = config.blocks.scheduler
-    if scheduler and not re.fullmatch(r"local:[1-9]\d{0,3}|\w+://\S+", scheduler):
-        yield ConfigError(
-            "not an address",
-            file="blocks.scheduler",
-            expected="tcp://HOST:PORT or local:N",
-            found=repr(scheduler),
-        )
     if scheduler and (config.task != "instances" or not config.blocks.decodes):
         yield ConfigError(
             "a scheduler hands out blocks of instances",
