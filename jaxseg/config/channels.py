@@ -265,15 +265,7 @@ class Semantic:
     """Weight of the voxels of every class in cross entropy, background first; empty = 1 each."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
-        """At least one loss, and weights of classes, one each."""
-        if not (self.cross_entropy or self.dice):
-            yield ConfigError("no loss at all", file=join(where, "cross_entropy"),
-                              expected="cross_entropy or dice above 0")  # fmt: skip
-        unused = {"focal": self.focal and not self.cross_entropy,
-                  "tversky": self.tversky != (0.5, 0.5) and not self.dice}  # fmt: skip
-        for field in (field for field, wrong in unused.items() if wrong):
-            yield ConfigError("this does nothing here", file=join(where, field),
-                              expected="the weight of that loss above 0")  # fmt: skip
+        """Weights of classes, one each, and losses that are there."""
         weights = self.class_weights
         if weights and len(weights) != self.classes:
             yield ConfigError(
@@ -289,6 +281,23 @@ class Semantic:
                 expected="one of them above 0",
                 found=weights,
             )
+        if not self.cross_entropy and not self.dice:
+            yield ConfigError(
+                "no loss is left",
+                file=join(where, "cross_entropy"),
+                fix="cross_entropy or dice above 0",
+            )
+        unused = {
+            "focal": self.focal and not self.cross_entropy,
+            "tversky": self.tversky != (0.5, 0.5) and not self.dice,
+        }
+        for field, other in (("focal", "cross_entropy"), ("tversky", "dice")):
+            if unused[field]:
+                yield ConfigError(
+                    f"this option has no effect unless {other} is above 0",
+                    file=join(where, field),
+                    found=getattr(self, field),
+                )
 
 
 @section

@@ -322,7 +322,14 @@ def _stats_of(image: Volume, request: _Request) -> Stats:
 
 def _fit(images: Sequence[Volume], normalize: Normalize) -> Stats:
     """Fit as configured."""
-    return fit(images, method=normalize.method, percentiles=normalize.percentiles)
+    return fit(
+        images,
+        method=normalize.method,
+        percentiles=normalize.percentiles,
+        clip=normalize.clip,
+        mean=normalize.mean,
+        deviation=normalize.deviation,
+    )
 
 
 def _misfits(image: Volume, labels: Volume) -> list[JaxsegError]:

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from support import blockwise
 from support.blockwise_affinities import agglomerated
 from support.made_affinities import affinities
-from support.synthetic_objects import touching_balls
+from support.synthetic_objects import neurites, touching_balls
 
 from jaxseg.blocks import BlockGrid, creation, graph, merging
 from jaxseg.channels import encode
@@ -24,6 +23,8 @@ from jaxseg.decoding import agglomeration, agglomeration_steps
 from jaxseg.decoding.affinities.edges import EdgeTable, added, contacts_of
 from jaxseg.metrics import matching
 
+pytestmark = pytest.mark.usefixtures("no_sync")
+
 # Offsets of either sign, across corners, and longer ones, which do not count beside these.
 OFFSETS = {
     "faces": {2: ((0, 1), (1, 0)), 3: ((0, 0, 1), (0, 1, 0), (1, 0, 0))},
@@ -31,12 +32,6 @@ OFFSETS = {
     "corners": {2: ((0, 1), (1, -1), (1, 0)), 3: ((1, 1, 1), (0, 1, 0), (1, 0, -1))},
     "long": {2: ((0, 3), (-2, 0)), 3: ((0, 0, 2), (0, -3, 0), (2, 0, 0))},
 }
-
-
-@pytest.fixture(autouse=True)
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forcing every block to disk takes longer than decoding it."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 def whole_and_blocks(
@@ -125,9 +120,9 @@ def test_touching_objects(size: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sides", [(28, 28, 28), (50, 64, 64)])
-def test_real_neurites(sides: tuple[int, ...], data_dir: Path) -> None:
+def test_neurites(sides: tuple[int, ...], rng: np.random.Generator) -> None:
     """Long thin objects that reach far beyond any halo, with boundaries that leak."""
-    truth = tifffile.imread(data_dir / "fib25_neurites3d/train/label/z000-119.tif")[:60, :128, :128]
+    truth = neurites(rng, (60, 96, 96), count=60)
     planes = np.asarray(encode(truth, (ch("A"),)))
     planes = ndimage.gaussian_filter(planes, (0.7, 0.7, 0.7, 0)) * affinities(
         0, truth.shape, 3, 2.0

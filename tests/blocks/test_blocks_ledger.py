@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import blockwise
-from support.block_ledgers import GRID, decode, no_sync, state
+from support.block_ledgers import GRID, decode, state
 
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, BlocksFailed, merging
@@ -32,9 +32,8 @@ def test_running_again_writes_nothing(labels: np.ndarray, tmp_path: Path) -> Non
     [(2, (5, 8, 20)), *(pytest.param(n, range(21), marks=pytest.mark.slow) for n in (2, 3, 5))],
 )
 def test_any_split_equals_one_job(
-    labels: np.ndarray, tmp_path: Path, jobs: int, cuts: range, monkeypatch
+    labels: np.ndarray, tmp_path: Path, jobs: int, cuts: range, no_sync: None
 ) -> None:
-    no_sync(monkeypatch)
     whole = blockwise.instances(tmp_path / "one", GRID, labels, decode)
     for cut in cuts:
         folder = tmp_path / str(cut)
@@ -131,7 +130,7 @@ def test_status_and_verify(labels: np.ndarray, tmp_path: Path, capsys) -> None:
     assert "block 5: " in out
     assert "labels: 8 of 9 finished blocks are whole" in out
     assert app.main(["verify", str(tmp_path / "final")]) == 5
-    assert "no blocks here" in capsys.readouterr().err
+    assert "no results here" in capsys.readouterr().err
 
 
 def test_merging_notices_pieces_that_changed(labels: np.ndarray, tmp_path: Path) -> None:

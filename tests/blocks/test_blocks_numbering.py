@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxseg.blocks.contacts import slabs_of
+from jaxseg.blocks.numbering import NOWHERE
 from scipy import ndimage
 from support.blockwise import canonical
 from support.synthetic_objects import same_partition
 
 from jaxseg.blocks import BlockGrid, contacts, number_objects, pieces_of, same_objects
-from jaxseg.blocks.contacts import slabs_of
-from jaxseg.blocks.numbering import NOWHERE
 from jaxseg.labels.contacts import face_connected
 
 

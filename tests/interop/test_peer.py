@@ -25,16 +25,10 @@ from jaxseg.interop import biapy
 from jaxseg.interop.biapy.names import peer_place
 from jaxseg.interop.biapy.weights import COUNTER
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 OUTPUTS = json.loads((Path(__file__).parents[1] / "support" / "peer_outputs.json").read_text())
 FAST = ("unet other", "stunet 2d")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def shapes_of(config, heads, ndim):

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tifffile
+from jaxseg.workflows.foreign import Predictor, Sight
+from jaxseg.workflows.space import Store, ends_bytes, refuse_without_space, space_needed
 from support.small_runs import command, write
 
 from jaxseg import blocks, memory
@@ -25,15 +27,13 @@ from jaxseg.config import Config
 from jaxseg.config.load import load
 from jaxseg.main import main
 from jaxseg.memory import Need
+from jaxseg.network import network
 from jaxseg.normalize import Stats
 from jaxseg.planning import text
 from jaxseg.planning.compiled import Costs, _seconds, costs
 from jaxseg.prediction import predict
 from jaxseg.runs.manifest import run_of
 from jaxseg.workflows import checked, phases_of
-from jaxseg.workflows.foreign import Predictor, Sight
-from jaxseg.workflows.network import network
-from jaxseg.workflows.space import Store, ends_bytes, refuse_without_space, space_needed
 
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "4", "4", "4"]
 

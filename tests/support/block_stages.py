@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxseg.workflows.blocks import predict_by_blocks
 
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, Ledger
@@ -16,7 +17,6 @@ from jaxseg.normalize import Stats
 from jaxseg.prediction import Tiling
 from jaxseg.runs.manifest import Run
 from jaxseg.volume import Volume
-from jaxseg.workflows.blocks import predict_by_blocks
 from support import blockwise
 
 GRID = BlockGrid((12, 14), (6, 7), (4, 4), (2, 2))

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from jaxseg.blocks.contacts import slabs_of
 
 from jaxseg import blocks
 from jaxseg.blocks import BlockGrid, Ledger
-from jaxseg.blocks.contacts import slabs_of
 from jaxseg.blocks.ledger import mark
 from jaxseg.blocks.store import write_table
 from jaxseg.cli import app

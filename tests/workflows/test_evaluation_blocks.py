@@ -17,8 +17,8 @@ from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
 from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError
 from jaxseg.runs import manifest as runs
-from jaxseg.workflows import open_data
-from jaxseg.workflows.evaluation import evaluate_images
+from jaxseg.tasks.inputs import open_data
+from jaxseg.workflows import evaluate
 
 SHAPE = (14, 30, 33)
 UNKNOWN = 99
@@ -71,7 +71,7 @@ class Project:
                 continue
             io.write_labels_tiff(path.with_suffix(".tif"), labels, spacing=(1.0,) * 3)
             io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=(1.0,) * 3)
-        evaluate_images(config, folders, samples)
+        evaluate(config, folders, samples)
         return folders.results
 
 

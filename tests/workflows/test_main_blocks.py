@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -27,7 +26,11 @@ from jaxseg.main import main
 from jaxseg.measure import measure
 from jaxseg.prediction import Tiling, predict
 from jaxseg.runs import manifest as runs
-from jaxseg.workflows.blocks import predict_by_blocks
+from jaxseg.runs.executor import Plan, run_by_blocks
+from jaxseg.runs.layout import Work
+from jaxseg.stages.predicting import streamed
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
@@ -36,13 +39,6 @@ BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
 
 # Fits no block.
 TILING = Tiling((10, 12, 14), (2, 2, 2), (2, 3, 2), (2, 1, 2), 2)
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
@@ -203,18 +199,11 @@ def jobs_of_a_prediction(project: list[str], forward, names: tuple[str, ...]):
 
     def job(*part: str, prepare=lambda block: block) -> bool:
         config = parse([*BLOCKS, "--run", "2", "--phases", "predict", *part], load(project[1]))
-        run = runs.open_run(config)
-        return predict_by_blocks(
-            config,
-            run,
-            opened(config),
-            forward,
-            TILING,
-            prepare=prepare,
-            values={"digest": "1"},
-            target=run.results / "per_image/im4.zarr",
-            names=names,
-        )
+        work = Work(config, runs.open_run(config), opened(config))
+        stage = streamed(work, forward, TILING, prepare=prepare, values={"digest": "1"})
+        assert stage.output is not None
+        stage = replace(stage, output=replace(stage.output, channels=names))
+        return run_by_blocks([Plan(work, (stage,))], "predict")
 
     return job
 
@@ -230,7 +219,7 @@ def test_the_documented_jobs(project, tmp_path: Path, capsys, monkeypatch) -> No
     assert "other jobs have not predicted all their blocks yet" in capsys.readouterr().err
     assert main([*creation, *lower, "--blocks.wait", "0.001"]) == 75
     # While the first job waits, the second one ends.
-    monkeypatch.setattr("jaxseg.workflows.readiness.time.sleep", lambda _: predict_job(*upper))
+    monkeypatch.setattr("jaxseg.runs.executor.time.sleep", lambda _: predict_job(*upper))
     assert main([*creation, *lower, "--blocks.wait", "60"]) == 0
     merging = [*args, "instance_merging"]
     assert main([*merging]) == 2
