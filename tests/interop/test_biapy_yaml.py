@@ -311,6 +311,22 @@ def test_samples_and_patches() -> None:
     assert drawn.data.probability_map.w_foreground == 0.7
 
 
+def test_normalisation() -> None:
+    prefix = "DATA.NORMALIZATION."
+    clip = {prefix + "PERC_CLIP.ENABLE": True, prefix + "PERC_CLIP.LOWER": 0.1,
+            prefix + "PERC_UPPER": 99.8}  # fmt: skip
+    found = translate(document(CLASSES | clip | {prefix + "TYPE": "div"})).config().normalize
+    assert (found.method, found.clip, found.scope) == ("dtype", (0.1, 99.8), "image")
+    fixed = {prefix + "TYPE": "custom", prefix + "CUSTOM_MEAN": 12, prefix + "CUSTOM_STD": [3.0],
+             prefix + "CUSTOM_MODE": "dataset"}  # fmt: skip
+    found = translate(document(CLASSES | fixed)).config().normalize
+    assert (found.method, found.mean, found.deviation) == ("zscore", (12.0,), (3.0,))
+    assert found.scope == "dataset"
+    assert translated(CLASSES).config().normalize.method == "zscore"
+    ranged = translate(document(CLASSES | {prefix + "TYPE": "scale_range"})).config()
+    assert ranged.normalize.method == "range"
+
+
 def test_weights_to_begin_with() -> None:
     keys = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
     begun = translate(document(OBJECTS | keys)).config()
