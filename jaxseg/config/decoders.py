@@ -20,6 +20,15 @@ class Watershed:
     seeds: tuple[str, ...] = ()
     # one threshold per seed channel, in the channel's own units, or auto
     seed_thresholds: tuple[Threshold, ...] = ()
+    # how seeds are found: dynamics, as peaks of the sum of the channels that part objects (contours,
+    # distances, offsets, affinities); thresholds, as what passes those of all channels; auto:
+    # dynamics where a channel parts objects and no option of the thresholds is given
+    seed_rule: Literal["auto", "dynamics", "thresholds"] = "auto"
+    # how far one must go down from a peak to a higher one for both to be seeds, in units of a
+    # normalised channel; lower splits more; four voxels of a channel in µm are a unit
+    seed_height: float = 0.2
+    # standard deviation of the Gaussian that smooths that sum, in finest voxels; 0 = none
+    seed_sigma: float = 0.7
     # channels whose thresholds together give the mask that objects grow in
     growth: tuple[str, ...] = ()
     # one threshold per growth channel, in the channel's own units, or auto
@@ -31,7 +40,8 @@ class Watershed:
     seed_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
     # the same for the growth mask: dilate 2 erode 2 closes holes, erode 2 dilate 2 cuts thin parts
     growth_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
-    # drop seeds of fewer voxels, but never the largest seed of a separate part of the mask
+    # drop seeds of fewer voxels, but never the last seed of a separate part of the mask; of a peak
+    # all voxels above the way to another count
     min_seed: int = 10
     # drop objects of fewer voxels
     min_size: int = 1
