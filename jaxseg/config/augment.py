@@ -43,7 +43,7 @@ from jaxseg.config.augmentations import (
     Shift,
     Zoom,
 )
-from jaxseg.config.limits import at_least
+from jaxseg.config.limits import between
 from jaxseg.config.option import option, section, shown
 from jaxseg.errors import ConfigError
 
@@ -210,7 +210,7 @@ class Augment:
     """Planes that are lost."""
     extra: Annotated[tuple[Augmentation, ...], tyro.conf.Suppress] = option(())
     """Changes of your own, applied after the others of their kind."""
-    show: int = option(0, at_least(0), read_by=())
+    show: int = option(0, between(0, 1000), read_by=())
     """Pairs of pictures, before and after, written to results/<run>/aug when training starts."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:

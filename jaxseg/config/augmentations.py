@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jaxseg.config.limits import ODD, ORDERED, SHARE, above, at_least, between
+from jaxseg.config.limits import INSIDE, ODD, ORDERED, SHARE, above, at_least, at_most, between
 from jaxseg.config.option import option, section
 
 Range = tuple[float, float]
@@ -51,7 +51,7 @@ class Shear(Chance):
 class Zoom(Chance):
     """Magnification about the centre of the patch."""
 
-    factor: Range = option((0.8, 1.25), above(0), ORDERED)
+    factor: Range = option((0.8, 1.25), above(0), at_most(10), ORDERED)
     """Smallest and largest factor, its logarithm is uniform; above 1 objects become larger."""
     z: bool = option(False)
     """Zoom along z as well, by the same factor."""
@@ -71,7 +71,7 @@ class Shift(Chance):
 class CropScale(Chance):
     """A random part of the patch, anywhere in it in the yx plane, enlarged to the whole patch."""
 
-    scale: Range = option((0.5, 1.0), SHARE, ORDERED)
+    scale: Range = option((0.5, 1.0), above(0), at_most(1), ORDERED)
     """Smallest and largest side of the part as a share of the side of the patch."""
 
 
@@ -91,7 +91,7 @@ class Elastic(Chance):
 
     alpha: Range = option((12.0, 16.0), at_least(0), ORDERED)
     """Lowest and highest factor of the smoothed noise, which was uniform in [-1, 1]."""
-    sigma: float = option(4.0, above(0))
+    sigma: float = option(4.0, above(0), at_most(1000))
     """Standard deviation of the Gaussian that smooths it, in voxels."""
 
 
@@ -99,7 +99,7 @@ class Elastic(Chance):
 class CutOut(Chance):
     """Boxes in which the image has one value."""
 
-    boxes: Count = option((1, 3), at_least(1), ORDERED)
+    boxes: Count = option((1, 3), between(1, 1000), ORDERED)
     """Fewest and most boxes."""
     side: Range = option((0.05, 0.3), SHARE, ORDERED)
     """Smallest and largest side of a box as a share of the side of the patch."""
@@ -123,7 +123,7 @@ class CutBlur(Chance):
 
     side: Range = option((0.2, 0.4), SHARE, ORDERED)
     """Smallest and largest side of the box as a share of the side of the patch."""
-    down: Count = option((2, 8), at_least(1), ORDERED)
+    down: Count = option((2, 8), between(1, 1000), ORDERED)
     """Smallest and largest factor by which the resolution in yx is reduced."""
     inside_only: bool = option(True)
     """Blur the box; otherwise one of the two, box or surroundings, is drawn."""
@@ -133,7 +133,7 @@ class CutBlur(Chance):
 class CutNoise(Chance):
     """Boxes in which Gaussian noise is added."""
 
-    boxes: Count = option((1, 3), at_least(1), ORDERED)
+    boxes: Count = option((1, 3), between(1, 1000), ORDERED)
     """Fewest and most boxes."""
     side: Range = option((0.2, 0.4), SHARE, ORDERED)
     """Smallest and largest side of a box as a share of the side of the patch."""
@@ -145,9 +145,9 @@ class CutNoise(Chance):
 class GridMask(Chance):
     """A grid of squares in the yx plane in which the image is 0 (Chen et al. 2020)."""
 
-    ratio: float = option(0.6, between(0, 1))
+    ratio: float = option(0.6, INSIDE)
     """Width of the visible bars between the squares as a share of the period."""
-    period: Range = option((0.4, 1.0), above(0), ORDERED)
+    period: Range = option((0.4, 1.0), SHARE, ORDERED)
     """Smallest and largest period as a share of the shorter side of the patch."""
     rotate: float = option(1.0, between(0, 1))
     """Largest rotation of the grid as a share of 360 degrees."""
@@ -177,7 +177,7 @@ class DropOut(Chance):
 class Blur(Chance):
     """A Gaussian in the yx plane, the same for all channels."""
 
-    limit: Range = option((0.0, 1.0), at_least(0), ORDERED)
+    limit: Range = option((0.0, 1.0), between(0, 100), ORDERED)
     """Lowest and highest standard deviation, in voxels."""
 
 
@@ -185,7 +185,7 @@ class Blur(Chance):
 class MedianBlur(Chance):
     """The median of a square in the yx plane."""
 
-    size: Count = option((3, 7), ODD, ORDERED)
+    size: Count = option((3, 7), ODD, at_most(99), ORDERED)
     """Smallest and largest side of the square, odd, in voxels."""
 
 
@@ -193,7 +193,7 @@ class MedianBlur(Chance):
 class MotionBlur(Chance):
     """The mean along a straight line in the yx plane, in a random direction."""
 
-    size: Count = option((8, 12), at_least(1), ORDERED)
+    size: Count = option((8, 12), between(1, 1000), ORDERED)
     """Shortest and longest line, in voxels."""
 
 

@@ -97,10 +97,13 @@ def rising(value: tuple[float, ...]) -> bool:
     return all(low < high for low, high in itertools.pairwise(value))
 
 
+def ordered(value: tuple[float, ...]) -> bool:
+    """Whether no number is smaller than the one before it."""
+    return all(low <= high for low, high in itertools.pairwise(value))
+
+
+ORDERED = Limit("the lowest first", ordered, whole=True)
 RISING = Limit("each larger than the one before", rising, whole=True)
-
-
-ORDERED = Limit("lowest first", lambda value: list(value) == sorted(value), whole=True)
 
 
 def matches(pattern: str, text: str) -> Limit:
