@@ -21,7 +21,7 @@ from jaxseg.prediction.forward import make_forward
 from jaxseg.prediction.tiling import Tiling, choose_tile
 
 # What a network was trained with; a later prediction must not differ in it.
-LEARNED = ("task", "ndim", "channels", "model", "normalize")
+LEARNED = ("task", "ndim", "channels", "model", "normalize", "preprocess")
 
 
 def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -> Predictor:
