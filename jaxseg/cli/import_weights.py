@@ -119,7 +119,7 @@ def _shapes(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
     import jax
 
     from jaxseg import checkpoint
-    from jaxseg.workflows.network import network
+    from jaxseg.network import network
 
     model = network(config, dtype="float32")
     image = jax.ShapeDtypeStruct((1,) * (config.ndim + 1) + (channels,), "float32")

@@ -64,6 +64,7 @@ from jaxseg.config.postprocessing import (
 )
 from jaxseg.config.sampling import (
     CrossValidation,
+    PatchGrid,
     ProbabilityMap,
     SampleCondition,
     SampleFilter,
@@ -123,6 +124,7 @@ __all__ = [
     "Noise",
     "Normalize",
     "Package",
+    "PatchGrid",
     "Poisson",
     "PostProcess",
     "Predict",

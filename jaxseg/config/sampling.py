@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jaxseg.config.limits import at_least
+from jaxseg.config.limits import RATE, at_least, lengths
 from jaxseg.config.option import option, section
 from jaxseg.config.postprocessing import Sign
 
@@ -80,3 +80,16 @@ class CrossValidation:
     """Number of parts; 0 = off."""
     fold: int = option(1, at_least(1))
     """The part that is for validation, from 1."""
+
+
+@section
+class PatchGrid:
+    """Every patch of a grid once per epoch, in random order, in place of random patches."""
+
+    enable: bool = option(False)
+    """Train on the patches of a grid."""
+    overlap: tuple[float, ...] = option((), lengths(0, 2, 3), RATE)
+    """Share of a patch that it has in common with the next one, at least, (z)yx; empty = 0."""
+    padding: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
+    """Voxels by which the grid reaches beyond the image, into its mirror image, (z)yx; less than
+    half a patch; empty = 0."""

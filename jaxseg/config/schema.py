@@ -35,7 +35,7 @@ from jaxseg.config.limits import (
 )
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
-from jaxseg.config.sampling import CrossValidation, ProbabilityMap, SampleFilter
+from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
 PairRule = Literal["name", "order", "name_or_order"]
@@ -97,6 +97,8 @@ class Data:
     """Probability that a training patch is centred on an object instead of anywhere."""
     probability_map: ProbabilityMap = option(ProbabilityMap(), read_by=("train",))
     """Where the centres of training patches lie, voxel by voxel."""
+    grid: PatchGrid = option(PatchGrid(), read_by=("train",))
+    """Train on a grid of patches."""
     filter: SampleFilter = option(SampleFilter(), read_by=("train", "predict", "evaluate"))
     """Images or patches that are left out."""
     cache_gib: float = option(2.0, at_least(0), read_by=NOTHING)
@@ -107,11 +109,18 @@ class Data:
 class Normalize:
     """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
 
-    method: Literal["percentile", "zscore", "dtype", "none"] = option("percentile")
-    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; dtype:
-    divide by the largest value of the integer type."""
+    method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
+    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
+    the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
+    integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds."""
     percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
     """Percentiles that map to 0 and 1."""
+    clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
+    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
+    mean: tuple[float, ...] = option(())
+    """For zscore: the mean of every channel, or one for all; empty = measured."""
+    deviation: tuple[float, ...] = option((), above(0))
+    """For zscore: the standard deviation of every channel, or one for all; empty = measured."""
     scope: Literal["image", "dataset"] = option("image")
     """One set of statistics per image, or one for all training images that also serves new ones."""
 

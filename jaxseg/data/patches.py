@@ -21,6 +21,8 @@ from jaxseg.volume import Volume
 
 # Of the random stream of pasted boxes.
 CUTMIX = 1
+# Of the random order of a grid.
+GRID = 2
 # Patches that are drawn in place of one that is left out.
 TRIES = 32
 LeftOut = Callable[[Sample, Sequence[int]], bool]
@@ -126,6 +128,8 @@ def grid(
     *,
     patch: Sequence[int],
     limit: int = 0,
+    overlap: Sequence[float] = (),
+    padding: Sequence[int] = (),
     left_out: LeftOut | None = None,
 ) -> tuple[Place, ...]:
     """Places that cover all samples with as few patches as possible, evenly spread.
@@ -134,6 +138,9 @@ def grid(
     ----------
     samples, patch : as for :func:`batch`
     limit : take this many of them, evenly chosen; 0 = all
+    overlap : least share of a patch, without its padding, that is in the next one, too, (z)yx
+    padding : voxels by which the grid reaches beyond the image on each side, (z)yx, less than half
+        a patch; a margin of a patch that another one shows without it
     left_out : ``(sample, start) -> bool``, patches that are passed over, unless it were all of them
 
     Returns
@@ -143,7 +150,15 @@ def grid(
     places = [
         Place(number, start)
         for number, sample in enumerate(samples)
-        for start in itertools.product(*map(_even_starts, sample.image.spatial_shape, patch))
+        for start in itertools.product(
+            *map(
+                _even_starts,
+                sample.image.spatial_shape,
+                patch,
+                overlap or (0.0,) * len(patch),
+                padding or (0,) * len(patch),
+            )
+        )
     ]
     if left_out is not None:
         kept = [place for place in places if not left_out(samples[place.sample], place.start)]
@@ -179,6 +194,43 @@ def grid_batch(
     """
     chosen = [places[at % len(places)] for at in range(index * size, (index + 1) * size)]
     return read_places(samples, chosen, patch=patch, compact=compact, ignore=ignore)
+
+
+def epoch_batch(
+    samples: Sequence[Sample],
+    places: Sequence[Place],
+    *,
+    patch: Sequence[int],
+    size: int,
+    seed: int,
+    step: int,
+    compact: bool = True,
+    ignore: int = -1,
+) -> Batch:
+    """The patches of a grid in random order, another one in every epoch.
+
+    Parameters
+    ----------
+    samples, patch, size, compact, ignore : as for :func:`batch`
+    places : from :func:`grid`; an epoch has ``ceil(len(places) / size)`` steps, the last one is
+        filled up from the first
+    seed, step : which batch, counted over all epochs
+
+    Returns
+    -------
+    Batch
+    """
+    epoch, index = divmod(step, math.ceil(len(places) / size))
+    order = np.random.default_rng([seed % 2**63, epoch, GRID]).permutation(len(places))
+    return grid_batch(
+        samples,
+        [places[at] for at in order],
+        patch=patch,
+        size=size,
+        index=index,
+        compact=compact,
+        ignore=ignore,
+    )
 
 
 def read_places(
@@ -246,7 +298,22 @@ def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> n
 
 
 def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
-    """A box of a volume that is mirrored beyond its ends, (*patch, C) or (*patch)."""
+    """A box of a volume that is mirrored beyond its ends.
+
+    Parameters
+    ----------
+    volume : Volume
+        Image (*S, C) or labels (*S).
+    start : sequence of int
+        First voxel, (z)yx; may lie outside.
+    patch : sequence of int
+        Size of the box, (z)yx.
+
+    Returns
+    -------
+    numpy.ndarray
+        (*patch, C) or (*patch).
+    """
     shape = volume.spatial_shape
     stop = [at + length for at, length in zip(start, patch, strict=True)]
     low = [max(at, 0) for at in start]
@@ -276,11 +343,22 @@ def random_start(
     return tuple(start.tolist())
 
 
-def _even_starts(size: int, length: int) -> list[int]:
-    """Corners along one axis of the fewest patches that cover it."""
-    if size <= length:
+def _even_starts(size: int, length: int, overlap: float = 0.0, padding: int = 0) -> list[int]:
+    """Corners along one axis of the fewest patches that cover it, without their padding.
+
+    >>> _even_starts(10, 4), _even_starts(10, 4, overlap=0.5), _even_starts(10, 6, padding=1)
+    ([0, 3, 6], [0, 2, 4, 6], [-1, 2, 5])
+    """
+    if size <= length - 2 * padding:
         return [-((length - size) // 2)]
-    return np.linspace(0, size - length, -(-size // length)).round().astype(int).tolist()
+    step = max((length - 2 * padding) * (1 - overlap), 1)
+    span = size + 2 * padding - length
+    return (
+        np.linspace(-padding, span - padding, math.ceil(span / step) + 1)
+        .round()
+        .astype(int)
+        .tolist()
+    )
 
 
 def _int32(labels: np.ndarray, compact: bool, ignore: int = -1) -> np.ndarray:

@@ -34,7 +34,7 @@ from jaxseg.runs.marks import (
 )
 
 __all__ = [
-    "Run", "claim", "claimed", "differs", "discard", "document", "fingerprint",
+    "Run", "claim", "claimed", "differs", "digest_of", "discard", "document", "fingerprint",
     "input_version", "input_versions", "is_done", "mark_done", "marked", "open_run",
     "redone_if_damaged", "refuse_other_way", "refuse_replaced", "run_of", "training_inputs",
     "values_of", "versions",
@@ -208,6 +208,11 @@ def values_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = ""
     return json.loads(json.dumps(phase_values(phase, config) | given))
 
 
+def digest_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> str:
+    """The digest that :func:`claim` gives."""
+    return digest(values_of(phase, config, upstream))
+
+
 def document(run: Run, phase: str) -> dict[str, Any]:
     """The manifest of a phase that was entered.
 
@@ -215,7 +220,8 @@ def document(run: Run, phase: str) -> dict[str, Any]:
     ------
     InputError : it is damaged
     """
-    path, fix = run.manifest(phase), "--overwrite, which moves these results to _trash"
+    path = run.manifest(phase)
+    fix = f"--phases {phase} --overwrite, which moves what it made to _trash"
     found = read_sealed(path, "manifest", fix=fix)
     if not isinstance(found.get("values"), dict) or digest(found["values"]) != found.get("digest"):
         raise InputError("not a manifest", file=path, fix=fix)

@@ -45,9 +45,9 @@ def other_label_distance(
 
     Returns
     -------
-    (*S) float32, µm. Distances above the smallest ``(max_distance + 1) * spacing`` of the axes where
-    the search did not cover the image are cut to that value; where there is no other label at all,
-    the value is that one or, if the search covered everything, the diagonal of the image
+    (*S) float32, µm. Distances above the smallest ``(max_distance + 1) * spacing`` of the axes
+    where the search did not cover the image are cut to that value; where there is no other label
+    at all, the value is that one or, if the search covered everything, the diagonal of the image
 
     >>> other_label_distance(np.array([0, 1, 1, 1, 2]), spacing=(0.5,)).tolist()
     [0.5, 0.5, 1.0, 0.5, 0.5]

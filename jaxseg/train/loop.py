@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from jaxseg import hosts
 from jaxseg.config.training import Train
 from jaxseg.memory import is_exhausted
 from jaxseg.models import Model
@@ -176,6 +177,7 @@ def plan(
     epochs = affordable_epochs(
         minutes, spent=record.seconds, pace=pace, done=done, most=job.config.epochs
     )
+    epochs = hosts.from_first(epochs)
     total = replicate(jnp.asarray(epochs * job.steps, jnp.int32), job.mesh)
     state, record = state._replace(total_steps=total), record._replace(planned=True)
     job.guard()

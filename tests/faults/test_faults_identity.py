@@ -14,7 +14,9 @@ import tifffile
 from support import small_runs
 
 from jaxseg import checkpoint, io
+from jaxseg.cli import app
 from jaxseg.main import main
+from jaxseg.runs.lock import locked, paths_of
 
 OPTIONS = {"ndim": 2, "channels": "(ch('F'),)", "patch": (16, 16)}
 
@@ -193,3 +195,46 @@ def test_a_training_that_begins_with_another(copy: Path, capsys) -> None:
         if name.startswith("params/")
     )
     assert second.meta["start"]["weights"] == first.identity
+
+
+def test_damaged_planes_are_predicted_again(copy: Path, capsys) -> None:
+    before, results = planes(copy), copy / "out/discs/results/discs_1"
+    chunk = next(path for path in (results / "per_image/im4.zarr/0/c").rglob("*") if path.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-3] + b"xyz")
+    (results / "manifests/decode/im4.json").unlink()
+    assert start(copy, "--phases", "decode") == 5
+    assert "it counts as not done from now on" in capsys.readouterr().err
+    assert start(copy, "--phases", "predict", "decode") == 0
+    assert np.array_equal(before, planes(copy))
+
+
+def test_the_second_writer_of_a_run_is_refused(copy: Path, capsys) -> None:
+    results = copy / "out/discs/results/discs_1"
+    with locked(paths_of(results, ("train",), shared=False)):
+        assert start(copy, "--phases", "train") == 2
+        assert f"process {os.getpid()} on" in capsys.readouterr().err
+        # What a training does not write may be read and written meanwhile.
+        assert start(copy, "--phases", "evaluate") == 0
+    assert start(copy, "--phases", "train") == 0
+
+
+def test_verify_names_what_changed_and_lets_it_be_done_again(copy: Path, capsys) -> None:
+    results = copy / "out/discs/results/discs_1"
+    assert app.main(["verify", str(copy / "out")]) == 0
+    objects = results / "per_image_instances/im4.tif"
+    good = objects.read_bytes()
+    objects.write_bytes(good[:-4] + b"abcd")
+    manifest = (results / "manifests/predict.json").read_bytes()
+    (results / "manifests/predict.json").write_text("{}")
+    state = next((checkpoints(copy) / "last").iterdir())
+    (state / "meta.json").write_text("{}")
+    assert app.main(["verify", str(copy / "out")]) == 5
+    text = capsys.readouterr().out
+    for sentence in ("decode of im4: per_image_instances/im4.tif changed", "predict.json: this"):
+        assert sentence in text
+    assert f"{state}: meta.json differs" in text
+    assert "jaxseg run --config" in text
+    assert app.main(["verify", "--redo", str(copy / "out")]) == 5
+    (results / "manifests/predict.json").write_bytes(manifest)
+    assert start(copy, "--phases", "decode") == 0
+    assert objects.read_bytes() == good

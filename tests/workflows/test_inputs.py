@@ -38,7 +38,6 @@ def config_of(train: Source, **options: Any) -> Config:
         {"data": {"spacing": (0.0, 1.0)}},
         {"data": {"image_channels": (5,)}},
         {"data": {"formats": ("nothing",)}},
-        {"ndim": 7},
         {"normalize": Normalize(percentiles=(-5.0, 300.0))},
     ],
 )
