@@ -25,7 +25,7 @@ from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
 
 # Names of options in configurations that were saved before they were renamed.
-RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible"}
+RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible", "reach": "max_distance"}
 
 
 def plain(value: Any) -> Any:

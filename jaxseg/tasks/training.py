@@ -285,8 +285,8 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         config.channels,
         ndim=config.ndim,
         spacing=samples[0].image.spacing,
-        reach=reach,
-        objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
+        max_distance=reach,
+        max_label=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
 
