@@ -110,7 +110,7 @@ def _hills(height: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray
     Of equal neighbours a later one is the higher one, so that a plateau may have several tops.
     """
     ground = np.where(mask, height, -np.inf).astype(np.float32, copy=False)
-    places = np.arange(mask.size, dtype=np.int32 if mask.size < 2**31 else np.int64)
+    places: np.ndarray = np.arange(mask.size, dtype=np.int32 if mask.size < 2**31 else np.int64)
     places = places.reshape(mask.shape)
     best, parent = ground.copy(), places.copy()
     directions = list(face_pairs(mask.ndim))
