@@ -38,8 +38,8 @@ def missing() -> str:
 
 def comparable(config: Any) -> Any:
     """A network of ours whose weights the peer's has, too."""
-    if hasattr(config, "peer_compatible"):
-        config = replace(config, peer_compatible=True)
+    if hasattr(config, "biapy_compatible"):
+        config = replace(config, biapy_compatible=True)
     return replace(config, position="none") if hasattr(config, "position") else config
 
 

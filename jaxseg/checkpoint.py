@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from jaxseg import hosts
 from jaxseg.errors import InputError, JaxsegWarning
 from jaxseg.io import atomic_path
 from jaxseg.io.atomic import remove
@@ -113,7 +114,7 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     # Orbax logs a page of tracebacks for an error that it raises as well.
     logger.setLevel(logging.CRITICAL)
     try:
-        with ocp.StandardCheckpointer() as writer:
+        with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as writer:
             writer.save(path.absolute(), dict(arrays))
             writer.wait_until_finished()
     except ValueError as error:
@@ -125,6 +126,16 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         raise OSError(code, os.strerror(code), str(path)) from error
     finally:
         logger.setLevel(level)
+
+
+def _alone() -> ocp.options.MultiprocessingOptions:
+    """One process reads or writes, whatever others do."""
+    if hosts.count() == 1:
+        return ocp.options.MultiprocessingOptions()
+    own = hosts.number()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process{own}"
+    )
 
 
 def checkpoints(directory: str | Path) -> list[Path]:
@@ -178,7 +189,7 @@ def read(path: Path) -> Checkpoint:
     files, described = _hashes(path)
     _compare(_files(path), files)
     try:
-        with ocp.StandardCheckpointer() as reader:
+        with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as reader:
             arrays = reader.restore((path / "arrays").absolute())
         found = {name: describe(array) for name, array in arrays.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -10,13 +10,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from jaxseg.cli import app
+from jaxseg import signals
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; return the exit code."""
+    from jaxseg.cli import app
+
     return app.main(["run", *(sys.argv[1:] if args is None else args)])
 
 
+def program(words: Sequence[str] | None = None) -> int:
+    """The program ``jaxseg``, which can be stopped before all else is imported; its exit code.
+
+    Parameters
+    ----------
+    words : sequence of str, optional
+        The words after ``jaxseg``; by default those that the process was started with.
+    """
+    signals.take_over()
+    from jaxseg.cli import app
+
+    return signals.ended(app.program(words))
+
+
 if __name__ == "__main__":
-    sys.exit(app.program(["run", *sys.argv[1:]]))
+    sys.exit(program(["run", *sys.argv[1:]]))

@@ -1,23 +1,26 @@
 """Intensity scaling: statistics are fitted once, stored, and applied the same way ever after.
 
 ``fit`` streams over one volume or several, so that nothing need fit in memory. All methods are one
-affine map per channel, ``(x - offset) * scale``. Values are not clipped: what is brighter than the
-upper percentile stays brighter than 1, and stays distinguishable. A channel that has only one
-value becomes zero.
+affine map per channel, ``(x - offset) * scale``. Values are clipped only where that is asked for:
+otherwise what is brighter than the upper percentile stays brighter than 1, and stays
+distinguishable. A channel that has only one value becomes zero.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from jaxseg.errors import ConfigError, InputError, JaxsegWarning
-from jaxseg.volume import Volume
+from jaxseg.volume import Readable, Volume, chunks_of
 
-Method = Literal["percentile", "zscore", "dtype", "none"]
+Method = Literal["percentile", "zscore", "range", "dtype", "none"]
+# Largest values of the types that images of floating point usually come from.
+FLOAT_MAXIMA = (1.0, 255.0, 65535.0)
 BINS = 2**16
 # Up to this size the voxels are read once and kept for all passes.
 HELD_BYTES = 2**28
@@ -28,6 +31,10 @@ class Stats(NamedTuple):
 
     offset: tuple[float, ...]
     scale: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    """Smaller values become this one before the map; empty = nothing is clipped."""
+    high: tuple[float, ...] = ()
+    """Larger values become this one before the map; empty = nothing is clipped."""
 
 
 class Moments(NamedTuple):
@@ -45,6 +52,9 @@ def fit(
     *,
     method: Method = "percentile",
     percentiles: tuple[float, float] = (1.0, 99.8),
+    clip: Sequence[float] = (),
+    mean: Sequence[float] = (),
+    deviation: Sequence[float] = (),
 ) -> Stats:
     """Statistics of one volume, or of several together.
 
@@ -52,10 +62,15 @@ def fit(
     ----------
     volumes : (*S, C) with the same number of channels
     method : ``percentile`` maps the two percentiles to 0 and 1; ``zscore`` gives mean 0 and
-        standard deviation 1; ``dtype`` divides by the largest value of the integer type; ``none``
-        changes nothing
+        standard deviation 1; ``range`` maps the smallest and the largest value to 0 and 1;
+        ``dtype`` divides by the largest value of the integer type, and floating point by the first
+        of 1, 255 and 65535 that no value exceeds; ``none`` changes nothing
     percentiles : exact for every type of up to 32 bit, interpolated as ``numpy.percentile`` does;
         64-bit floating point is rounded to 32 bit first
+    clip : two percentiles beyond which values are clipped before anything else is measured and
+        before they are scaled; empty = none
+    mean, deviation : for ``zscore``, numbers to use in place of measured ones, one for all
+        channels or one for each; empty = measured
 
     Returns
     -------
@@ -63,7 +78,8 @@ def fit(
 
     Raises
     ------
-    InputError : NaN or infinity in an image; ``dtype`` for floating point; channels that differ
+    InputError : NaN or infinity in an image; ``dtype`` for images of several types, or of floating
+        point with larger values; channels that differ, or another number of them than of means
     ConfigError : percentiles that are not ascending and from 0 to 100
 
     Warns
@@ -72,7 +88,7 @@ def fit(
 
     >>> image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     >>> fit(Volume(image, "yxc", (1.0, 1.0)), method="dtype")
-    Stats(offset=(0.0,), scale=(0.00392156862745098,))
+    Stats(offset=(0.0,), scale=(0.00392156862745098,), low=(), high=())
     """
     volumes = (volumes,) if isinstance(volumes, Volume) else tuple(volumes)
     _check_channels(volumes)
@@ -80,17 +96,55 @@ def fit(
     if sum(volume.nbytes for volume in volumes) <= HELD_BYTES:
         volumes = tuple(volume.in_memory() for volume in volumes)
     channels = volumes[0].channels
-    moments = measure_moments(volumes)
+    moments, dtypes = measure_moments(volumes), {volume.dtype for volume in volumes}
+    if clip:
+        _check_percentiles(clip, "clip")
+        bounds = measure_percentiles(volumes, clip)
+        volumes = tuple(replace(one, data=_Clipped(one.data, *bounds)) for one in volumes)
+        moments = measure_moments(volumes)
+        low, high = (tuple(map(float, bound)) for bound in bounds)
+    else:
+        low = high = ()
     if method == "none":
-        return Stats((0.0,) * channels, (1.0,) * channels)
+        return Stats((0.0,) * channels, (1.0,) * channels, low, high)
     if method == "dtype":
-        return _by_dtype(volumes, channels)
-    if method == "zscore":
-        return _stats(moments.mean, moments.deviation, names)
-    if not 0 <= percentiles[0] < percentiles[1] <= 100:
-        raise ConfigError(
-            "percentiles must ascend, from 0 to 100", file="percentiles", found=percentiles
+        return Stats(
+            (0.0,) * channels, (_by_dtype(volumes, dtypes, moments),) * channels, low, high
         )
+    if method == "zscore":
+        centre = _given(mean, moments.mean, names)
+        width = _given(deviation, moments.deviation, names)
+        return _stats(centre, width, names)._replace(low=low, high=high)
+    if method == "range":
+        found = _stats(moments.low, moments.high - moments.low, names)
+    else:
+        found = _by_percentiles(volumes, percentiles, moments, names)
+    return found._replace(low=low, high=high)
+
+
+def _given(numbers: Sequence[float], measured: np.ndarray, names: str) -> np.ndarray:
+    """Numbers for every channel: those that are given, else those that were measured."""
+    if len(numbers) not in (0, 1, len(measured)):
+        raise InputError(
+            "the image has another number of channels than numbers are given for",
+            file=names,
+            expected=f"1 or {len(measured)} numbers",
+            found=len(numbers),
+        )
+    return np.broadcast_to(np.asarray(numbers, float), measured.shape) if numbers else measured
+
+
+def _check_percentiles(percentiles: Sequence[float], where: str) -> None:
+    """Two percentiles, the lower first."""
+    if not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise ConfigError("percentiles must ascend, from 0 to 100", file=where, found=percentiles)
+
+
+def _by_percentiles(
+    volumes: Sequence[Volume], percentiles: tuple[float, float], moments: Moments, names: str
+) -> Stats:
+    """The map of two percentiles to 0 and 1."""
+    _check_percentiles(percentiles, "percentiles")
     low, high = measure_percentiles(volumes, percentiles)
     sparse = (low == high) & (moments.low < moments.high)
     if sparse.any():
@@ -98,7 +152,7 @@ def fit(
             f"{names}: percentiles {percentiles} coincide in channel {np.flatnonzero(sparse)}; "
             "it is scaled by its smallest and largest value",
             JaxsegWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     low, high = np.where(sparse, moments.low, low), np.where(sparse, moments.high, high)
     return _stats(low, high - low, names)
@@ -129,7 +183,10 @@ def apply(image: np.ndarray, stats: Stats) -> np.ndarray:
     # 32-bit integers and float64 would lose their small differences in float32.
     wide = image.dtype.itemsize > 4 or (image.dtype.itemsize == 4 and image.dtype.kind != "f")
     kind = np.float64 if wide else np.float32
-    scaled = (image.astype(kind) - np.asarray(stats.offset, kind)) * np.asarray(stats.scale, kind)
+    values = image.astype(kind)
+    if stats.low:
+        values = np.clip(values, np.asarray(stats.low, kind), np.asarray(stats.high, kind))
+    scaled = (values - np.asarray(stats.offset, kind)) * np.asarray(stats.scale, kind)
     return scaled.astype(np.float32, copy=False)
 
 
@@ -269,17 +326,32 @@ def _stats(offset: np.ndarray, width: np.ndarray, names: str) -> Stats:
     return Stats(tuple(map(float, offset)), tuple(map(float, scale)))
 
 
-def _by_dtype(volumes: Sequence[Volume], channels: int) -> Stats:
-    """Division by the largest value of the type."""
-    dtypes = {volume.dtype for volume in volumes}
-    if len(dtypes) > 1 or any(dtype.kind == "f" for dtype in dtypes):
+def _by_dtype(volumes: Sequence[Volume], dtypes: set[np.dtype], moments: Moments) -> float:
+    """The reciprocal of the largest value of the type."""
+    if len(dtypes) == 1 and (dtype := next(iter(dtypes))).kind != "f":
+        return 1 / np.iinfo(dtype).max
+    largest = float(moments.high.max())
+    fitting = [bound for bound in FLOAT_MAXIMA if largest <= bound]
+    if any(dtype.kind != "f" for dtype in dtypes) or not fitting:
         raise InputError(
-            "normalize.method dtype needs images of one integer type",
+            "normalize.method dtype needs images of one type, and floating point up to 65535",
             file=volumes[0].path or volumes[0].name,
-            found=", ".join(sorted(map(str, dtypes))),
+            found=f"{', '.join(sorted(map(str, dtypes)))}, largest value {largest:g}",
             fix="--normalize.method percentile",
         )
-    return Stats((0.0,) * channels, (1 / np.iinfo(volumes[0].dtype).max,) * channels)
+    return 1 / fitting[0]
+
+
+class _Clipped:
+    """An array (*S, C) whose values are clipped channel by channel when they are read."""
+
+    def __init__(self, source: Readable, low: np.ndarray, high: np.ndarray) -> None:
+        self.source, self.low, self.high = source, low, high
+        self.shape, self.dtype = source.shape, np.dtype(np.float64)
+        self.chunks = chunks_of(source)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return np.clip(np.asarray(self.source[index], np.float64), self.low, self.high)
 
 
 def _check_channels(volumes: Sequence[Volume]) -> None:

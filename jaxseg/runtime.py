@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxseg.errors import ConfigError
+
 if TYPE_CHECKING:
     from jax.sharding import Mesh
 
@@ -71,10 +73,21 @@ def data_mesh(batch: int) -> Mesh:
     Returns
     -------
     Mesh
+
+    Raises
+    ------
+    ConfigError : the batch does not divide among the devices of several processes
     """
     import jax
 
     devices = jax.devices()
+    if jax.process_count() > 1 and batch % len(devices):
+        raise ConfigError(
+            "the batch does not divide among the devices of all processes",
+            file="train.batch",
+            expected=f"a multiple of {len(devices)}",
+            found=batch,
+        )
     return jax.make_mesh(
         (device_count(batch, len(devices)),),
         ("data",),

@@ -10,17 +10,20 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "jaxseg"
 FLOORS = {
     0: {"errors"},
-    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory"},
+    1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory", "hosts"},
     2: {"volume"},
-    3: {"io", "normalize", "augment", "targets", "losses", "models", "labels"},
+    3: {"io", "normalize", "resample", "augment", "targets", "losses", "models", "labels"},
     4: {"measure", "metrics", "channels"},
-    5: {"data", "tta", "checkpoint", "decoding", "interop"},
+    5: {"data", "tta", "checkpoint", "decoding", "interop", "network"},
     6: {"train", "prediction"},
-    7: {"report", "runs", "blocks"},
-    8: {"workflows"},
-    9: {"planning"},
-    10: {"cli"},
-    11: {"main"},
+    7: {"report", "blocks"},
+    8: {"runs"},
+    9: {"stages"},
+    10: {"tasks"},
+    11: {"planning"},
+    12: {"workflows"},
+    13: {"cli"},
+    14: {"main"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

@@ -58,14 +58,14 @@ def test_outliers_do_not_spoil_the_precision() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_streaming_changes_nothing(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     image = random_image(dtype, (13, 11, 10, 2))
-    for method in ("percentile", "zscore"):
+    for method in ("percentile", "zscore", "range"):
         whole = fit(volume(image), method=method)
         with monkeypatch.context() as patch:
             patch.setattr(module, "HELD_BYTES", 0)
             patch.setattr(Volume.slabs, "__defaults__", (120,))
             assert len(list(volume(image).slabs())) > 10
             streamed = fit(volume(image), method=method)
-        np.testing.assert_allclose(streamed, whole, rtol=1e-12)
+        np.testing.assert_allclose(streamed[:2], whole[:2], rtol=1e-12)
 
 
 def test_moments() -> None:
@@ -96,8 +96,55 @@ def test_methods(dtype: str) -> None:
 def test_dtype_uses_the_type_not_the_values() -> None:
     image = np.full((4, 4, 1), 101, np.uint16)
     np.testing.assert_allclose(apply(image, fit(volume(image), method="dtype")), 101 / 65535)
-    with pytest.raises(InputError, match="one integer type"):
-        fit(volume(image.astype(np.float32)), method="dtype")
+
+
+@pytest.mark.parametrize(("largest", "bound"), [(0.9, 1), (1.5, 255), (300.0, 65535)])
+def test_floating_point_is_divided_by_the_range_that_holds_it(largest: float, bound: int) -> None:
+    image = np.full((4, 4, 1), largest, np.float32)
+    np.testing.assert_allclose(apply(image, fit(volume(image), method="dtype")), largest / bound)
+    with pytest.raises(InputError, match="up to 65535"):
+        fit(volume(image * 1e5), method="dtype")
+    with pytest.raises(InputError, match="one type"):
+        fit([volume(image), volume(image.astype(np.uint16))], method="dtype")
+
+
+def test_range_is_from_the_smallest_to_the_largest_value() -> None:
+    image = random_image("int16", (9, 9, 2))
+    found = apply(image, fit(volume(image), method="range"))
+    np.testing.assert_allclose([found.min((0, 1)), found.max((0, 1))], [[0, 0], [1, 1]], atol=1e-6)
+    both = fit(volume(image), percentiles=(0, 100))
+    np.testing.assert_allclose(found, apply(image, both), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["percentile", "zscore", "range", "dtype", "none"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_clipping_comes_first(method: str, dtype: str) -> None:
+    """As if the image had been clipped by hand, in what is measured and in what is scaled."""
+    image = random_image(dtype, (40, 30, 2))
+    stats = fit(volume(image), method=method, clip=(5.0, 90.0))  # type: ignore[arg-type]
+    low, high = np.percentile(image.astype(float), (5, 90), axis=(0, 1))
+    np.testing.assert_allclose([stats.low, stats.high], [low, high])
+    by_hand = np.clip(image.astype(float), low, high)
+    if method == "dtype":
+        expected = by_hand / 255
+    else:
+        expected = apply(by_hand, fit(volume(by_hand), method=method))  # type: ignore[arg-type]
+    np.testing.assert_allclose(apply(image, stats), expected, atol=1e-5)
+    # New images are clipped at the same values.
+    np.testing.assert_allclose(
+        apply(np.full((1, 2), 1e4), stats), apply(np.array([high]), stats), rtol=1e-6
+    )
+    assert Stats(*map(tuple, json.loads(json.dumps(stats)))) == stats
+
+
+def test_given_mean_and_deviation() -> None:
+    image = random_image("uint16", (9, 9, 2))
+    one = fit(volume(image), method="zscore", mean=(10.0,), deviation=(4.0,))
+    np.testing.assert_allclose(apply(image, one), (image - 10.0) / 4, rtol=1e-5)
+    each = fit(volume(image), method="zscore", mean=(10.0, 20.0), deviation=(4.0, 5.0))
+    np.testing.assert_allclose(apply(image, each), (image - [10.0, 20]) / [4, 5], rtol=1e-5)
+    with pytest.raises(InputError, match="another number of channels"):
+        fit(volume(image), method="zscore", mean=(1.0, 2.0, 3.0))
 
 
 def test_small_differences_of_large_numbers_survive() -> None:
@@ -151,7 +198,7 @@ def test_a_sparse_image_is_not_lost() -> None:
 
 def test_one_voxel() -> None:
     with pytest.warns(JaxsegWarning):
-        assert np.isfinite(fit(volume(np.ones((1, 1, 1), np.uint8)))).all()
+        assert np.isfinite(fit(volume(np.ones((1, 1, 1), np.uint8)))[:2]).all()
 
 
 def test_stats_survive_json() -> None:

@@ -19,6 +19,7 @@ import functools
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,12 +214,40 @@ def ledgers(out: Path) -> Iterator[Ledger]:
     ------
     InputError : one that cannot be read
     """
+    yield from map(read_ledger, ledger_folders(out))
+
+
+def ledger_folders(out: Path) -> Iterator[Path]:
+    """The folders of all ledgers in and below a folder, whether they can be read or not."""
     for folder, inner, files in os.walk(out):
         # The stores hold very many files, and none of these.
         inner[:] = sorted(name for name in inner if not _is_content(name))
         if "ledger.json" in files:
             inner.clear()
-            yield read_ledger(Path(folder))
+            yield Path(folder)
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a ledger away whose stage cannot be mended block by block; where it is then."""
+    target = folder.parent / "_trash" / f"{folder.name}.{time.strftime('%Y%m%d-%H%M%S')}"
+    target.parent.mkdir(exist_ok=True)
+    os.rename(folder, target)
+    return target
+
+
+def known_faults(ledger: Ledger) -> list[str]:
+    """What is wrong with a stage as a whole: its data are gone, or what it was begun with."""
+    wrong = []
+    document = io.read_sealed(ledger.folder / "ledger.json", "ledger")
+    for name in document.get("files", {}):
+        try:
+            known_file(ledger, name)
+        except InputError as error:
+            wrong.append(f"{name}: {error.what}")
+    needs_data = any((ledger.folder / name).exists() for name in ("data.zarr", "tables"))
+    if ledger.target and not needs_data and not ledger.final.exists():
+        wrong.append(f"its data are gone from {ledger.final}")
+    return wrong
 
 
 def _is_content(name: str) -> bool:

@@ -4,45 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxseg import io
 from jaxseg.blocks.grid import BlockGrid
-from jaxseg.blocks.ledger import Ledger, mark, open_ledger
-from jaxseg.blocks.store import chunk_of, hash_of, open_data, write_box
+from jaxseg.blocks.ledger import Ledger, mark
+from jaxseg.blocks.store import hash_of, open_data, write_box
 from jaxseg.geometry import Box
-
-STAGE = "predict"
-
-
-def open_planes(
-    folder: Path,
-    grid: BlockGrid,
-    values: Mapping[str, Any],
-    *,
-    target: Path,
-    spacing: Sequence[float],
-    channel_names: Sequence[str],
-    dtype: str = "float32",
-) -> Ledger:
-    """Begin a prediction, or go on with it; see :func:`jaxseg.blocks.open_ledger`."""
-
-    def fill(partial: Path) -> None:
-        io.make_planes(
-            partial / "data.zarr",
-            name=io.stem_of(target.name),
-            shape=(*grid.shape, len(channel_names)),
-            chunks=(*chunk_of(grid.block), len(channel_names)),
-            dtype=dtype,
-            spacing=spacing,
-            channel_names=channel_names,
-        )
-
-    return open_ledger(folder, STAGE, grid, values, target=target, fill=fill)
 
 
 class BlockSink:

@@ -29,8 +29,8 @@ from jaxseg.io.stored import ZarrArray
 
 # Longest side of a chunk, so that reading a halo reads little more than the halo.
 CHUNK_SIDE = {2: 512, 3: 64}
-# File of what a stage knows of the whole volume.
-KNOWN = "known.safetensors.zst"
+# Beginning of the files of what a stage knows of the whole volume.
+KNOWN = "known_"
 
 
 def chunk_of(block: Sequence[int]) -> tuple[int, ...]:
@@ -166,7 +166,10 @@ def write_table(ledger: Ledger, number: int, arrays: Mapping[str, np.ndarray]) -
 
 def write_known(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what every block of a new stage needs to know of the whole volume."""
-    io.write_arrays(folder / KNOWN, arrays)
+    for name, array in arrays.items():
+        place = folder / f"{KNOWN}{name}.npy"
+        with io.atomic_path(place) as partial, partial.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
 
 
 def read_table(ledger: Ledger, number: int) -> dict[str, np.ndarray]:
@@ -183,8 +186,17 @@ def read_table(ledger: Ledger, number: int) -> dict[str, np.ndarray]:
 
 
 def known_of(ledger: Ledger) -> dict[str, np.ndarray]:
-    """What the stage was begun with."""
-    return io.read_arrays(known_file(ledger, KNOWN))
+    """What the stage was begun with, mapped into memory.
+
+    Raises
+    ------
+    InputError : it is not what was written
+    """
+    files = [known_file(ledger, file.name) for file in ledger.folder.glob(f"{KNOWN}*.npy")]
+    return {
+        file.stem.removeprefix(KNOWN): np.load(file, mmap_mode="r", allow_pickle=False)
+        for file in sorted(files)
+    }
 
 
 def faults(ledger: Ledger, number: int) -> list[str]:

@@ -15,6 +15,7 @@ from jaxseg.channels.objective import loss_parts, metric_parts
 from jaxseg.channels.planes import encode_masked
 from jaxseg.channels.spec import Parts
 from jaxseg.config import Channel, Loss
+from jaxseg.config.option import checked
 from jaxseg.targets import border_weights
 
 
@@ -53,7 +54,7 @@ def loss_of(
     ConfigError : a channel that does not exist in this dimension
     """
     columns(channels, ndim)
-    options = options or Loss()
+    options = checked(options, Loss)
 
     def truth(labels: jax.Array) -> Truth:
         return true_values(

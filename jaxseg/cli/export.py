@@ -126,8 +126,8 @@ def _trained(given: Arguments) -> Trained:
 
     from jaxseg import channels as table
     from jaxseg import checkpoint, models
+    from jaxseg.network import heads_of, network
     from jaxseg.normalize import Stats
-    from jaxseg.workflows.network import heads_of, network
 
     variables, meta = checkpoint.load_best(given.checkpoint)
     config = from_plain(meta["config"])
@@ -207,7 +207,8 @@ def _example(trained: Trained, record: dict[str, Any]) -> tuple[np.ndarray, np.n
     noise = np.random.default_rng(0).random((2, *shape, len(stats.offset)), np.float32)
     known = np.where(np.asarray(stats.scale) > 0, stats.scale, 1)
     raw = (noise / known + stats.offset).astype(np.float32)
-    if config.normalize.scope == "image" and config.normalize.method in ("percentile", "zscore"):
+    measured = config.normalize.method in ("percentile", "zscore", "range")
+    if config.normalize.scope == "image" and measured and not config.normalize.mean:
         axes = "zyx"[-config.ndim :] + "c"
         volume = Volume(raw[0], axes, (1.0,) * config.ndim)
         method, percentiles = config.normalize.method, config.normalize.percentiles

@@ -18,8 +18,8 @@ import tyro
 
 from jaxseg.cli.new_config import shipped
 from jaxseg.config import Config
-from jaxseg.config.check import check
 from jaxseg.config.load import digest, load, to_plain
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 
 
@@ -119,7 +119,7 @@ def _shapes(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
     import jax
 
     from jaxseg import checkpoint
-    from jaxseg.workflows.network import network
+    from jaxseg.network import network
 
     model = network(config, dtype="float32")
     image = jax.ShapeDtypeStruct((1,) * (config.ndim + 1) + (channels,), "float32")

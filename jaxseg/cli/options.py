@@ -14,7 +14,7 @@ from jaxseg.config import Config
 from jaxseg.config.architectures import SOURCES
 from jaxseg.config.channels import nearest
 from jaxseg.config.load import load
-from jaxseg.config.types import architecture, flat, plain
+from jaxseg.config.saved import architecture, flat, plain
 from jaxseg.errors import ConfigError, raise_all
 
 NETWORK = tyro.conf.arg(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ def show(config: Config) -> None:
 
 def prepare(config: Config) -> None:
     """Settings of the process, before JAX starts its backend, which reads them once."""
-    from jaxseg import runtime
+    from jaxseg import hosts, runtime
 
-    runtime.configure(cpu_devices=config.cpu_devices, batch=config.train.batch)
+    place = hosts.find(os.environ) if "train" in config.phases else None
+    share = max(1, config.train.batch // place.processes) if place else config.train.batch
+    runtime.configure(cpu_devices=config.cpu_devices, batch=share)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from jaxseg import hosts
 from jaxseg.cli import plan
 from jaxseg.cli.options import Configured
 from jaxseg.config import Config
@@ -38,6 +39,7 @@ def execute(arguments: Arguments) -> int:
 def run(config: Config) -> None:
     """Carry out the phases of a configuration."""
     plan.prepare(config)
+    hosts.join(config.phases)
     from jaxseg import workflows
     from jaxseg.cli.foreign_weights import with_checkpoint
 

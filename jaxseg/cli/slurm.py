@@ -23,10 +23,10 @@ import tyro
 
 from jaxseg.cli.options import Configured
 from jaxseg.config import Config
-from jaxseg.config.check import check
-from jaxseg.config.decoder_check import joins_fragments
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, Interrupted, raise_all
-from jaxseg.workflows.object_stages import object_stages
+from jaxseg.stages.planes import PREDICT
+from jaxseg.tasks import phases_of, turns_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def script(config: Config, command: str, shards: int, sbatch: str = "") -> Itera
         job = f"{command} --phases {phase}"
         if jobs:
             job += f" --blocks.shard $SLURM_ARRAY_TASK_ID/{shards}"
-        if phase == "instance_merging" and phase in [later for later, _ in arrays[number + 1 :]]:
+        if jobs and (phase, jobs) in arrays[number + 1 :]:
             # Other jobs are not as far yet: the next array goes on.
             job += f" || test $? -eq {Interrupted.exit_code}"
         words = ["sbatch --parsable", *([sbatch] if sbatch else [])]
@@ -114,21 +114,15 @@ def script(config: Config, command: str, shards: int, sbatch: str = "") -> Itera
 def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
     """Phases in their order, each with the numbers of its jobs; none for a job of its own."""
     every = f"0-{shards - 1}"
-    chosen = set(config.phases)
-    if "decode" in chosen and config.task == "instances" and config.blocks.decodes:
-        chosen = chosen - {"decode"} | {"instance_creation", "instance_merging"}
-    if "train" in chosen:
-        yield "train", ""
-    if "predict" in chosen and not config.predict.reuse:
-        yield "predict", every
-    if "decode" in chosen:
-        yield "decode", every if config.blocks.decodes else ""
-    if "instance_creation" in chosen:
-        yield "instance_creation", "0"
-        if shards > 1:
-            yield "instance_creation", f"1-{shards - 1}"
-    if "instance_merging" in chosen:
-        steps = (4 if joins_fragments(config) else 2) + len(object_stages(config))
-        yield from [("instance_merging", every)] * steps
-    if "evaluate" in chosen:
-        yield "evaluate", ""
+    turns = turns_of(config) if config.blocks.decodes else {}
+    for phase in phases_of(config):
+        if phase == PREDICT:
+            yield phase, every
+        elif phase not in turns:
+            yield phase, ""
+        elif len(turns) > 1 and phase == next(iter(turns)):
+            # The first job finds what all others need to know of the volume.
+            yield phase, "0"
+            yield from [(phase, f"1-{shards - 1}")] * (shards > 1)
+        else:
+            yield from [(phase, every)] * turns[phase]

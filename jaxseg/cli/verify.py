@@ -1,52 +1,151 @@
-"""Whether all finished blocks are what was written: ``jaxseg verify OUT``.
+"""Whether all of a run is finished, and still what was written: ``jaxseg verify OUT``.
 
-Every block is read again and compared with the hash in its marker. Exit codes: 0 all are the same,
-5 some are damaged or missing; they are named.
+Blocks, tables, whole images and states of the training are read again and compared with their
+hashes. Exit codes: 0 all is there and the same, 1 blocks are missing or failed, 5 something is
+damaged. All of it is named, with what to run.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from jaxseg.blocks import Ledger, faults, finished, ledgers
+from jaxseg import blocks
+from jaxseg.blocks import Ledger, faults, finished
+from jaxseg.cli.status import describe
 from jaxseg.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Read all finished blocks again and compare them with their hashes.
+    """Read all that was finished again and compare it with its hashes.
 
-    Exit codes: 0 all are as they were written, 5 some are damaged or missing; they are named.
+    Exit codes: 0 all is finished and as it was written, 1 blocks failed or are missing,
+    5 something is damaged; all of it is named.
     """
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """folder of results, searched with all below it"""
+    redo: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """let what is damaged count as not done, so that the next run does it again"""
 
 
 def execute(arguments: Arguments) -> int:
     """Print one line per stage and per damaged block; return the exit code."""
-    damaged = count = 0
-    for ledger in ledgers(arguments.out):
+    out, damaged, complete, count = arguments.out, 0, True, 0
+    runs: dict[Path, None] = {}
+    for folder in blocks.ledger_folders(out):
         count += 1
-        damaged += verify(ledger)
+        wrong, whole = _verify_stage(folder, redo=arguments.redo)
+        damaged, complete = damaged + wrong, complete and whole
+        if wrong or not whole:
+            runs |= dict.fromkeys(_configurations(folder))
+    for results in _results(out):
+        count += 1
+        if wrong := _verify_images(results, redo=arguments.redo) + _verify_training(results):
+            damaged += wrong
+            runs |= dict.fromkeys(_configurations(results / "manifests"))
     if not count:
-        raise InputError(
-            "no blocks here", file=arguments.out, expected="the folder given with --out"
-        )
-    return InputError.exit_code if damaged else 0
+        raise InputError("no results here", file=out, expected="the folder given with --out")
+    if damaged and not arguments.redo:
+        print("to do what is damaged again: the same command with --redo, then run it")
+    for config in runs:
+        print(f"to do what is missing: jaxseg run --config {config}")
+    return InputError.exit_code if damaged else 0 if complete else 1
 
 
-def verify(ledger: Ledger) -> int:
-    """Read the finished blocks of a stage again; return how many are damaged."""
+def _verify_stage(folder: Path, *, redo: bool) -> tuple[int, bool]:
+    """How much of a stage is damaged, and whether all its blocks are done."""
+    try:
+        ledger = blocks.read_ledger(folder)
+        wrong = blocks.known_faults(ledger)
+    except InputError as error:
+        wrong, ledger = [error.what], None
+    for sentence in wrong:
+        print(f"{folder}: {sentence}", flush=True)
+    if wrong or ledger is None:
+        if redo:
+            print(f"{folder}: moved to {blocks.set_aside(folder)}")
+        return len(wrong), False
+    damaged = verify(ledger, redo=redo)
+    line, whole = describe(ledger)
+    if not whole:
+        print(f"{folder}: {line}", flush=True)
+    return damaged, whole
+
+
+def verify(ledger: Ledger, *, redo: bool = False) -> int:
+    """Read the finished blocks of a stage again; return how many are damaged.
+
+    Parameters
+    ----------
+    redo : damaged blocks count as not done from now on
+    """
     damaged, done = 0, sorted(finished(ledger))
     for number in done:
         wrong = faults(ledger, number)
         damaged += bool(wrong)
         for sentence in wrong:
             print(f"{ledger.folder}: block {number}: {sentence}", flush=True)
+        if wrong and redo:
+            blocks.undo(ledger, number)
     print(f"{ledger.folder}: {len(done) - damaged} of {len(done)} finished blocks are whole")
     return damaged
+
+
+def _verify_images(results: Path, *, redo: bool) -> int:
+    """How many manifests and whole images of a run are damaged."""
+    from jaxseg.io import read_sealed
+    from jaxseg.runs.marks import damaged_outputs
+
+    damaged = count = 0
+    for path in sorted(results.glob("manifests/*.json")):
+        try:
+            read_sealed(path, "manifest")
+        except InputError as error:
+            damaged += 1
+            print(f"{path}: {error.what}", flush=True)
+    for marker, wrong in damaged_outputs(results):
+        count, damaged = count + 1, damaged + bool(wrong)
+        for sentence in wrong:
+            print(f"{marker.parent.name} of {marker.stem}: {sentence}", flush=True)
+        if wrong and redo:
+            marker.unlink()
+    if count:
+        print(f"{results}: {count} finished images were compared")
+    return damaged
+
+
+def _verify_training(results: Path) -> int:
+    """How many states of the training of a run are damaged."""
+    from jaxseg import checkpoint
+
+    damaged, folder = 0, results.parents[1] / "checkpoints" / results.name
+    for kind in (checkpoint.LAST, checkpoint.BEST):
+        for path in checkpoint.checkpoints(folder / kind):
+            try:
+                checkpoint.read(path)
+            except checkpoint.Damaged as error:
+                damaged += 1
+                print(f"{path}: {error}", flush=True)
+    return damaged
+
+
+def _results(out: Path) -> Iterator[Path]:
+    """Folders of results in, below or above a folder."""
+    found = [out] if (out / "manifests").is_dir() else []
+    found += sorted(path.parent for path in out.glob("**/results/*/manifests"))
+    yield from (path for path in dict.fromkeys(found) if "_trash" not in path.parts)
+
+
+def _configurations(folder: Path) -> Iterator[Path]:
+    """The saved configuration of the run that a folder belongs to."""
+    for results in folder.absolute().parents:
+        file = results.parents[1] / "config_files" if len(results.parents) > 1 else results
+        if (file / f"{results.name}.json").is_file():
+            yield file / f"{results.name}.json"
+            return

@@ -1,21 +1,6 @@
 """Configuration as frozen dataclasses; importing it never imports JAX."""
 
-from jaxseg.config.architectures import (
-    ARCHITECTURES,
-    UNETR,
-    AttentionUNet,
-    HRNet,
-    MultiResUNet,
-    Package,
-    ResUNet,
-    ResUNetPlusPlus,
-    ResUNetSE,
-    SEUNet,
-    STUNet,
-    UNet,
-    UNeXtV1,
-    UNeXtV2,
-)
+from jaxseg.config.architectures import ARCHITECTURES
 from jaxseg.config.augment import Augment, Augmentation
 from jaxseg.config.augmentations import (
     Blur,
@@ -45,6 +30,7 @@ from jaxseg.config.augmentations import (
     Shift,
     Zoom,
 )
+from jaxseg.config.blocks import Blocks
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -55,6 +41,19 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
+from jaxseg.config.networks.u_shapes import (
+    AttentionUNet,
+    MultiResUNet,
+    ResUNet,
+    ResUNetPlusPlus,
+    ResUNetSE,
+    SEUNet,
+    UNet,
+    UNeXtV1,
+    UNeXtV2,
+)
+from jaxseg.config.option import checked, option, section
 from jaxseg.config.postprocessing import (
     Condition,
     Median,
@@ -63,18 +62,23 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.sampling import (
+    CrossValidation,
+    PatchGrid,
+    ProbabilityMap,
+    SampleCondition,
+    SampleFilter,
+)
 from jaxseg.config.schema import (
-    Blocks,
     Config,
     Data,
     Evaluate,
-    Loss,
     Normalize,
     Predict,
     SemanticOutput,
     Source,
-    Train,
 )
+from jaxseg.config.training import Loss, Train
 
 __all__ = [
     "ARCHITECTURES",
@@ -94,6 +98,7 @@ __all__ = [
     "Config",
     "Contrast",
     "CropScale",
+    "CrossValidation",
     "CutBlur",
     "CutMix",
     "CutNoise",
@@ -119,9 +124,11 @@ __all__ = [
     "Noise",
     "Normalize",
     "Package",
+    "PatchGrid",
     "Poisson",
     "PostProcess",
     "Predict",
+    "ProbabilityMap",
     "Refine",
     "Repair",
     "ResUNet",
@@ -132,6 +139,8 @@ __all__ = [
     "SEUNet",
     "STUNet",
     "SaltAndPepper",
+    "SampleCondition",
+    "SampleFilter",
     "SemanticOutput",
     "Shear",
     "Shift",
@@ -145,5 +154,8 @@ __all__ = [
     "Watershed",
     "Zoom",
     "ch",
+    "checked",
     "decoder_for",
+    "option",
+    "section",
 ]

@@ -7,208 +7,311 @@ configuration file or a command line may say about it. Nothing here imports JAX.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from jaxseg.errors import ConfigError, raise_all
+from jaxseg.config.limits import ODD, above, at_least
+from jaxseg.config.option import checked, join, nearest, option, section
+from jaxseg.errors import ConfigError
 
 # In voxels: one number for all axes, or one per axis, (z)yx.
 Radius = int | tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+LossName = Literal["default", "bce", "ce", "mse", "mae"]
+# Losses whose minimum is where the linked value is the true one: cross entropy needs values between
+# 0 and 1 and their link.
+PROBABILITY: tuple[LossName, ...] = ("bce", "mse", "mae")
+NUMBER: tuple[LossName, ...] = ("mse", "mae")
+
+
+@section
 class Foreground:
     """Options of F, the foreground mask."""
 
-    # radius in voxels, one or one per axis, by which every object grows
-    dilation: Radius = 0
-    # radius in voxels, one or one per axis, by which every object then shrinks
-    erosion: Radius = 0
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    dilation: Radius = option(0, at_least(0))
+    """Radius in voxels, one or one per axis, by which every object grows."""
+    erosion: Radius = option(0, at_least(0))
+    """Radius in voxels, one or one per axis, by which every object then shrinks."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Background:
     """Options of B, the background mask."""
 
-    # radius in voxels, one or one per axis, by which every object shrinks
-    dilation: Radius = 0
-    # radius in voxels, one or one per axis, by which every object then grows
-    erosion: Radius = 0
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    dilation: Radius = option(0, at_least(0))
+    """Radius in voxels, one or one per axis, by which every object shrinks."""
+    erosion: Radius = option(0, at_least(0))
+    """Radius in voxels, one or one per axis, by which every object then grows."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Contour:
     """Options of C, the boundary of every object."""
 
-    # which side of the boundary is marked: thick both, inner, outer, as in scikit-image's
-    # find_boundaries; dense both sides, 8/26-connected; subpixel one voxel thin, between voxels
-    mode: Literal["thick", "inner", "outer", "subpixel", "dense"] = "thick"
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    mode: Literal["thick", "inner", "outer", "subpixel", "dense"] = option("thick")
+    """Which side of the boundary is marked: thick both, inner, outer, as in scikit-image's
+    find_boundaries; dense both sides, 8/26-connected; subpixel one voxel thin, between voxels."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Marker:
     """Options of P, a mark in the middle of every object."""
 
-    # the voxel nearest to the centroid, or the skeleton
-    type: Literal["centroid", "skeleton"] = "centroid"
-    # radius in voxels, one or one per axis, by which the mark grows inside its object
-    dilation: Radius = 1
-    # radius in voxels, one or one per axis, by which it then shrinks
-    erosion: Radius = 0
-    # all of the skeleton, or its longest line without branches
-    skeleton_mode: Literal["full", "main"] = "full"
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    type: Literal["centroid", "skeleton"] = option("centroid")
+    """The voxel nearest to the centroid, or the skeleton."""
+    dilation: Radius = option(1, at_least(0))
+    """Radius in voxels, one or one per axis, by which the mark grows inside its object."""
+    erosion: Radius = option(0, at_least(0))
+    """Radius in voxels, one or one per axis, by which it then shrinks."""
+    skeleton_mode: Literal["full", "main"] = option("full")
+    """All of the skeleton, or its longest line without branches."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """The mode of a skeleton needs a skeleton."""
+        if self.skeleton_mode != "full" and self.type != "skeleton":
+            yield ConfigError(
+                'this has no effect without type="skeleton"',
+                file=join(where, "skeleton_mode"),
+                found=self.skeleton_mode,
+            )
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Touching:
     """Options of T, where objects touch."""
 
-    # of the band in voxels, half of it in either object, rounded up
-    thickness: int = 2
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    thickness: int = option(2, at_least(1))
+    """Of the band in voxels, half of it in either object, rounded up."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class ContourOrForeground:
     """Options of M, whatever F or C marks; only together with these two."""
 
-    # as for C
-    mode: Literal["thick", "inner", "outer", "dense"] = "thick"
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    mode: Literal["thick", "inner", "outer", "dense"] = option("thick")
+    """As for C."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class BoundaryDistance:
     """Options of Db, the distance of every voxel to the boundary of its own object."""
 
-    # scale each object to [0, 1]: 0 at its boundary, 1 at its centre and in thin objects; else µm
-    norm: bool = True
-    # count only foreground voxels in the loss
-    mask_values: bool = False
+    norm: bool = option(True)
+    """Scale each object to [0, 1]: 0 at its boundary, 1 at its centre and in thin objects; else µm.
+    """
+    mask_values: bool = option(False)
+    """Count only foreground voxels in the loss."""
+
+    @property
+    def losses(self) -> tuple[LossName, ...]:
+        """Cross entropy for values between 0 and 1 only."""
+        return PROBABILITY if self.norm else NUMBER
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class CentreDistance:
     """Options of Dc, the distance of every voxel to the middle of its own object."""
 
-    # from the centroid, or from the skeleton
-    type: Literal["centroid", "skeleton"] = "centroid"
-    # scale each object to [0, 1], 0 in its middle, 1 in the background; else µm, and only
-    # foreground voxels count
-    norm: bool = True
-    # count only foreground voxels in the loss
-    mask_values: bool = False
+    type: Literal["centroid", "skeleton"] = option("centroid")
+    """From the centroid, or from the skeleton."""
+    norm: bool = option(True)
+    """Scale each object to [0, 1], 0 in its middle, 1 in the background; else µm, and only
+    foreground voxels count."""
+    mask_values: bool = option(False)
+    """Count only foreground voxels in the loss."""
+
+    @property
+    def losses(self) -> tuple[LossName, ...]:
+        """Cross entropy for values between 0 and 1 only."""
+        return PROBABILITY if self.norm else NUMBER
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class NeighbourCloseness:
     """Options of Dn, high where an object comes close to another one."""
 
-    # edge in voxels of the box by which narrow gaps are closed; odd, 0 = none
-    closing_size: int = 3
-    # scale each object to [0, 1], 0 where it is farthest from any other; else µm
-    norm: bool = True
-    # count only foreground voxels in the loss
-    mask_values: bool = True
-    # exponent: the higher, the faster it declines
-    decline_power: float = 3.0
+    closing_size: int = option(3, ODD.or_(0))
+    """Edge in voxels of the box by which narrow gaps are closed; odd, 0 = none."""
+    norm: bool = option(True)
+    """Scale each object to [0, 1], 0 where it is farthest from any other; else µm."""
+    mask_values: bool = option(True)
+    """Count only foreground voxels in the loss."""
+    decline_power: float = option(3.0, above(0))
+    """exponent: the higher, the faster it declines."""
+
+    @property
+    def losses(self) -> tuple[LossName, ...]:
+        """Cross entropy for values between 0 and 1 only."""
+        return PROBABILITY if self.norm else NUMBER
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class SignedDistance:
     """Options of D, positive inside objects and negative outside."""
 
-    # factor of the distance outside objects
-    alpha: float = 1.0
-    # factor of the distance inside objects
-    beta: float = 1.0
-    # divide by the largest distance, per object inside and per image outside; else µm
-    norm: bool = True
-    # tanh of the distance times its factor, or no more than that
-    activation: Literal["tanh", "linear"] = "tanh"
+    losses: ClassVar[tuple[LossName, ...]] = NUMBER
+
+    alpha: float = option(1.0, above(0))
+    """Factor of the distance outside objects."""
+    beta: float = option(1.0, above(0))
+    """Factor of the distance inside objects."""
+    norm: bool = option(True)
+    """Divide by the largest distance, per object inside and per image outside; else µm."""
+    activation: Literal["tanh", "linear"] = option("tanh")
+    """Tanh of the distance times its factor, or no more than that."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Offset:
     """Options of H, V and Z, the offset from the object's centre along one axis."""
 
-    # scale each side of each object to 1; else µm
-    norm: bool = True
-    # count only foreground voxels in the loss
-    mask_values: bool = True
-    # sign: positive right/down/deeper of the centre (from_center), or pointing to it
-    direction: Literal["from_center", "to_center"] = "from_center"
+    losses: ClassVar[tuple[LossName, ...]] = NUMBER
+
+    norm: bool = option(True)
+    """Scale each side of each object to 1; else µm."""
+    mask_values: bool = option(True)
+    """Count only foreground voxels in the loss."""
+    direction: Literal["from_center", "to_center"] = option("from_center")
+    """sign: positive right/down/deeper of the centre (from_center), or pointing to it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Affinity:
     """Options of A, whether two voxels an offset apart belong to the same object."""
 
-    # number of neighbours (4, 8 in 2D, 6, 18, 26 in 3D), one offset per opposite pair; 0: only
-    # the offsets listed, or direct neighbours if there are none
-    neighborhood: Literal[0, 4, 6, 8, 18, 26] = 0
-    # offsets in voxels, (z)yx, after those of the neighborhood
-    offsets: tuple[tuple[int, ...], ...] = ()
-    # voxels so near to another object, in the yx plane, become background first: wide boundaries
-    # between objects that fill the image are easier to learn; 0 = none
-    widen: int = 0
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    neighborhood: Literal[0, 4, 6, 8, 18, 26] = option(0)
+    """Number of neighbours (4, 8 in 2D, 6, 18, 26 in 3D), one offset per opposite pair; 0: only the
+    offsets listed, or direct neighbours if there are none."""
+    offsets: tuple[tuple[int, ...], ...] = option(())
+    """Offsets in voxels, (z)yx, after those of the neighborhood."""
+    widen: int = option(0, at_least(0))
+    """Voxels so near to another object, in the yx plane, become background first: wide boundaries
+    between objects that fill the image are easier to learn; 0 = none."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Flow:
     """Options of Gv, Gh and Gz, the way to the object's centre along one axis."""
 
-    # longest way through an object from its centre, in voxels; voxels much further have no flow
-    reach: int = 64
+    losses: ClassVar[tuple[LossName, ...]] = NUMBER
+
+    reach: int = option(64, at_least(1))
+    """Longest way through an object from its centre, in voxels; voxels much further have no flow.
+    """
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Embedding:
     """Options of E: offset to the centre of the object, sigma (bandwidth) and seediness."""
 
-    # centre of an object: the mean place of its voxels, or the voxel nearest to that, which is
-    # always inside
-    center: Literal["centroid", "medoid"] = "centroid"
-    # the longest offset along an axis, in voxels of the finest spacing; at least the radius of the
-    # largest objects
-    grid_size: float = 64.0
-    # weight of the voxels of objects in the term of the seediness; those of the background have 1
-    foreground_weight: float = 10.0
-    # weight of the Lovász hinge of every object
-    instance_weight: float = 1.0
-    # weight of the variance of sigma within objects
-    variance_weight: float = 10.0
-    # weight of the term of the seediness
-    seed_weight: float = 1.0
+    losses: ClassVar[tuple[LossName, ...]] = ()
+
+    center: Literal["centroid", "medoid"] = option("centroid")
+    """Centre of an object: the mean place of its voxels, or the voxel nearest to that, which is
+    always inside."""
+    grid_size: float = option(64.0, above(0))
+    """The longest offset along an axis, in voxels of the finest spacing; at least the radius of the
+    largest objects."""
+    foreground_weight: float = option(10.0, at_least(0))
+    """Weight of the voxels of objects in the term of the seediness; those of the background have 1.
+    """
+    instance_weight: float = option(1.0, above(0))
+    """Weight of the Lovász hinge of every object."""
+    variance_weight: float = option(10.0, at_least(0))
+    """Weight of the variance of sigma within objects."""
+    seed_weight: float = option(1.0, above(0))
+    """Weight of the term of the seediness."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Semantic:
     """Options of S, the class of every voxel."""
 
-    # number of classes, background included; 2 gives one column and a sigmoid
-    classes: int = 2
-    # weight of the soft Dice loss beside cross entropy; 0 = none
-    dice: float = 1.0
-    # a label value that is not counted; -1 = none
-    ignore: int = -1
-    # weight of the voxels of every class in cross entropy, background first; empty = 1 each
-    class_weights: tuple[float, ...] = ()
+    losses: ClassVar[tuple[LossName, ...]] = ("ce",)
+
+    classes: int = option(2, at_least(2))
+    """Number of classes, background included; 2 gives one column and a sigmoid."""
+    cross_entropy: float = option(1.0, at_least(0))
+    """Weight of cross entropy; 0 = the loss of overlap alone."""
+    focal: float = option(0.0, at_least(1).or_(0))
+    """Exponent by which voxels that are right count less in cross entropy (Lin et al. 2017, who
+    take 2); 0 = all count the same."""
+    dice: float = option(1.0, at_least(0))
+    """Weight of the loss of overlap, soft Dice, beside cross entropy; 0 = none."""
+    tversky: tuple[float, float] = option((0.5, 0.5), above(0))
+    """Weights of false positives and false negatives in the loss of overlap (Salehi et al. 2017);
+    0.5 0.5 is Dice, 0.3 0.7 finds more of rare classes."""
+    ignore: int = option(-1, at_least(0).or_(-1))
+    """A label value that is not counted; -1 = none."""
+    class_weights: tuple[float, ...] = option((), at_least(0))
+    """Weight of the voxels of every class in cross entropy, background first; empty = 1 each."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Weights of classes, one each, and losses that are there."""
+        weights = self.class_weights
+        if weights and len(weights) != self.classes:
+            yield ConfigError(
+                "wrong number of values",
+                file=join(where, "class_weights"),
+                expected=f"{self.classes}, one per class, background included",
+                found=weights,
+            )
+        if weights and not any(weights):
+            yield ConfigError(
+                "all weights are 0",
+                file=join(where, "class_weights"),
+                expected="one of them above 0",
+                found=weights,
+            )
+        if not self.cross_entropy and not self.dice:
+            yield ConfigError(
+                "no loss is left",
+                file=join(where, "cross_entropy"),
+                fix="cross_entropy or dice above 0",
+            )
+        unused = {
+            "focal": self.focal and not self.cross_entropy,
+            "tversky": self.tversky != (0.5, 0.5) and not self.dice,
+        }
+        for field, other in (("focal", "cross_entropy"), ("tversky", "dice")):
+            if unused[field]:
+                yield ConfigError(
+                    f"this option has no effect unless {other} is above 0",
+                    file=join(where, field),
+                    found=getattr(self, field),
+                )
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Radial:
     """Options of R, the distances from a voxel to the end of its object along many directions."""
 
-    # number of directions; 0 = 32 in 2D, 96 in 3D
-    nrays: int = 0
-    # in units of ten of the finest voxels, about 0 to 1 in most objects; else µm
-    norm: bool = True
-    # count only foreground voxels in the loss
-    mask_values: bool = True
+    losses: ClassVar[tuple[LossName, ...]] = NUMBER
+
+    nrays: int = option(0, at_least(6).or_(0))
+    """Number of directions; 0 = 32 in 2D, 96 in 3D."""
+    norm: bool = option(True)
+    """In units of ten of the finest voxels, about 0 to 1 in most objects; else µm."""
+    mask_values: bool = option(True)
+    """Count only foreground voxels in the loss."""
 
 
 ChannelOptions = (
@@ -256,20 +359,30 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
 )
 
 
-LossName = Literal["default", "bce", "ce", "mse", "mae"]
-
-
-@dataclass(frozen=True, kw_only=True)
+@section
 class Channel:
     """One channel of a representation; make it with :func:`ch`."""
 
     name: Annotated[str, tyro.conf.Fixed]
+    """A row of the channel table."""
     options: Annotated[ChannelOptions, tyro.conf.AvoidSubcommands]
-    # weight of this channel in the loss
-    weight: float = 1.0
-    # error of a voxel, by default the channel's own; bce and ce are cross entropy, mse the squared
-    # and mae the absolute error: those of them that the channel can be learned with
-    loss: LossName = "default"
+    """Those of this channel."""
+    weight: float = option(1.0, above(0))
+    """Weight of this channel in the loss."""
+    loss: LossName = option("default")
+    """Error of a voxel, by default the channel's own; bce and ce are cross entropy, mse the squared
+    and mae the absolute error: those of them that the channel can be learned with."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """A loss that the channel can be learned with."""
+        legal = ("default", *self.options.losses)
+        if self.loss not in legal:
+            yield ConfigError(
+                f"channel {self.name} cannot be learned with this loss",
+                file=join(where, "loss"),
+                expected=f"one of {', '.join(legal)}",
+                found=self.loss,
+            )
 
 
 def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options: Any) -> Channel:
@@ -279,7 +392,7 @@ def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options:
     ----------
     name : a row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S
     weight : of this channel in the loss
-    loss : error of a voxel, see :data:`jaxseg.config.channel_limits.LOSSES`
+    loss : error of a voxel, one of the ``losses`` of the channel's options
     **options : fields of the channel's options, e.g. ``mode="inner"`` for C
 
     Returns
@@ -300,21 +413,10 @@ def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options:
         )
     kind = OPTIONS[name]
     legal = [field.name for field in dataclasses.fields(kind)]
-    for option in options:
-        if option not in legal:
-            raise ConfigError(
-                f"channel {name} has no option {option!r}{nearest(option, legal)}",
-                expected=f"one of {', '.join([*legal, 'weight', 'loss'])}",
-            )
+    for unknown in options.keys() - set(legal):
+        raise ConfigError(
+            f"channel {name} has no option {unknown!r}{nearest(unknown, legal)}",
+            expected=f"one of {', '.join([*legal, 'weight', 'loss'])}",
+        )
     channel = Channel(name=name, options=kind(**options), weight=weight, loss=loss)
-    # That module reads the dataclasses above.
-    from jaxseg.config.channel_limits import channel_mistakes
-
-    raise_all(channel_mistakes(channel, f"channel {name}"))
-    return channel
-
-
-def nearest(word: str, legal: Iterable[str]) -> str:
-    """``'; did you mean X?'`` for the legal word nearest to a mistyped one, or an empty string."""
-    match = difflib.get_close_matches(word, list(legal), n=1, cutoff=0.5)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    return checked(channel, Channel, f"channel {name}")

@@ -2,154 +2,194 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
+
+from jaxseg.config.limits import INSIDE, RATE, SHARE, above, at_least, lengths
+from jaxseg.config.option import NOTHING, join, option, section
+from jaxseg.errors import ConfigError
 
 Decoder = Literal["auto", "stardist", "embedseg", "flow", "agglomeration", "mutex", "watershed"]
 Threshold = float | Literal["auto"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Watershed:
     """Seeds, surface and growth mask for the marker-controlled watershed; empty = by rule."""
 
-    # channels whose thresholds together give the seeds
-    seeds: tuple[str, ...] = ()
-    # one threshold per seed channel, in the channel's own units, or auto
-    seed_thresholds: tuple[Threshold, ...] = ()
-    # how seeds are found: dynamics, as peaks of the sum of the channels that part objects, such as
-    # contours and distances; thresholds, as what passes those of all channels; auto: dynamics where
-    # a channel parts objects and neither seed_thresholds nor seed_morphology is given
-    seed_rule: Literal["auto", "dynamics", "thresholds"] = "auto"
-    # how far one must go down from a peak to a higher one for both to be seeds, in units of a
-    # normalised channel; lower splits more; four voxels of a channel in µm are a unit
-    seed_height: float = 0.2
-    # standard deviation of the Gaussian that smooths that sum, in finest voxels; 0 = none
-    seed_sigma: float = 0.7
-    # channels whose thresholds together give the mask that objects grow in
-    growth: tuple[str, ...] = ()
-    # one threshold per growth channel, in the channel's own units, or auto
-    growth_thresholds: tuple[Threshold, ...] = ()
-    # channel flooded from the seeds
-    surface: tuple[str, ...] = ()
-    # dilate and erode the seeds within the growth mask, in this order, e.g. erode 1 dilate 1; radii
-    # in finest voxels, balls in µm or, with by_slices, discs
-    seed_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
-    # the same for the growth mask: dilate 2 erode 2 closes holes, erode 2 dilate 2 cuts thin parts
-    growth_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = ()
-    # drop seeds of fewer voxels, but never the last seed of a separate part of the mask; of a peak
-    # all voxels above the way to another count
-    min_seed: int = 10
-    # drop objects of fewer voxels
-    min_size: int = 1
-    # fill holes of every object
-    fill_holes: bool = True
-    # flood every z slice on its own
-    by_slices: bool = False
-    # write seed_map.tif, semantic.tif and foreground.tif for every image decoded in memory
-    check_files: bool = True
+    seeds: tuple[str, ...] = option(())
+    """Channels whose thresholds together give the seeds."""
+    seed_thresholds: tuple[Threshold, ...] = option(())
+    """One threshold per seed channel, in the channel's own units, or auto."""
+    seed_rule: Literal["auto", "dynamics", "thresholds"] = option("auto")
+    """How seeds are found: dynamics, as peaks of the sum of the channels that part objects, such as
+    contours and distances; thresholds, as what passes those of all channels; auto: dynamics where
+    a channel parts objects and neither seed_thresholds nor seed_morphology is given."""
+    seed_height: float = option(0.2, above(0))
+    """How far one must go down from a peak to a higher one for both to be seeds, in units of a
+    normalised channel; lower splits more; four voxels of a channel in µm are a unit."""
+    seed_sigma: float = option(0.7, at_least(0))
+    """Standard deviation of the Gaussian that smooths that sum, in finest voxels; 0 = none."""
+    growth: tuple[str, ...] = option(())
+    """Channels whose thresholds together give the mask that objects grow in."""
+    growth_thresholds: tuple[Threshold, ...] = option(())
+    """One threshold per growth channel, in the channel's own units, or auto."""
+    surface: tuple[str, ...] = option(())
+    """Channel flooded from the seeds."""
+    seed_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = option((), at_least(1))
+    """Dilate and erode the seeds within the growth mask, in this order, e.g. erode 1 dilate 1;
+    radii in finest voxels, balls in µm or, with by_slices, discs."""
+    growth_morphology: tuple[tuple[Literal["dilate", "erode"], int], ...] = option((), at_least(1))
+    """The same for the growth mask: dilate 2 erode 2 closes holes, erode 2 dilate 2 cuts thin
+    parts."""
+    min_seed: int = option(10, at_least(1))
+    """Drop seeds of fewer voxels, but never the last seed of a separate part of the mask; of a peak
+    all voxels above the way to another count."""
+    min_size: int = option(1, at_least(1), read_by=("merge",))
+    """Drop objects of fewer voxels."""
+    fill_holes: bool = option(True)
+    """Fill holes of every object."""
+    by_slices: bool = option(False)
+    """Flood every z slice on its own."""
+    check_files: bool = option(True, read_by=NOTHING)
+    """Write seed_map.tif, semantic.tif and foreground.tif for every image decoded in memory."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """One threshold per channel that is named."""
+        for field, thresholds in (("seeds", "seed_thresholds"), ("growth", "growth_thresholds")):
+            names, given = getattr(self, field), getattr(self, thresholds)
+            if given and names and len(given) != len(names):
+                yield ConfigError(
+                    "one threshold per channel",
+                    file=join(where, thresholds),
+                    expected=f"{len(names)} for {join(where, field)} {names}",
+                    found=given,
+                )
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class StarDist:
     """From rays to star-convex objects, for the channel R."""
 
-    # voxels of at least this probability propose an object
-    prob_threshold: float = 0.4
-    # of two objects that share more than this part of the smaller one, the better one is kept
-    nms_threshold: float = 0.4
-    # which of those voxels propose: maxima, those without a better neighbour, or all, which takes
-    # many times as long, in 3D minutes, and finds no more
-    candidates: Literal["maxima", "all"] = "maxima"
-    # drop objects of fewer voxels
-    min_size: int = 1
+    prob_threshold: float = option(0.4, INSIDE)
+    """Voxels of at least this probability propose an object."""
+    nms_threshold: float = option(0.4, SHARE)
+    """Of two objects that share more than this part of the smaller one, the better one is kept."""
+    candidates: Literal["maxima", "all"] = option("maxima")
+    """Which of those voxels propose: maxima, those without a better neighbour, or all, which takes
+    many times as long, in 3D minutes, and finds no more."""
+    min_size: int = option(1, at_least(1))
+    """Drop objects of fewer voxels."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class EmbedSeg:
     """Clustering of the embeddings of channel E, voxels of the highest seediness first."""
 
-    # voxels of higher seediness belong to objects
-    foreground_threshold: float = 0.5
-    # voxels of at least this seediness start an object; lower, e.g. 0.5, for a network that was
-    # trained briefly: it is less sure, but rims in the background become objects, too
-    seed_threshold: float = 0.8
-    # no objects where no more voxels than this are foreground
-    min_mask_sum: int = 0
-    # stop when no more foreground voxels than this are left
-    min_unclustered_sum: int = 0
-    # drop objects of fewer voxels
-    min_object_size: int = 10
-    # drop an object unless more than this part of the foreground in its kernel was still left, or
-    # the rims of objects become objects; 0 = keep
-    min_free: float = 0.5
+    foreground_threshold: float = option(0.5, RATE)
+    """Voxels of higher seediness belong to objects."""
+    seed_threshold: float = option(0.8, INSIDE)
+    """Voxels of at least this seediness start an object; lower, e.g. 0.5, for a network that was
+    trained briefly: it is less sure, but rims in the background become objects, too."""
+    min_mask_sum: int = option(0, at_least(0))
+    """No objects where no more voxels than this are foreground."""
+    min_unclustered_sum: int = option(0, at_least(0))
+    """Stop when no more foreground voxels than this are left."""
+    min_object_size: int = option(10, at_least(1))
+    """Drop objects of fewer voxels."""
+    min_free: float = option(0.5, RATE)
+    """Drop an object unless more than this part of the foreground in its kernel was still left, or
+    the rims of objects become objects; 0 = keep."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Agglomeration:
     """Affinities to objects: fragments, then the joining of those whose contacts are strong."""
 
-    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
-    threshold: tuple[Threshold, ...] = ()
-    # a voxel whose weakest edge is above this is inside a fragment and not at a boundary
-    inside: float = 0.5
-    # fragments are joined where the score of their contact is at least this
-    merge: float = 0.55
-    # score of a contact: the mean of its affinities, or a quantile of them
-    score: Literal["mean", "quantile"] = "quantile"
-    # which quantile
-    quantile: float = 0.25
-    # contacts of fewer voxel pairs join nothing; 0 = 2 in 2D, where contacts are lines, 5 in 3D
-    min_contact: int = 0
-    # own: ours; waterz: the package of that name, of the extra 'affinities'
-    engine: Literal["own", "waterz"] = "own"
-    # drop objects of fewer voxels
-    min_size: int = 1
-    # fill holes of every object
-    fill_holes: bool = True
+    threshold: tuple[Threshold, ...] = option((), lengths(0, 1))
+    """Threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule.
+    """
+    inside: float = option(0.5, INSIDE)
+    """A voxel whose weakest edge is above this is inside a fragment and not at a boundary."""
+    merge: float = option(0.55, INSIDE, read_by=("merge",))
+    """Fragments are joined where the score of their contact is at least this."""
+    score: Literal["mean", "quantile"] = option("quantile", read_by=("merge",))
+    """Score of a contact: the mean of its affinities, or a quantile of them."""
+    quantile: float = option(0.25, INSIDE, read_by=("merge",))
+    """Which quantile."""
+    min_contact: int = option(0, at_least(0), read_by=("merge",))
+    """Contacts of fewer voxel pairs join nothing; 0 = 2 in 2D, where contacts are lines, 5 in 3D.
+    """
+    engine: Literal["own", "waterz"] = option("own")
+    """own: ours; waterz: the package of that name, of the extra 'affinities'."""
+    min_size: int = option(1, at_least(1), read_by=("merge",))
+    """Drop objects of fewer voxels."""
+    fill_holes: bool = option(True)
+    """Fill holes of every object."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """What the other engine cannot do."""
+        if self.engine == "waterz" and self.min_contact > 1:
+            yield ConfigError(
+                "waterz joins contacts of any size",
+                file=join(where, "min_contact"),
+                found=self.min_contact,
+                fix=f"--{where}.engine own",
+            )
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Mutex:
     """Affinities to objects by mutex watershed, of the extra 'affinities'."""
 
-    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
-    threshold: tuple[Threshold, ...] = ()
-    # an affinity to a direct neighbour joins above this and separates below it
-    near_bias: float = 0.6
-    # the same for affinities across longer offsets
-    far_bias: float = 0.5
-    # longer offsets only separate, never join
-    far_repulsive: bool = True
-    # use affinities across longer offsets at every so many voxels along each axis
-    stride: int = 1
-    # drop objects of fewer voxels
-    min_size: int = 1
-    # fill holes of every object
-    fill_holes: bool = True
+    threshold: tuple[Threshold, ...] = option((), lengths(0, 1))
+    """Threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule.
+    """
+    near_bias: float = option(0.6, INSIDE)
+    """An affinity to a direct neighbour joins above this and separates below it."""
+    far_bias: float = option(0.5, INSIDE)
+    """The same for affinities across longer offsets."""
+    far_repulsive: bool = option(True)
+    """Longer offsets only separate, never join."""
+    stride: int = option(1, at_least(1))
+    """Use affinities across longer offsets at every so many voxels along each axis."""
+    min_size: int = option(1, at_least(1))
+    """Drop objects of fewer voxels."""
+    fill_holes: bool = option(True)
+    """Fill holes of every object."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class FlowTracking:
     """Flows to objects: every voxel follows the flow, those that end together are an object."""
 
-    # threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule
-    threshold: tuple[Threshold, ...] = ()
-    # steps of one voxel that a voxel follows the flow; fewer than objects are long tears them
-    steps: int = 200
-    # an end that fewer voxels reach is no object
-    min_sink: int = 10
-    # drop objects of fewer voxels
-    min_size: int = 1
-    # fill holes of every object
-    fill_holes: bool = True
+    threshold: tuple[Threshold, ...] = option((), lengths(0, 1))
+    """Threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule.
+    """
+    steps: int = option(200, at_least(1))
+    """Steps of one voxel that a voxel follows the flow; fewer than objects are long tears them."""
+    min_sink: int = option(10, at_least(1))
+    """An end that fewer voxels reach is no object."""
+    min_size: int = option(1, at_least(1))
+    """Drop objects of fewer voxels."""
+    fill_holes: bool = option(True)
+    """Fill holes of every object."""
 
 
-# The channels that a decoder cannot do without. Its options are the field of the configuration of
-# the same name.
+# The options of a decoder: its field of the configuration has the same name.
+KINDS: Mapping[str, type] = MappingProxyType(
+    {
+        "stardist": StarDist,
+        "embedseg": EmbedSeg,
+        "agglomeration": Agglomeration,
+        "mutex": Mutex,
+        "flow": FlowTracking,
+        "watershed": Watershed,
+    }
+)
+
+# The channels that a decoder cannot do without.
 NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "stardist": frozenset({"R"}),
@@ -181,52 +221,3 @@ def decoder_for(channels: Collection[str]) -> str:
     """
     names = frozenset(channels) - {"S"}
     return next(name for name, suits in SUITS.items() if suits(names))
-
-
-def _unit(value: float) -> bool:
-    return 0 < value < 1
-
-
-def _finite(value: float) -> bool:
-    return math.isfinite(value)
-
-
-def _counts(value: int) -> bool:
-    return value >= 1
-
-
-def _at_most_one(value: tuple[Threshold, ...]) -> bool:
-    return len(value) <= 1 and all(item == "auto" or _finite(item) for item in value)
-
-
-THRESHOLD = ("threshold", _at_most_one, "one finite number or auto, or empty")
-SIZE = ("min_size", _counts, "at least 1")
-
-# Per kind of options: field, what is legal, and how to say it.
-DECODER_LIMITS: Mapping[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
-    MappingProxyType(
-        {
-            Agglomeration: (
-                THRESHOLD,
-                ("inside", _unit, "between 0 and 1"),
-                ("merge", _unit, "between 0 and 1"),
-                ("quantile", _unit, "between 0 and 1"),
-                ("min_contact", lambda value: value >= 0, "at least 0"),
-                SIZE,
-            ),
-            Mutex: (
-                THRESHOLD,
-                ("near_bias", _unit, "between 0 and 1"),
-                ("far_bias", _unit, "between 0 and 1"),
-                ("stride", _counts, "at least 1"),
-                SIZE,
-            ),
-            FlowTracking: (
-                THRESHOLD,
-                ("steps", _counts, "at least 1"),
-                ("min_sink", _counts, "at least 1"),
-                SIZE,
-            ),
-        }
-    )
-)

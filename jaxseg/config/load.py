@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import re
 import runpy
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxseg import config as options
+from jaxseg.config.option import problems
+from jaxseg.config.saved import (
+    differing,
+    digest,
+    flat,
+    from_plain,
+    plain,
+    select,
+    to_plain,
+    unknown_option,
+    values,
+)
 from jaxseg.config.schema import Config
-from jaxseg.config.types import build, flat, mistakes, plain, unknown_option
 from jaxseg.config.yaml_file import read_yaml
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
+
+__all__ = [
+    "differing",
+    "digest",
+    "flat",
+    "from_plain",
+    "load",
+    "plain",
+    "select",
+    "to_plain",
+    "values",
+]
 
 # Modules that read YAML files of other programs: ``is_foreign(document)``, ``config_of(document)``.
 # They stand above this one, so they are named and not imported.
 OTHER_PROGRAMS = ("jaxseg.interop.biapy.job",)
+LARGEST_FILE = 16 * 2**20
 UNKNOWN_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -58,7 +80,7 @@ def load(path: str | Path) -> Config:
         found = "no such name" if config is None else type(config).__name__
         raise ConfigError("the file defines no configuration", file=path,
                           expected="config = Config(...)", found=found)  # fmt: skip
-    raise_all(mistakes(config, Config, ""))
+    raise_all(problems(config))
     return config
 
 
@@ -104,49 +126,11 @@ def _from_yaml(path: Path) -> Config:
 
 def _read_json(path: Path) -> Any:
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigError("too large for a configuration", file=path,
+                              expected=f"at most {LARGEST_FILE // 2**20} MiB")  # fmt: skip
         return json.loads(path.read_text())
+    except RecursionError as error:
+        raise ConfigError("too deeply nested for a configuration", file=path) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"not a readable JSON file: {error}", file=path) from error
-
-
-def to_plain(config: Config) -> dict[str, Any]:
-    """The configuration as JSON holds it."""
-    return plain(config)
-
-
-def from_plain(data: Any, file: str = "") -> Config:
-    """A configuration out of :func:`to_plain`'s data, checked like any other."""
-    if not isinstance(data, dict):
-        raise ConfigError("not a saved configuration", file=file, expected="a JSON object")
-    config = build(data, Config, "")
-    raise_all(mistakes(config, Config, ""))
-    return config
-
-
-def select(config: Config, fields: Iterable[str]) -> dict[str, Any]:
-    """The part of a configuration that some dotted prefixes name, as a flat mapping.
-
-    >>> select(Config(), ["train.lr", "seed"])
-    {'train.lr': 0.001, 'seed': 0}
-    """
-    everything, prefixes = flat(plain(config)), tuple(fields)
-    return {
-        name: value
-        for name, value in everything.items()
-        if any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
-    }
-
-
-def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The names that two flat mappings do not have with the same value, sorted.
-
-    >>> differing({"lr": 0.1, "seed": 0}, {"lr": 0.2, "seed": 0})
-    ['lr']
-    """
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-
-
-def digest(data: Any) -> str:
-    """A short hash of plain data, the same for equal values in any order of keys."""
-    text = json.dumps(data, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

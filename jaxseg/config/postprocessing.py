@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from jaxseg.config.limits import ODD, SHARE, at_least
+from jaxseg.config.option import option, section
 
 Axes = Literal["xy", "yx", "zy", "yz", "zx", "xz", "z"]
 Operation = Literal[
@@ -18,71 +20,72 @@ Operation = Literal[
 Sign = Literal["lt", "le", "gt", "ge"]
 
 
-@dataclass(frozen=True)
+@section(kw_only=False)
 class Median:
     """A median filter on every plane, e.g. ``Median("xy", 3)``."""
 
-    # axes that are filtered together; z needs three dimensions
     axes: Axes
-    # odd number of voxels along each of them
-    size: int = 5
+    """Axes that are filtered together; z needs three dimensions."""
+    size: int = option(5, ODD)
+    """Odd number of voxels along each of them."""
 
 
-@dataclass(frozen=True)
+@section(kw_only=False)
 class Refine:
     """One operation on all objects, e.g. ``Refine("dilation", (2,))``; ids never matter."""
 
-    # dilation into the background; erosion, from touching objects, too; fill_holes of background
-    # inside one object; clear_border: whole objects; remove_small_objects: of fewer voxels than the
-    # value; remove_large_objects, also called remove_big_objects: of more
     operation: Operation
-    # dilation, erosion: radius, one number or one per axis, (z)yx; removal: size; else none
-    value: tuple[float, ...] = ()
-    # unit of the value: voxels, or um: µm for radii, µm² or µm³ for sizes
-    unit: Literal["voxel", "um"] = field(default="voxel", kw_only=True)
-    # clear_border in 3D: the first and the last slice are border, too
-    z_faces: bool = field(default=True, kw_only=True)
+    """Dilation into the background; erosion, from touching objects, too; fill_holes of background
+    inside one object; clear_border: whole objects; remove_small_objects: of fewer voxels than the
+    value; remove_large_objects, also called remove_big_objects: of more."""
+    value: tuple[float, ...] = option((), at_least(0))
+    """dilation, erosion: radius, one number or one per axis, (z)yx; removal: size; else none."""
+    unit: Literal["voxel", "um"] = option("voxel", kw_only=True)
+    """Unit of the value: voxels, or um: µm for radii, µm² or µm³ for sizes."""
+    z_faces: bool = option(True, kw_only=True)
+    """Clear_border in 3D: the first and the last slice are border, too."""
 
 
-@dataclass(frozen=True)
+@section(kw_only=False)
 class Condition:
     """A comparison of one measurement, e.g. ``Condition("npixels", "lt", 100)``."""
 
-    # column of the table of measurements; in 3D area means volume, perimeter surface_area
     name: str
-    # lt <, le <=, gt >, ge >=
+    """Column of the table of measurements; in 3D area means volume, perimeter surface_area."""
     sign: Sign
-    # what it is compared with, in the units of the column
+    """lt <, le <=, gt >, ge >=."""
     value: float
+    """What it is compared with, in the units of the column."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Repair:
     """Large objects absorb small neighbours that are part of them, and their holes are filled."""
 
-    # voxels from which on an object is large; 0 = no repair
-    size: int = 0
-    # a neighbour joins if it shares at least this part of its surface with the large object,
-    contact: float = 0.5
-    # or has at least this part of its voxels within the bounding box of the large object
-    contained: float = 0.7
+    size: int = option(0, at_least(0))
+    """Voxels from which on an object is large; 0 = no repair."""
+    contact: float = option(0.5, SHARE)
+    """A neighbour joins if it shares at least this part of its surface with the large object,."""
+    contained: float = option(0.7, SHARE)
+    """Or has at least this part of its voxels within the bounding box of the large object."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Voronoi:
     """Objects that fill a mask, so that all neighbours touch."""
 
-    # objects: a voxel of the mask goes to the nearest object; centroids: to the nearest centroid
-    mode: Literal["none", "objects", "centroids"] = "none"
-    # channel that gives the mask: M, F, B or C; empty = the first of them that is learned
-    channel: str = ""
-    # threshold of that channel, rule = the one for growth masks, auto = Otsu
-    threshold: float | Literal["rule", "auto"] = "rule"
-    # fill parts of the mask without any object, too
-    islands: bool = False
+    mode: Literal["none", "objects", "centroids"] = option("none")
+    """objects: a voxel of the mask goes to the nearest object; centroids: to the nearest centroid.
+    """
+    channel: str = option("")
+    """Channel that gives the mask: M, F, B or C; empty = the first of them that is learned."""
+    threshold: float | Literal["rule", "auto"] = option("rule")
+    """Threshold of that channel, rule = the one for growth masks, auto = Otsu."""
+    islands: bool = option(False)
+    """Fill parts of the mask without any object, too."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class PostProcess:
     """Filters on planes, then on the objects: refine, repair, voronoi, remove, in this order.
 
@@ -97,25 +100,25 @@ class PostProcess:
     True
     """
 
-    # median filters on the planes, in this order
-    median: tuple[Median, ...] = ()
-    # size of one more median filter along z, odd; 0 = none
-    z_filtering: int = 0
-    # size of one more median filter along y and z, odd; 0 = none
-    yz_filtering: int = 0
-    # folder or file of binary masks of the test images, paired by file stem: nothing grows, starts
-    # or stays outside; empty = none
-    masks: str = ""
-    # operations on objects, in this order, each with its own value
-    refine: tuple[Refine, ...] = ()
-    # pieces of large objects
-    repair: Repair = field(default_factory=Repair)
-    # objects that fill a mask
-    voronoi: Voronoi = field(default_factory=Voronoi)
-    # more columns in the tables of measurements: names of scikit-image's regionprops
-    properties: tuple[str, ...] = ()
-    # objects that satisfy all conditions of any group are removed
-    remove: tuple[tuple[Condition, ...], ...] = ()
+    median: tuple[Median, ...] = option((), read_by=("create", "evaluate"))
+    """Median filters on the planes, in this order."""
+    z_filtering: int = option(0, ODD.or_(0), read_by=("create", "evaluate"))
+    """Size of one more median filter along z, odd; 0 = none."""
+    yz_filtering: int = option(0, ODD.or_(0), read_by=("create", "evaluate"))
+    """Size of one more median filter along y and z, odd; 0 = none."""
+    masks: str = option("", read_by=("create", "evaluate"))
+    """Folder or file of binary masks of the test images, paired by file stem: nothing grows, starts
+    or stays outside; empty = none."""
+    refine: tuple[Refine, ...] = option(())
+    """Operations on objects, in this order, each with its own value."""
+    repair: Repair = option(Repair())
+    """Pieces of large objects."""
+    voronoi: Voronoi = option(Voronoi())
+    """Objects that fill a mask."""
+    properties: tuple[str, ...] = option((), read_by=("measure", "evaluate"))
+    """More columns in the tables of measurements: names of scikit-image's regionprops."""
+    remove: tuple[tuple[Condition, ...], ...] = option(())
+    """Objects that satisfy all conditions of any group are removed."""
 
     @property
     def filters(self) -> tuple[Median, ...]:

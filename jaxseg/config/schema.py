@@ -1,4 +1,4 @@
-"""The configuration: frozen dataclasses whose field comments are the ``--help`` text.
+"""The configuration: sections of options, whose docstrings are the ``--help`` text.
 
 Every path is a string, every length is in voxels in (z)yx order unless it says µm, and empty
 tuples or strings mean "decide from the data", never "off".
@@ -6,13 +6,13 @@ tuples or strings mean "decide from the data", never "off".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
 
 from jaxseg.config.architectures import Model, UNet
 from jaxseg.config.augment import Augment
+from jaxseg.config.blocks import Blocks
 from jaxseg.config.channels import Channel
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -23,313 +23,230 @@ from jaxseg.config.decoders import (
     StarDist,
     Watershed,
 )
+from jaxseg.config.limits import (
+    INSIDE,
+    RISING,
+    SHARE,
+    above,
+    at_least,
+    between,
+    lengths,
+    matches,
+)
+from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
+from jaxseg.config.training import Loss, Train
 
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
 
+NAME = matches(r"(?!\.*$)[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")
+ALL = ("train", "predict", "create", "merge", "evaluate")
 
-@dataclass(frozen=True, kw_only=True)
+
+@section
 class Source:
     """A folder (or one file) of images and, beside it, one of labels, paired by their names."""
 
-    # folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
-    # level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw
-    raw: str = ""
-    # folder or file of labels, named like the images; as a.ome.zarr/labels/nuclei, too
-    labels: str = ""
+    raw: str = option("")
+    """Folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
+    level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw."""
+    labels: str = option("")
+    """Folder or file of labels, named like the images; as a.ome.zarr/labels/nuclei, too."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Data:
     """Where the images are and how to read them."""
 
-    # images to train on
-    train: Source = field(default_factory=Source)
-    # images to validate on; empty = hold out a part of the training images
-    val: Source = field(default_factory=Source)
-    # images to predict, and to evaluate where labels are given
-    test: Source = field(default_factory=Source)
-    # axes of the image files, e.g. YX, YXC, ZYX, CZYX; empty = from the file's own metadata
-    axes: str = ""
-    # axes of the label files; empty = from the file's own metadata
-    label_axes: str = ""
-    # size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1
-    spacing: tuple[float, ...] = ()
-    # how labels are found: name: equal names, or equal but for what all names of a folder share;
-    # order: the sorted lists of names, which are printed; name_or_order: by order where the names
-    # do not fit
-    pair: PairRule = "name"
-    # channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all
-    image_channels: tuple[int, ...] = ()
-    # more file formats: module:NAME of a jaxseg.io.Format, asked before the built-in ones
-    formats: tuple[str, ...] = ()
-    # labels are masks: make an object of every connected part
-    label_components: bool = False
-    # part of the training images held out for validation when val is empty; one image only: a slab
-    val_fraction: float = 0.15
-    # a label value of voxels that nobody looked at: counted in no loss and no metric, never an
-    # object; -1 = none
-    ignore: int = -1
-    # probability that a training patch is centred on an object instead of anywhere
-    foreground: float = 0.5
-    # keep the training images in memory when they take less than this many GiB
-    cache_gib: float = 2.0
+    # Of files their content decides a result, and not where they are.
+    train: Source = option(Source(), read_by=NOTHING)
+    """Images to train on."""
+    val: Source = option(Source(), read_by=NOTHING)
+    """Images to validate on; empty = hold out a part of the training images."""
+    test: Source = option(Source(), read_by=NOTHING)
+    """Images to predict, and to evaluate where labels are given."""
+    axes: str = option("", read_by=("train", "predict"))
+    """Axes of the image files, e.g. YX, YXC, ZYX, CZYX; empty = from the file's own metadata."""
+    label_axes: str = option("", read_by=("train", "evaluate"))
+    """Axes of the label files; empty = from the file's own metadata."""
+    spacing: tuple[float, ...] = option(
+        (), lengths(0, 2, 3), above(0), read_by=("train", "predict")
+    )
+    """Size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1."""
+    pair: PairRule = option("name", read_by=("train", "evaluate"))
+    """How labels are found: name: equal names, or equal but for what all names of a folder share;
+    order: the sorted lists of names, which are printed; name_or_order: by order where the names do
+    not fit."""
+    image_channels: tuple[int, ...] = option((), at_least(0), read_by=("train", "predict"))
+    """Channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all."""
+    formats: tuple[str, ...] = option((), read_by=("train", "predict", "evaluate"))
+    """More file formats: module:NAME of a jaxseg.io.Format, asked before the built-in ones."""
+    label_components: bool = option(False, read_by=("train", "evaluate"))
+    """Labels are masks: make an object of every connected part."""
+    val_fraction: float = option(0.15, INSIDE, read_by=("train",))
+    """Part of the training images held out for validation when val is empty; one image only: a
+    slab."""
+    cross_val: CrossValidation = option(CrossValidation(), read_by=ALL)
+    """Cross-validation."""
+    ignore: int = option(-1, at_least(1).or_(-1), read_by=("train", "evaluate"))
+    """A label value of voxels that nobody looked at: counted in no loss and no metric, never an
+    object; -1 = none."""
+    foreground: float = option(0.5, between(0, 1), read_by=("train",))
+    """Probability that a training patch is centred on an object instead of anywhere."""
+    probability_map: ProbabilityMap = option(ProbabilityMap(), read_by=("train",))
+    """Where the centres of training patches lie, voxel by voxel."""
+    grid: PatchGrid = option(PatchGrid(), read_by=("train",))
+    """Train on a grid of patches."""
+    filter: SampleFilter = option(SampleFilter(), read_by=("train", "predict", "evaluate"))
+    """Images or patches that are left out."""
+    cache_gib: float = option(2.0, at_least(0), read_by=NOTHING)
+    """Keep the training images in memory when they take less than this many GiB."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Normalize:
     """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
 
-    # percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1;
-    # dtype: divide by the largest value of the integer type
-    method: Literal["percentile", "zscore", "dtype", "none"] = "percentile"
-    # percentiles that map to 0 and 1
-    percentiles: tuple[float, float] = (1.0, 99.8)
-    # one set of statistics per image, or one for all training images that also serves new ones
-    scope: Literal["image", "dataset"] = "image"
+    method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
+    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
+    the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
+    integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds."""
+    percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
+    """Percentiles that map to 0 and 1."""
+    clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
+    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
+    mean: tuple[float, ...] = option(())
+    """For zscore: the mean of every channel, or one for all; empty = measured."""
+    deviation: tuple[float, ...] = option((), above(0))
+    """For zscore: the standard deviation of every channel, or one for all; empty = measured."""
+    scope: Literal["image", "dataset"] = option("image")
+    """One set of statistics per image, or one for all training images that also serves new ones."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Train:
-    """The training run: optimiser, learning rate, and how long."""
-
-    # passes over the training images
-    epochs: int = 100
-    # steps per epoch; 0 = as many as cover the training images once, at least 25
-    steps: int = 0
-    # patches per step, over all devices
-    batch: int = 8
-    # adamw: Adam with decoupled weight decay; adam, sgd: the decay is part of the gradient
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    # decay of the averages of the gradient and of its square, of adamw and adam
-    betas: tuple[float, float] = (0.9, 0.999)
-    # share of the last step that the next one keeps, of sgd
-    momentum: float = 0.9
-    # look ahead along the momentum, of sgd
-    nesterov: bool = True
-    # largest learning rate
-    lr: float = 1e-3
-    # weight decay, of kernels only
-    weight_decay: float = 1e-4
-    # how the learning rate goes on after the warm-up: cosine falls to final_lr; constant; plateau
-    # falls by plateau_factor whenever validation gets no better; one_cycle rises over three tenths
-    # of the run and falls to almost nothing, without another warm-up
-    schedule: Literal["cosine", "constant", "plateau", "one_cycle"] = "cosine"
-    # epochs of linear warm-up
-    warmup: int = 2
-    # learning rate at the end, as a fraction of lr; of plateau the least one
-    final_lr: float = 0.01
-    # factor of the learning rate where validation gets no better
-    plateau_factor: float = 0.5
-    # epochs without a better validation loss after which that happens
-    plateau_patience: int = 10
-    # parts of a batch whose gradients are added up before a step, in the memory of one part
-    accumulation: int = 1
-    # largest global norm of the gradient; 0 = no clipping
-    clip: float = 1.0
-    # stop after this many epochs without a better validation loss; 0 = never
-    patience: int = 0
-    # shorten the run, decay included, so that it ends after about this many minutes; 0 = no limit
-    minutes: float = 0.0
-    # decay of the exponential moving average of the weights that is validated and kept; 0 = off
-    ema: float = 0.0
-    # element type of the network's arithmetic; parameters stay float32
-    precision: Literal["float32", "bfloat16"] = "float32"
-    # compute inner results of the network again in the backward pass instead of keeping them: the
-    # same numbers; meant for GPUs, on a CPU it saved no memory
-    remat: bool = False
-    # validation patches; 0 = as many as cover the validation images once
-    val_patches: int = 0
-    # epochs between two checkpoints of the full state
-    save_every: int = 1
-    # folder checkpoints/<name>_<run> of a trained run whose weights the network begins with, as far
-    # as names and sizes agree; empty = random weights
-    start_from: str = ""
-    # parts of the network that keep the weights they begin with, as patterns of names such as
-    # "enc0_*"; batch normalisation in them keeps its statistics, too
-    freeze: tuple[str, ...] = ()
-    # let a training go on that was begun with fewer epochs; from there on the learning rate follows
-    # the longer plan, and the record says so
-    extend: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loss:
-    """How much a voxel counts in the loss, in all channels; channels have options beside."""
-
-    # how much more the background between two objects counts, at most (Ronneberger et al. 2015,
-    # who take 10); 0 = no more than elsewhere
-    border_weight: float = 0.0
-    # how near the two objects must be, in the finest voxels
-    border_sigma: float = 5.0
-    # in channels of yes and no, let the rarer answer weigh as much as the other, up to 19 times
-    # itself, patch by patch
-    balance: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
+@section
 class Predict:
     """Sliding-window prediction."""
 
-    # folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own
-    checkpoint: str = ""
-    # leave the planes as an earlier start of this run predicted them: the phase predict is passed
-    # over, whatever the other values here, and planes that are missing are refused
-    reuse: bool = False
-    # what the network sees; empty = chosen from the training patch
-    tile: tuple[int, ...] = ()
-    # context on each side of a tile that is thrown away; empty = from the network
-    halo: tuple[int, ...] = ()
-    # width over which neighbouring tiles are blended; empty = from the halo
-    overlap: tuple[int, ...] = ()
-    # orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)
-    tta: Literal["none", "flips", "full"] = "none"
-    # tiles per call of the network
-    batch: int = 4
-    # element type of the network's arithmetic; parameters stay float32
-    precision: Literal["float32", "bfloat16"] = "float32"
-    # element type of the stored planes
-    dtype: Literal["float32", "float16"] = "float32"
-    # of semantic segmentation store the class of every voxel only, found on the device: one byte
-    # instead of four per class; tiles meet without blending
-    classes_only: bool = False
+    checkpoint: str = option("", read_by=NOTHING)
+    """Folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own."""
+    reuse: bool = option(False, read_by=NOTHING)
+    """Leave the planes as an earlier start of this run predicted them: the phase predict is passed
+    over, whatever the other values here, and planes that are missing are refused."""
+    tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
+    """What the network sees; empty = chosen from the training patch."""
+    halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
+    """Context on each side of a tile that is thrown away; empty = from the network."""
+    overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
+    """Width over which neighbouring tiles are blended; empty = from the halo."""
+    tta: Literal["none", "flips", "full"] = option("none")
+    """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
+    batch: int = option(4, at_least(1))
+    """Tiles per call of the network."""
+    precision: Literal["float32", "bfloat16"] = option("float32")
+    """Element type of the network's arithmetic; parameters stay float32."""
+    dtype: Literal["float32", "float16"] = option("float32")
+    """Element type of the stored planes."""
+    classes_only: bool = option(False)
+    """Of semantic segmentation store the class of every voxel only, found on the device: one byte
+    instead of four per class; tiles meet without blending."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class SemanticOutput:
     """What becomes of the class planes."""
 
-    # probability above which a voxel is foreground, for two classes
-    threshold: float = 0.5
-    # names of the classes for tables and pictures, background first; empty = their numbers
-    names: tuple[str, ...] = ()
+    threshold: float = option(0.5, INSIDE, read_by=("classes", "evaluate"))
+    """Probability above which a voxel is foreground, for two classes."""
+    names: tuple[str, ...] = option((), read_by=("classes", "evaluate"))
+    """Names of the classes for tables and pictures, background first; empty = their numbers."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Evaluate:
     """Comparison with the labels of the test images."""
 
-    # IoU at which an object counts as found
-    thresholds: tuple[float, ...] = (0.3, 0.5, 0.75)
-    # IoU of the objects drawn as found in the pictures and named in the association tables
-    overlay: float = 0.5
-    # IoU, each a picture of the labels in colours: found green, spurious blue, missed red
-    coloured: tuple[float, ...] = ()
-    # voxels cut from every side before the comparison; empty = none
-    border_crop: tuple[int, ...] = ()
+    thresholds: tuple[float, ...] = option((0.3, 0.5, 0.75), SHARE)
+    """IoU at which an object counts as found."""
+    overlay: float = option(0.5, SHARE)
+    """IoU of the objects drawn as found in the pictures and named in the association tables."""
+    coloured: tuple[float, ...] = option((), SHARE)
+    """IoU, each a picture of the labels in colours: found green, spurious blue, missed red."""
+    border_crop: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
+    """Voxels cut from every side before the comparison; empty = none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blocks:
-    """Images larger than memory: predicted, decoded and merged block by block."""
-
-    # sides of a block in voxels, (z)yx; empty = every image in memory as a whole
-    size: tuple[int, ...] = ()
-    # context on each side when the objects of a block are made: at least the radius of an object,
-    # better its diameter; empty = a quarter of the size; agglomeration knows what it needs
-    halo: tuple[int, ...] = ()
-    # voxels on each side of a boundary in which the objects of two blocks are compared
-    band: int = 4
-    # by_blocks: objects and classes are made block by block; whole: in memory, as without blocks,
-    # of planes that were predicted by blocks
-    decode: Literal["by_blocks", "whole"] = "by_blocks"
-    # two objects are one if they share more than this part of their union there
-    merge_threshold: float = 0.5
-    # first voxel along the first axis that this job does; -1 = from the start
-    z_start: int = -1
-    # one past the last voxel along the first axis that this job does; -1 = to the end
-    z_end: int = -1
-    # part of that range for this job, i/n for job i of n, counted from 0; empty for all of it
-    shard: str = ""
-    # blocks that are decoded or merged at a time
-    workers: int = 2
-    # minutes to wait for other jobs where all their blocks are needed, before this one ends with
-    # exit code 75 and is to be run again
-    wait: float = 0.0
-    # dask scheduler that hands out the blocks of instances: tcp://HOST:PORT, or local:N for N
-    # processes here; empty for threads of this process
-    scheduler: str = ""
-    # measure the objects after merging
-    measure: bool = True
-    # write labels as TIFF, too, plane by plane
-    tiff: bool = False
-
-    @property
-    def is_part(self) -> bool:
-        """Whether this job is one of several that share the work."""
-        return bool(self.shard) or self.z_start != -1 or self.z_end != -1
-
-    @property
-    def decodes(self) -> bool:
-        """Whether objects and classes are made block by block."""
-        return bool(self.size) and self.decode == "by_blocks"
-
-
-@dataclass(frozen=True, kw_only=True)
+@section
 class Config:
     """All that defines a run; the resolved values are saved as JSON beside its results."""
 
-    # name of the experiment, a folder below out
-    name: str = "experiment"
-    # name of this run of it
-    run: str = "1"
-    # folder of all results
-    out: str = "out"
-    # instances: objects, each with an id of its own; semantic: a class for every voxel
-    task: Literal["instances", "semantic"] = "instances"
-    # dimensions of an image
-    ndim: Literal[2, 3] = 2
-    # the representation that the network learns
-    channels: tuple[Channel, ...] = ()
-    # size of a training patch in voxels, (z)yx
-    patch: tuple[int, ...] = (256, 256)
-    # where the images are and how to read them
-    data: Data = field(default_factory=Data)
-    # scaling of the intensities
-    normalize: Normalize = field(default_factory=Normalize)
-    # random changes of the training patches
-    augment: Augment = field(default_factory=Augment)
-    # the network; --model NAME chooses another one
-    model: Model = field(default_factory=UNet)
-    # the training run
-    train: Train = field(default_factory=Train)
-    # how much a voxel counts in the loss
-    loss: Loss = field(default_factory=Loss)
-    # sliding-window prediction
-    predict: Predict = field(default_factory=Predict)
-    # how planes become instances; auto: as the channels call for
-    decoder: Decoder = "auto"
-    # options of that decoder
-    watershed: Watershed = field(default_factory=Watershed)
-    # options of that decoder, of rays
-    stardist: StarDist = field(default_factory=StarDist)
-    # options of that decoder, of embeddings
-    embedseg: EmbedSeg = field(default_factory=EmbedSeg)
-    # options of that decoder, of affinities: fragments that are joined
-    agglomeration: Agglomeration = field(default_factory=Agglomeration)
-    # options of that decoder, of affinities
-    mutex: Mutex = field(default_factory=Mutex)
-    # options of that decoder, of flows
-    flow: FlowTracking = field(default_factory=FlowTracking)
-    # from predicted planes to classes
-    semantic: SemanticOutput = field(default_factory=SemanticOutput)
-    # filters on planes, and what is done to objects after decoding
-    postprocess: PostProcess = field(default_factory=PostProcess)
-    # images larger than memory
-    blocks: Blocks = field(default_factory=Blocks)
-    # comparison with the test labels
-    evaluate: Evaluate = field(default_factory=Evaluate)
-    # phases to run, in this order; by blocks decode is instance_creation and instance_merging
-    phases: Annotated[tuple[Phase, ...], tyro.conf.arg(metavar="PHASE ...")] = (
-        "train",
-        "predict",
-        "decode",
-        "evaluate",
+    name: str = option("experiment", NAME, read_by=NOTHING)
+    """Name of the experiment, a folder below out."""
+    run: str = option("1", NAME, read_by=NOTHING)
+    """Name of this run of it."""
+    out: str = option("out", read_by=NOTHING)
+    """Folder of all results."""
+    task: Literal["instances", "semantic"] = option("instances", read_by=ALL)
+    """instances: objects, each with an id of its own; semantic: a class for every voxel."""
+    ndim: Literal[2, 3] = option(2, read_by=ALL)
+    """Dimensions of an image."""
+    channels: tuple[Channel, ...] = option((), read_by=ALL)
+    """The representation that the network learns."""
+    patch: tuple[int, ...] = option(
+        (256, 256), lengths(2, 3), at_least(1), read_by=("train", "predict")
     )
-    # seed of all randomness
-    seed: int = 0
-    # start anew where results of another configuration lie; they are moved to _trash, not deleted
-    overwrite: bool = False
-    # CPU devices to spread a batch over; 0 = one per core as far as the batch divides
-    cpu_devices: int = 0
+    """Size of a training patch in voxels, (z)yx."""
+    data: Data = option(Data())
+    """Where the images are and how to read them."""
+    normalize: Normalize = option(Normalize(), read_by=("train", "predict"))
+    """Scaling of the intensities."""
+    augment: Augment = option(Augment(), read_by=("train",))
+    """Random changes of the training patches."""
+    model: Model = option(UNet(), read_by=("train", "predict"))
+    """The network; --model NAME chooses another one."""
+    train: Train = option(Train(), read_by=("train",))
+    """The training run."""
+    loss: Loss = option(Loss(), read_by=("train",))
+    """How much a voxel counts in the loss."""
+    predict: Predict = option(Predict(), read_by=("predict",))
+    """Sliding-window prediction."""
+    decoder: Decoder = option("auto", read_by=("create", "merge"))
+    """How planes become instances; auto: as the channels call for."""
+    watershed: Watershed = option(Watershed(), read_by=("create",))
+    """Options of that decoder."""
+    stardist: StarDist = option(StarDist(), read_by=("create",))
+    """Options of that decoder, of rays."""
+    embedseg: EmbedSeg = option(EmbedSeg(), read_by=("create",))
+    """Options of that decoder, of embeddings."""
+    agglomeration: Agglomeration = option(Agglomeration(), read_by=("create",))
+    """Options of that decoder, of affinities: fragments that are joined."""
+    mutex: Mutex = option(Mutex(), read_by=("create",))
+    """Options of that decoder, of affinities."""
+    flow: FlowTracking = option(FlowTracking(), read_by=("create",))
+    """Options of that decoder, of flows."""
+    semantic: SemanticOutput = option(SemanticOutput(), read_by=("classes", "evaluate"))
+    """From predicted planes to classes."""
+    postprocess: PostProcess = option(PostProcess(), read_by=("process", "evaluate"))
+    """Filters on planes, and what is done to objects after decoding."""
+    blocks: Blocks = option(Blocks())
+    """Images larger than memory."""
+    evaluate: Evaluate = option(Evaluate(), read_by=("evaluate",))
+    """Comparison with the test labels."""
+    phases: Annotated[tuple[Phase, ...], tyro.conf.arg(metavar="PHASE ...")] = option(
+        (
+            "train",
+            "predict",
+            "decode",
+            "evaluate",
+        ),
+        read_by=NOTHING,
+    )
+    """Phases to run, in this order; by blocks decode is instance_creation and instance_merging."""
+    seed: int = option(0, between(0, 2**32 - 1), read_by=("train",))
+    """Seed of all randomness."""
+    overwrite: bool = option(False, read_by=NOTHING)
+    """Start anew where results of another configuration lie; they are moved to _trash, not deleted.
+    """
+    cpu_devices: int = option(0, at_least(0), read_by=NOTHING)
+    """CPU devices to spread a batch over; 0 = one per core as far as the batch divides."""

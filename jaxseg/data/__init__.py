@@ -1,10 +1,18 @@
 """From folders of images and labels to batches of patches."""
 
 from jaxseg.data.components import components, split_components
+from jaxseg.data.filters import filter_samples, patch_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
-from jaxseg.data.masks import emptiness_problems, mask_problems, warn_of_absent, zero_or_one
-from jaxseg.data.patches import Batch, Place, batch, grid, grid_batch, read_patch
+from jaxseg.data.masks import (
+    emptiness_problems,
+    mask_problems,
+    masks_in,
+    warn_of_absent,
+    zero_or_one,
+)
+from jaxseg.data.patches import Batch, Place, batch, epoch_batch, grid, grid_batch, read_patch
 from jaxseg.data.prefetch import prefetch
+from jaxseg.data.probability import probability_map, save_probability_maps
 from jaxseg.data.samples import (
     Opened,
     Sample,
@@ -14,7 +22,7 @@ from jaxseg.data.samples import (
     empty_index,
     open_samples,
 )
-from jaxseg.data.split import describe_split, split
+from jaxseg.data.split import describe_split, k_fold, split
 from jaxseg.data.statistics import LabelStatistics, label_statistics
 
 __all__ = [
@@ -32,14 +40,21 @@ __all__ = [
     "describe_split",
     "emptiness_problems",
     "empty_index",
+    "epoch_batch",
+    "filter_samples",
     "grid",
     "grid_batch",
     "index_labels",
+    "k_fold",
     "label_statistics",
     "mask_problems",
+    "masks_in",
     "open_samples",
+    "patch_filter",
     "prefetch",
+    "probability_map",
     "read_patch",
+    "save_probability_maps",
     "split",
     "split_components",
     "warn_of_absent",

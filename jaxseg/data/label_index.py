@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import fastremap
@@ -26,6 +27,13 @@ class LabelIndex(NamedTuple):
     """(K + 1,) int64."""
     points: np.ndarray
     """(P, ndim) int64, (z)yx."""
+    voxels: np.ndarray | None = None
+    """(K,) int64 how many voxels each object has; None where only the points are known."""
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(K,) int64 voxels of each object, or how many points are known."""
+        return np.diff(self.first) if self.voxels is None else self.voxels
 
 
 class _Found(NamedTuple):
@@ -54,11 +62,16 @@ def index_labels(labels: Volume, *, ignore: int = -1) -> LabelIndex:
     """
     ndim = labels.ndim_spatial
     table = _Found(np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros((0, ndim), np.int64))
+    sizes: Counter[int] = Counter()
     for start, stop in labels.slabs():
-        found = _sample(labels.read(start, stop), start, ignore)
+        block = labels.read(start, stop)
+        found = _sample(block, start, ignore)
         table = _fewest(_Found(*map(np.concatenate, zip(table, found, strict=True))))
+        values, counts = fastremap.unique(block, return_counts=True)
+        sizes.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     ids, first = np.unique(table.ids, return_index=True)
-    return LabelIndex(ids, np.append(first, len(table.ids)), table.points)
+    voxels = np.array([sizes[int(one)] for one in ids], np.int64)
+    return LabelIndex(ids, np.append(first, len(table.ids)), table.points, voxels)
 
 
 def _sample(block: np.ndarray, corner: tuple[int, ...], ignore: int) -> _Found:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import fastremap
 import numpy as np
 
 from jaxseg.config.augmentations import CutMix
+from jaxseg.config.sampling import ProbabilityMap
 from jaxseg.data.mix import Mix, pasted_ids, random_box
+from jaxseg.data.probability import mapped_start
 from jaxseg.data.samples import Sample
 from jaxseg.geometry import reflect_indices
 from jaxseg.normalize import apply
@@ -19,6 +21,11 @@ from jaxseg.volume import Volume
 
 # Of the random stream of pasted boxes.
 CUTMIX = 1
+# Of the random order of a grid.
+GRID = 2
+# Patches that are drawn in place of one that is left out.
+TRIES = 32
+LeftOut = Callable[[Sample, Sequence[int]], bool]
 
 
 class Batch(NamedTuple):
@@ -50,9 +57,11 @@ def batch(
     seed: int,
     step: int,
     foreground: float = 0.0,
+    probability_map: ProbabilityMap | None = None,
     compact: bool = True,
     ignore: int = -1,
     cutmix: CutMix | None = None,
+    left_out: LeftOut | None = None,
 ) -> Batch:
     """Random patches, the same for the same seed and step, whatever was drawn before.
 
@@ -69,10 +78,14 @@ def batch(
     size : patches per batch
     seed, step : which batch
     foreground : probability of a patch at an object instead of anywhere
+    probability_map : in place of ``foreground``, centres of patches are drawn from a map of the
+        image, see :func:`jaxseg.data.probability_map`
     compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
         object that the patch separates keep one id. False = values as they are, for classes
     ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
     cutmix : how often a box of another random patch is pasted in, and how large; None = never
+    left_out : ``(sample, start) -> bool``, whether another patch is drawn in place of this one, up
+        to 32 times, see :func:`jaxseg.data.patch_filter`
 
     Returns
     -------
@@ -88,28 +101,47 @@ def batch(
 
     def random_place(rng: np.random.Generator) -> Place:
         chosen = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
+        if probability_map is not None and probability_map.enable:
+            return Place(chosen, mapped_start(rng, samples[chosen], patch, probability_map))
         return Place(chosen, random_start(rng, samples[chosen], patch, foreground))
 
     places, mixes = [], []
     for number in range(size):
-        places.append(random_place(np.random.default_rng([seed % 2**63, step, number])))
-        # A stream of its own, so that the places stay what they are.
-        rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
-        mixes.append(
-            Mix(*random_place(rng), *random_box(rng, patch, cutmix))
-            if cutmix and rng.random() < cutmix.probability
-            else None
-        )
+        rng = np.random.default_rng([seed % 2**63, step, number])
+        place = random_place(rng)
+        for _ in range(TRIES if left_out is not None else 0):
+            if left_out is None or not left_out(samples[place.sample], place.start):
+                break
+            place = random_place(rng)
+        places.append(place)
+        if cutmix is not None and cutmix.probability:
+            # A stream of its own, so that the places stay what they are.
+            rng = np.random.default_rng([seed % 2**63, step, number, CUTMIX])
+            on = rng.random() < cutmix.probability
+            mix = Mix(*random_place(rng), *random_box(rng, patch, cutmix))
+            mixes.append(mix if on else None)
     return read_places(samples, places, patch=patch, compact=compact, ignore=ignore, mixes=mixes)
 
 
-def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> tuple[Place, ...]:
+def grid(
+    samples: Sequence[Sample],
+    *,
+    patch: Sequence[int],
+    limit: int = 0,
+    overlap: Sequence[float] = (),
+    padding: Sequence[int] = (),
+    left_out: LeftOut | None = None,
+) -> tuple[Place, ...]:
     """Places that cover all samples with as few patches as possible, evenly spread.
 
     Parameters
     ----------
     samples, patch : as for :func:`batch`
     limit : take this many of them, evenly chosen; 0 = all
+    overlap : least share of a patch, without its padding, that is in the next one, too, (z)yx
+    padding : voxels by which the grid reaches beyond the image on each side, (z)yx, less than half
+        a patch; a margin of a patch that another one shows without it
+    left_out : ``(sample, start) -> bool``, patches that are passed over, unless it were all of them
 
     Returns
     -------
@@ -118,8 +150,19 @@ def grid(samples: Sequence[Sample], *, patch: Sequence[int], limit: int = 0) -> 
     places = [
         Place(number, start)
         for number, sample in enumerate(samples)
-        for start in itertools.product(*map(_even_starts, sample.image.spatial_shape, patch))
+        for start in itertools.product(
+            *map(
+                _even_starts,
+                sample.image.spatial_shape,
+                patch,
+                overlap or (0.0,) * len(patch),
+                padding or (0,) * len(patch),
+            )
+        )
     ]
+    if left_out is not None:
+        kept = [place for place in places if not left_out(samples[place.sample], place.start)]
+        places = kept or places
     if 0 < limit < len(places):
         chosen = np.linspace(0, len(places) - 1, limit).round().astype(int)
         return tuple(places[at] for at in chosen)
@@ -151,6 +194,43 @@ def grid_batch(
     """
     chosen = [places[at % len(places)] for at in range(index * size, (index + 1) * size)]
     return read_places(samples, chosen, patch=patch, compact=compact, ignore=ignore)
+
+
+def epoch_batch(
+    samples: Sequence[Sample],
+    places: Sequence[Place],
+    *,
+    patch: Sequence[int],
+    size: int,
+    seed: int,
+    step: int,
+    compact: bool = True,
+    ignore: int = -1,
+) -> Batch:
+    """The patches of a grid in random order, another one in every epoch.
+
+    Parameters
+    ----------
+    samples, patch, size, compact, ignore : as for :func:`batch`
+    places : from :func:`grid`; an epoch has ``ceil(len(places) / size)`` steps, the last one is
+        filled up from the first
+    seed, step : which batch, counted over all epochs
+
+    Returns
+    -------
+    Batch
+    """
+    epoch, index = divmod(step, math.ceil(len(places) / size))
+    order = np.random.default_rng([seed % 2**63, epoch, GRID]).permutation(len(places))
+    return grid_batch(
+        samples,
+        [places[at] for at in order],
+        patch=patch,
+        size=size,
+        index=index,
+        compact=compact,
+        ignore=ignore,
+    )
 
 
 def read_places(
@@ -218,7 +298,22 @@ def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> n
 
 
 def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
-    """A box of a volume that is mirrored beyond its ends, (*patch, C) or (*patch)."""
+    """A box of a volume that is mirrored beyond its ends.
+
+    Parameters
+    ----------
+    volume : Volume
+        Image (*S, C) or labels (*S).
+    start : sequence of int
+        First voxel, (z)yx; may lie outside.
+    patch : sequence of int
+        Size of the box, (z)yx.
+
+    Returns
+    -------
+    numpy.ndarray
+        (*patch, C) or (*patch).
+    """
     shape = volume.spatial_shape
     stop = [at + length for at, length in zip(start, patch, strict=True)]
     low = [max(at, 0) for at in start]
@@ -237,10 +332,10 @@ def random_start(
     """A random corner for a patch, inside the sample where it is large enough."""
     shape, length = np.array(sample.image.spatial_shape), np.array(patch)
     room = np.maximum(shape - length, 0)
-    ids, first, points = sample.index
-    if rng.random() < foreground and len(ids):
-        number = rng.integers(len(ids))
-        point = points[rng.integers(first[number], first[number + 1])]
+    index = sample.index
+    if rng.random() < foreground and len(index.ids):
+        number = rng.integers(len(index.ids))
+        point = index.points[rng.integers(index.first[number], index.first[number + 1])]
         start = np.clip(point - rng.integers(length // 4, length - length // 4), 0, room)
     else:
         start = rng.integers(0, room + 1)
@@ -248,11 +343,22 @@ def random_start(
     return tuple(start.tolist())
 
 
-def _even_starts(size: int, length: int) -> list[int]:
-    """Corners along one axis of the fewest patches that cover it."""
-    if size <= length:
+def _even_starts(size: int, length: int, overlap: float = 0.0, padding: int = 0) -> list[int]:
+    """Corners along one axis of the fewest patches that cover it, without their padding.
+
+    >>> _even_starts(10, 4), _even_starts(10, 4, overlap=0.5), _even_starts(10, 6, padding=1)
+    ([0, 3, 6], [0, 2, 4, 6], [-1, 2, 5])
+    """
+    if size <= length - 2 * padding:
         return [-((length - size) // 2)]
-    return np.linspace(0, size - length, -(-size // length)).round().astype(int).tolist()
+    step = max((length - 2 * padding) * (1 - overlap), 1)
+    span = size + 2 * padding - length
+    return (
+        np.linspace(-padding, span - padding, math.ceil(span / step) + 1)
+        .round()
+        .astype(int)
+        .tolist()
+    )
 
 
 def _int32(labels: np.ndarray, compact: bool, ignore: int = -1) -> np.ndarray:

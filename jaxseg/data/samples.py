@@ -13,6 +13,7 @@ import fastremap
 import numpy as np
 
 from jaxseg.config import Normalize, Source
+from jaxseg.config.option import checked
 from jaxseg.config.schema import PairRule
 from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
@@ -27,7 +28,7 @@ from jaxseg.io import (
     open_labels,
 )
 from jaxseg.normalize import Stats, fit, measure_moments
-from jaxseg.volume import Volume
+from jaxseg.volume import Volume, checked_spacing
 
 Result = TypeVar("Result")
 
@@ -59,7 +60,7 @@ class Sample:
     @cached_property
     def class_values(self) -> np.ndarray:
         """The different classes beside the labels, read through once; none without them."""
-        return np.zeros(0, np.int64) if self.classes is None else _values(self.classes)
+        return np.zeros(0, np.int64) if self.classes is None else values_of(self.classes)
 
     @cached_property
     def voxels(self) -> int:
@@ -131,8 +132,12 @@ def open_samples(
     Opened(samples, problems); nothing is raised for wrong data
     """
     problems: list[JaxsegError] = []
+    if len(spacing):
+        _attempt(problems, lambda: checked_spacing(spacing, ndim, where="--data.spacing"))
+    if problems:
+        return Opened((), tuple(problems))
     pairs = _attempt(problems, lambda: paired(source, pair, formats)) or ()
-    normalize = normalize or Normalize()
+    normalize = checked(normalize, Normalize)
     joint = stats is None and normalize.scope == "dataset"
     known = UNFITTED if joint else stats
     request = _Request(
@@ -196,6 +201,20 @@ def class_problems(
 
     Classes beside instances are read through; else the index names them, from which the value to
     ignore was left out on opening.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Opened images with their labels.
+    classes : int
+        Number of classes; legal values are 0 to ``classes - 1``.
+    ignore : int
+        Value of unannotated voxels; -1 = none.
+
+    Returns
+    -------
+    list of JaxsegError
+        One per label image with other values.
     """
     problems: list[JaxsegError] = []
     for sample in samples:
@@ -218,7 +237,7 @@ def class_problems(
     return problems
 
 
-def _values(volume: Volume) -> np.ndarray:
+def values_of(volume: Volume) -> np.ndarray:
     """The different values of an image."""
     parts = [fastremap.unique(volume.read(start, stop)) for start, stop in volume.slabs()]
     return np.unique(np.concatenate(parts))
@@ -317,7 +336,14 @@ def _stats_of(image: Volume, request: _Request) -> Stats:
 
 def _fit(images: Sequence[Volume], normalize: Normalize) -> Stats:
     """Fit as configured."""
-    return fit(images, method=normalize.method, percentiles=normalize.percentiles)
+    return fit(
+        images,
+        method=normalize.method,
+        percentiles=normalize.percentiles,
+        clip=normalize.clip,
+        mean=normalize.mean,
+        deviation=normalize.deviation,
+    )
 
 
 def _misfits(image: Volume, labels: Volume) -> list[JaxsegError]:

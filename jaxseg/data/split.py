@@ -48,6 +48,48 @@ def split(
     return train, tuple(samples[at] for at in sorted(chosen))
 
 
+def k_fold(
+    samples: Sequence[Sample], *, folds: int, fold: int, seed: int
+) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Samples to train on and samples to validate on, of one of k ways to divide them.
+
+    The images are put in a random order and cut into parts of equal size, give or take one image.
+    Every image is for validation in exactly one of the folds.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        At least as many as folds.
+    folds : int
+        Number of parts, at least 2.
+    fold : int
+        The part that is for validation, from 1 to ``folds``.
+    seed : int
+        Of the order.
+
+    Returns
+    -------
+    (training samples, validation samples)
+
+    Raises
+    ------
+    InputError
+        Fewer images than folds.
+    """
+    if len(samples) < folds:
+        raise InputError(
+            "too few training images for cross-validation",
+            file=samples[0].image.path,
+            expected=f"at least {folds}, one for each fold",
+            found=len(samples),
+            fix="lower data.cross_val.folds",
+        )
+    order = np.random.default_rng([seed % 2**63, len(samples)]).permutation(len(samples))
+    chosen = set(np.array_split(order, folds)[fold - 1].tolist())
+    train = tuple(sample for at, sample in enumerate(samples) if at not in chosen)
+    return train, tuple(sample for at, sample in enumerate(samples) if at in chosen)
+
+
 def describe_split(train: Sequence[Sample], val: Sequence[Sample]) -> str:
     """One line that says what is trained and validated on."""
     listed = ", ".join(sample.name for sample in val[:8]) + (", ..." if len(val) > 8 else "")
@@ -101,5 +143,9 @@ def _index_of_part(index: LabelIndex, axis: int, low: int, high: int) -> LabelIn
     ids = np.repeat(index.ids, np.diff(index.first))[kept]
     points = index.points[kept]
     points[:, axis] -= low
-    unique, first = np.unique(ids, return_index=True)
-    return LabelIndex(unique, np.append(first, len(ids)), points)
+    unique, first, left = np.unique(ids, return_index=True, return_counts=True)
+    # As many of its voxels as of its points.
+    number = np.searchsorted(index.ids, unique)
+    share = left / np.diff(index.first)[number]
+    voxels = np.maximum(np.rint(index.sizes[number] * share), 1).astype(np.int64)
+    return LabelIndex(unique, np.append(first, len(ids)), points, voxels)

@@ -10,6 +10,7 @@ from jaxseg import losses, targets
 from jaxseg.channels import columns
 from jaxseg.config import Channel, EmbedSeg
 from jaxseg.config.channels import Embedding
+from jaxseg.config.option import checked
 from jaxseg.decoding.clustering import cluster
 from jaxseg.decoding.thresholds import is_noise
 from jaxseg.errors import ConfigError, InputError
@@ -52,7 +53,7 @@ def embedseg(
     >>> embedseg(planes, (ch("E"),), options=EmbedSeg(min_object_size=1)).tolist()
     [[1, 1, 0]]
     """
-    ndim, options = planes.ndim - 1, options or EmbedSeg()
+    ndim, options = planes.ndim - 1, checked(options, EmbedSeg)
     settings = _settings(planes, channels)
     seediness = np.asarray(planes[..., -1], np.float32)
     inside = seediness > options.foreground_threshold

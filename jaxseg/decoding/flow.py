@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, FlowTracking
+from jaxseg.config.option import checked
 from jaxseg.decoding.mask import check_columns, cleaned, object_mask
 from jaxseg.decoding.watershed.decode import Steps
 from jaxseg.errors import ConfigError
@@ -73,7 +74,7 @@ def flow_steps(
     -------
     Steps
     """
-    options = options or FlowTracking()
+    options = checked(options, FlowTracking)
     check_columns(planes, channels)
     places, moving = columns(channels, planes.ndim - 1), components(channels, planes.ndim - 1)
     others = tuple(channel for channel in channels if channel.name not in moving.values())

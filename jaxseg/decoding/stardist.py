@@ -19,6 +19,7 @@ from jaxseg import targets
 from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, StarDist
 from jaxseg.config.channels import Radial
+from jaxseg.config.option import checked
 from jaxseg.decoding.star_shapes import rendered, star_package, suppressed
 from jaxseg.decoding.thresholds import is_noise
 from jaxseg.errors import ConfigError, JaxsegError
@@ -72,7 +73,7 @@ def stardist(
     ConfigError : planes that are not those of the channels, channels that have no use here, or the
         package stardist is not installed
     """
-    options = options or StarDist()
+    options = checked(options, StarDist)
     ndim = planes.ndim - 1
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * ndim
     found = shapes(planes, channels, spacing=sizes, options=options)
@@ -98,7 +99,7 @@ def shapes(
     -------
     Shapes
     """
-    options, ndim = options or StarDist(), planes.ndim - 1
+    options, ndim = checked(options, StarDist), planes.ndim - 1
     wrong = stardist_problems(channels)
     if wrong:
         raise wrong[0]

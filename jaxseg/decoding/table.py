@@ -15,8 +15,8 @@ import numpy as np
 
 from jaxseg.channels import CHANNELS, columns
 from jaxseg.config import Channel, decoder_for
-from jaxseg.config.decoder_check import option_mistakes
-from jaxseg.config.decoders import NEEDS
+from jaxseg.config.decoders import KINDS, NEEDS
+from jaxseg.config.option import Misfit, problems
 from jaxseg.decoding.affinities.agglomeration import agglomeration_steps
 from jaxseg.decoding.affinities.mutex import mutex_steps
 from jaxseg.decoding.embedseg import embedseg
@@ -174,8 +174,12 @@ def decoder_problems(
         name = decoder_of(channels, decoder)
     except JaxsegError as error:
         return [error]
-    wrong = DECODERS[name].problems(of_instances(channels), ndim=ndim, options=options)
-    return [*option_mistakes(options, name), *wrong]
+    alone = [] if options is None else list(problems(options, name, KINDS[name]))
+    if any(isinstance(problem, Misfit) for problem in alone):
+        return list(alone)
+    row = DECODERS[name].problems(of_instances(channels), ndim=ndim, options=options)
+    told = {str(problem) for problem in row}
+    return [*(problem for problem in alone if str(problem) not in told), *row]
 
 
 def run_decoder(

@@ -34,6 +34,11 @@ def atomic_path(path: str | os.PathLike[str], *, shared: bool = False) -> Iterat
     path : final name; an existing file or folder of this name is replaced
     shared : other processes may write the same name now, so the temporary one is this call's own
 
+    Yields
+    ------
+    Path
+        The temporary path.
+
     Raises
     ------
     ResourceError : disk full, or the folder cannot be written
@@ -154,6 +159,13 @@ def refusal(error: OSError, target: Path) -> Exception:
     """The error to raise for a failed write; errors of another kind pass unchanged."""
     if error.errno in OUT_OF_ROOM:
         free = shutil.disk_usage(target.parent).free if target.parent.is_dir() else 0
+        if error.errno != errno.EFBIG and _out_of_files(target.parent):
+            return ResourceError(
+                "the disk takes no more files, though it has room for their content",
+                file=target,
+                found=f"{free / 2**20:.1f} MiB and 0 files free",
+                fix="remove small files you do not need or write to another disk, then start again",
+            )
         return ResourceError(
             "the disk is full",
             file=target,
@@ -167,6 +179,14 @@ def refusal(error: OSError, target: Path) -> Exception:
             fix="write to another folder, or change its permissions",
         )
     return error
+
+
+def _out_of_files(folder: Path) -> bool:
+    """Whether a file system that counts files has none left; on those that do not, 0 are there."""
+    if not hasattr(os, "statvfs") or not folder.is_dir():
+        return False
+    about = os.statvfs(folder)
+    return about.f_files > 0 and about.f_favail == 0
 
 
 def _remove_if_possible(path: Path) -> None:

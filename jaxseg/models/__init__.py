@@ -12,6 +12,8 @@ from types import MappingProxyType
 import jax.numpy as jnp
 
 from jaxseg.config.architectures import Model as Architecture
+from jaxseg.config.option import problems
+from jaxseg.errors import raise_all
 from jaxseg.models import (
     attention_unet,
     hrnet,
@@ -69,8 +71,8 @@ def build(
     ndim : number of spatial axes, 2 or 3
     dtype : element type of the arithmetic, float32 or bfloat16; parameters, statistics and logits
         are float32
-    recipe : how convolutions are computed, "cpu" or "plain"; None = as the default backend likes.
-        Both give the same numbers out of the same parameters
+    recipe : how convolutions are computed, "cpu", "native" or "plain"; None = as suits the machine.
+        All give the same numbers, but for rounding, out of the same parameters
     remat : in the backward pass compute again what lies inside a block, instead of keeping it: the
         same numbers; meant for GPUs, on a CPU XLA's memory did not shrink
 
@@ -86,6 +88,7 @@ def build(
     >>> model.apply(variables, image).shape, model.halo, model.stride
     ((1, 8, 8, 2), (9, 9), (2, 2))
     """
+    raise_all(problems(config, "model", Architecture))
     heads = (heads,) if isinstance(heads, int) else tuple(heads)
     style = Style(
         getattr(config, "norm", "none"),

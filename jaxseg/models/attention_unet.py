@@ -18,7 +18,7 @@ class Gate(nn.Module):
     """One weight per voxel, of the decoder's image and the skip connection together."""
 
     style: Style
-    peer_compatible: bool
+    biapy_compatible: bool
 
     @nn.compact
     def __call__(self, upsampled: jax.Array, skip: jax.Array, *, train: bool = False) -> jax.Array:
@@ -27,7 +27,7 @@ class Gate(nn.Module):
         signal = Conv(width, one, self.style, name="signal")(upsampled)
         signal = Norm(self.style, name="signal_norm")(signal, train=train)
         offered = Conv(width, one, self.style, name="skip")(skip)
-        if not self.peer_compatible:
+        if not self.biapy_compatible:
             offered = Norm(self.style, name="skip_norm")(offered, train=train)
         weight = Conv(1, one, self.style, name="weight")(nn.relu(signal + offered))
         weight = Norm(self.style, name="weight_norm")(weight, train=train)
@@ -36,7 +36,7 @@ class Gate(nn.Module):
 
 def gate(config: AttentionUNet, style: Style, name: str) -> Gate:
     """The gate of a skip connection."""
-    return Gate(style, config.peer_compatible, name=name)
+    return Gate(style, config.biapy_compatible, name=name)
 
 
 def build(

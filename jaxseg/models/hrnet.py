@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import HRNet
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
 from jaxseg.models.convolutions import Conv
 from jaxseg.models.heads import Logits, logits_of
 from jaxseg.models.model import Model, as_model, is_local, mark
@@ -39,8 +39,8 @@ class NormConv(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         kernel = (self.size,) * (image.ndim - 2)
         conv = Conv(self.features, kernel, self.style, self.strides, bias=False, name="conv")
-        image = Norm(self.style, name="norm")(conv(image), train=train)
-        return self.style.activate(image) if self.active else image
+        norm = Norm(self.style, name="norm")
+        return norm(conv(image), train=train, activate=self.active)
 
 
 class Block(nn.Module):
@@ -50,19 +50,19 @@ class Block(nn.Module):
     sizes: tuple[int, ...]
     """Kernel of each convolution."""
     style: Style
-    peer_compatible: bool
+    biapy_compatible: bool
 
     @nn.compact
     def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
         """(N, *S, C) to (N, *S, last of widths)."""
         change, style, last = image, self.style, len(self.widths) - 1
         for index, (width, size) in enumerate(zip(self.widths, self.sizes, strict=True)):
-            active = index < last and not self.peer_compatible
+            active = index < last and not self.biapy_compatible
             change = NormConv(width, size, style, active, name=f"conv_{index}")(change, train=train)
         if image.shape[-1] != self.widths[-1]:
             shortcut = NormConv(self.widths[-1], 1, style, False, name="shortcut")
             image = shortcut(image, train=train)
-        return nn.relu(change + image) if self.peer_compatible else style.activate(change + image)
+        return nn.relu(change + image) if self.biapy_compatible else style.activate(change + image)
 
 
 class HRNetModule(nn.Module):
@@ -79,7 +79,7 @@ class HRNetModule(nn.Module):
         self, image: jax.Array, *, train: bool = False, key: jax.Array | None = None
     ) -> Logits:
         """(N, *S, C) to logits (N, *S, K) float32, the heads one after the other."""
-        config, style, peer = self.config, self.style, self.config.peer_compatible
+        config, style, peer = self.config, self.style, self.config.biapy_compatible
         for index, stride in enumerate(self.strides[:2]):
             active = index > 0 or not peer
             stem = NormConv(STEM, 3, style, active, stride, name=f"stem_{index}")
@@ -118,7 +118,7 @@ class HRNetModule(nn.Module):
             width = config.width * 2**number
             for index in range(config.blocks):
                 at = f"{name}_branch_{number}_{index}"
-                block = Block((width, width), (3, 3), style, config.peer_compatible, name=at)
+                block = Block((width, width), (3, 3), style, config.biapy_compatible, name=at)
                 branch = block(branch, train=train)
             own.append(mark(branch))
         places, result = range(len(own)), []
@@ -147,7 +147,7 @@ class HRNetModule(nn.Module):
 
     def _resize(self, image: jax.Array, source: int, target: int) -> jax.Array:
         """A coarser branch in the size of a finer one."""
-        resize = linear_between_ends if self.config.peer_compatible else linear
+        resize = linear_between_ends if self.config.biapy_compatible else linear
         return resize(image, product(self.strides[target + 2 : source + 2], image.ndim - 2))
 
 
@@ -190,6 +190,6 @@ def build(config: HRNet, heads: tuple[int, ...], ndim: int, *, style: Style, rem
     """The model; see :func:`jaxseg.models.build`."""
     strides = steps(config, ndim)
     module = HRNetModule(config, heads, strides, style)
-    local = is_local(style) and not config.peer_compatible
+    local = is_local(style) and not config.biapy_compatible
     halo = halo_of(config, strides)
     return as_model(module, halo, product(strides), local=local, remat=remat)

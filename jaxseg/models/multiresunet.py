@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import MultiResUNet
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
 from jaxseg.models import reach
 from jaxseg.models.convolutions import Conv, Spread
 from jaxseg.models.heads import Logits, supervised
@@ -46,8 +46,8 @@ class NormConv(nn.Module):
         """(N, *S, C) to (N, *S, features)."""
         kernel = (self.size,) * (image.ndim - 2)
         image = Conv(self.features, kernel, self.style, name="conv")(image)
-        image = Norm(self.style, name="norm")(image, train=train)
-        return self.style.activate(image) if self.active else image
+        norm = Norm(self.style, name="norm")
+        return norm(image, train=train, activate=self.active)
 
 
 class MultiRes(nn.Module):
@@ -65,7 +65,8 @@ class MultiRes(nn.Module):
             image = NormConv(width, 3, style, name=f"conv_{index}")(image, train=train)
             views.append(image)
         joined = Norm(style, name="norm_in")(jnp.concatenate(views, axis=-1), train=train)
-        return mark(style.activate(Norm(style, name="norm_out")(joined + same, train=train)))
+        norm = Norm(style, name="norm_out")
+        return mark(norm(joined + same, train=train, activate=True))
 
 
 class Path(nn.Module):
@@ -74,7 +75,7 @@ class Path(nn.Module):
     features: int
     length: int
     style: Style
-    peer_compatible: bool
+    biapy_compatible: bool
 
     @nn.compact
     def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
@@ -85,9 +86,9 @@ class Path(nn.Module):
             conv = NormConv(self.features, 3, style, name=f"conv_{index}")
             norm = Norm(style, name=f"norm_{index}")
             same, image = shortcut(image, train=train), conv(image, train=train)
-            if self.peer_compatible:
-                image = style.activate(norm(image, train=train))
-            image = style.activate(norm(image + same, train=train))
+            if self.biapy_compatible:
+                image = norm(image, train=train, activate=True)
+            image = norm(image + same, train=train, activate=True)
         return mark(image)
 
 
@@ -111,7 +112,7 @@ class MultiResUNetModule(nn.Module):
         for level, stride in enumerate(self.strides):
             width = config.features[level]
             image = MultiRes(width, style, name=f"down_{level}")(image, train=train)
-            path = Path(width, down - level, style, config.peer_compatible, name=f"path_{level}")
+            path = Path(width, down - level, style, config.biapy_compatible, name=f"path_{level}")
             skips.append(path(image, train=train))
             image = RECIPES[style.recipe].pool(image, stride)
         image = MultiRes(config.features[-1], style, name="bottleneck")(image, train=train)

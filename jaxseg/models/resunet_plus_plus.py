@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import ResUNetPlusPlus
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
 from jaxseg.models import reach
 from jaxseg.models.atrous import AtrousPyramid
 from jaxseg.models.blocks import Excite, PlainUp, Residual, Stack

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import STUNet
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
 from jaxseg.models import reach
 from jaxseg.models.convolutions import Conv
 from jaxseg.models.heads import Logits, logits_of, supervised
@@ -56,7 +56,7 @@ class Block(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         style, strides, one = self.style, self.strides, (1,) * len(self.kernel)
         conv = Conv(self.features, self.kernel, style, strides, name="conv_0")
-        change = style.activate(Norm(style, name="norm_0")(conv(image), train=train))
+        change = Norm(style, name="norm_0")(conv(image), train=train, activate=True)
         change = Conv(self.features, self.kernel, style, name="conv_1")(change)
         change = Norm(style, name="norm_1")(change, train=train)
         if self.project:
@@ -95,7 +95,7 @@ class STUNetModule(nn.Module):
             image = self._stage(stage, f"decoder_{stage}", image, None, train)
             levels.insert(0, [image])
         deep = self.config.deep_supervision and (train or self.is_initializing())
-        if self.config.peer_compatible:
+        if self.config.biapy_compatible:
             narrow = Conv(self.heads[0], one, style, name="narrow")
             levels[0] = [narrow(levels[0][0])]
             return logits_of(levels[0], self.heads, style)

@@ -10,8 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxseg.config.architectures import UShape
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
+from jaxseg.config.networks.u_shapes import UShape
 from jaxseg.models import reach
 from jaxseg.models.blocks import Stack, Up
 from jaxseg.models.dropping import fold

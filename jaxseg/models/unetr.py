@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import UNETR
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
 from jaxseg.models import reach
 from jaxseg.models.blocks import Stack
 from jaxseg.models.convolutions import Merge, Spread

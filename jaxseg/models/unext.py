@@ -10,8 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxseg.config.architectures import UNeXt
-from jaxseg.config.model_rules import steps
+from jaxseg.config.architectures import steps
+from jaxseg.config.networks.u_shapes import UNeXt
 from jaxseg.models import reach
 from jaxseg.models.convolutions import Conv, Merge, Spread
 from jaxseg.models.dropping import fold

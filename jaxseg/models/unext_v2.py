@@ -12,7 +12,7 @@ from jaxseg.models.unext import build_unext
 
 def block(config: UNeXtV2, style: Style, kernel: Shape, drop: float, name: str) -> ConvNeXt:
     """A block with global response normalisation."""
-    axes = 2 if config.peer_compatible else None
+    axes = 2 if config.biapy_compatible else None
     return ConvNeXt(kernel, style, drop, response=True, response_axes=axes, name=name)
 
 

@@ -16,14 +16,15 @@ from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config, Package
 from jaxseg.data import Sample
 from jaxseg.models import Model
+from jaxseg.network import network
 from jaxseg.planning.prediction import PredictionPlan, plan_prediction
+from jaxseg.planning.space import Store, free_space, space_needed
 from jaxseg.planning.training import TrainingPlan, plan_training
+from jaxseg.prediction.predictor import predictor_of
 from jaxseg.runs import manifest as runs
-from jaxseg.workflows import checked, phases_of
-from jaxseg.workflows.blocks import grid_of, own_blocks
-from jaxseg.workflows.network import network
-from jaxseg.workflows.prediction import predictor_of
-from jaxseg.workflows.space import Store, ends_bytes, free_space, space_needed
+from jaxseg.runs.executor import grid_of, own_blocks
+from jaxseg.stages.contacts import ends_bytes
+from jaxseg.tasks import checked, phases_of
 
 # Bytes that decoding holds for every voxel of a block and its halo beside the planes, as measured
 # with the watershed of F, C and Db; and that comparing, writing and measuring hold for one of a
@@ -92,7 +93,7 @@ def plan_run(config: Config) -> Plan:
     if "train" in phases:
         runs.differs(run, "train", config, runs.training_inputs(samples))
     elif "predict" in phases:
-        digest = predictor_of(config, run, samples["test"]).digest
+        digest = predictor_of(config, run.checkpoints, samples["test"]).digest
         runs.differs(run, "predict", config, {"weights": digest})
     training = plan_training(config, samples) if "train" in phases else None
     layers = prediction = None

@@ -21,10 +21,10 @@ from jaxseg.models import Model
 from jaxseg.planning.compiled import Costs, costs, everywhere, spread
 from jaxseg.prediction import Tiling, compiled_forward
 from jaxseg.prediction.blend import blend_bytes, stripes
-from jaxseg.workflows.blocks import grid_of, own_blocks
-from jaxseg.workflows.classes import stored_planes
-from jaxseg.workflows.foreign import Sight
-from jaxseg.workflows.prediction import tiling_of
+from jaxseg.prediction.foreign import Sight
+from jaxseg.prediction.predictor import tiling_of
+from jaxseg.runs.executor import grid_of, own_blocks
+from jaxseg.stages.planes import stored_planes
 
 # Batches of tiles that are read ahead, handed over, or being answered at a time.
 TILES_HELD, ANSWERS_HELD = 7, 4

@@ -11,9 +11,9 @@ from jaxseg import runtime
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.planning.compiled import Costs, costs, everywhere, spread
+from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.training import divide, ingredients
 from jaxseg.train import init_state, make_step, optimizer, place
-from jaxseg.workflows.inputs import Samples
-from jaxseg.workflows.training import divide, ingredients
 
 
 class TrainingPlan(NamedTuple):

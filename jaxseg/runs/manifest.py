@@ -17,11 +17,13 @@ from typing import Any
 
 from jaxseg.config import Config
 from jaxseg.config.decoders import NEEDS
-from jaxseg.config.load import differing, digest, select, to_plain
+from jaxseg.config.load import differing, digest, to_plain
+from jaxseg.config.saved import values as values_read
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
 from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
 from jaxseg.runs.layout import Run, run_of
+from jaxseg.runs.links import refuse_links
 from jaxseg.runs.marks import (
     is_done,
     mark_done,
@@ -32,97 +34,23 @@ from jaxseg.runs.marks import (
 )
 
 __all__ = [
-    "Run", "claim", "claimed", "differs", "discard", "document", "fingerprint",
+    "Run", "claim", "claimed", "differs", "digest_of", "discard", "document", "fingerprint",
     "input_version", "input_versions", "is_done", "mark_done", "marked", "open_run",
     "redone_if_damaged", "refuse_other_way", "refuse_replaced", "run_of", "training_inputs",
     "values_of", "versions",
 ]  # fmt: skip
 
-# Field prefixes that each phase reads, and the folders and files that it writes.
-READS: Mapping[str, tuple[str, ...]] = {
-    "train": (
-        "task",
-        "ndim",
-        "channels",
-        "patch",
-        "data.train",
-        "data.val",
-        "data.axes",
-        "data.label_axes",
-        "data.spacing",
-        "data.image_channels",
-        "data.formats",
-        "data.label_components",
-        "data.pair",
-        "data.val_fraction",
-        "data.foreground",
-        "normalize",
-        "augment",
-        "model",
-        "train",
-        "loss",
-        "data.ignore",
-        "seed",
-    ),
-    "predict": (
-        *("task", "ndim", "channels", "patch", "data.axes", "data.spacing", "normalize"),
-        "data.image_channels",
-        *("model", "predict"),
-    ),
-    "decode": ("task", "ndim", "channels", "decoder", *NEEDS, "semantic", "postprocess"),
-    "instance_creation": (
-        "ndim",
-        "channels",
-        "decoder",
-        *(name for name in NEEDS if name not in ("watershed", "agglomeration")),
-        *(f"agglomeration.{field}" for field in ("threshold", "inside", "engine", "fill_holes")),
-        *(
-            f"watershed.{field}"
-            for field in (
-                "seeds",
-                "seed_thresholds",
-                "growth",
-                "growth_thresholds",
-                "surface",
-                "seed_morphology",
-                "growth_morphology",
-                "min_seed",
-                "fill_holes",
-                "by_slices",
-            )
-        ),
-        "blocks.size",
-        "blocks.halo",
-        "blocks.band",
-        "postprocess.median",
-        "postprocess.z_filtering",
-        "postprocess.yz_filtering",
-        "postprocess.masks",
-    ),
-    "instance_merging": (
-        "watershed.min_size",
-        *(
-            f"agglomeration.{field}"
-            for field in ("merge", "score", "quantile", "min_contact", "min_size")
-        ),
-        "blocks.merge_threshold",
-        "postprocess.refine",
-        "postprocess.repair",
-        "postprocess.properties",
-        "postprocess.remove",
-    ),
-    "evaluate": (
-        "task",
-        "data.test.labels",
-        "data.label_axes",
-        "data.label_components",
-        "data.pair",
-        "data.ignore",
-        "semantic",
-        "postprocess",
-        "evaluate",
-    ),
+
+# Which readers of options a phase stands for, see ``read_by`` of the options of the configuration.
+READERS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "predict": ("predict",),
+    "decode": ("create", "merge", "process", "measure", "classes"),
+    "instance_creation": ("create", "blocks"),
+    "instance_merging": ("merge", "join", "process", "measure"),
+    "evaluate": ("evaluate",),
 }
+# The folders and files that each phase writes.
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image", "blocks/predict"),
@@ -164,11 +92,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "class_metrics_post-proc.csv",
     ),
 }
-ORDER = tuple(READS)
-# Options that decide no result: where files are, whose content counts instead, and permissions.
-NOT_IDENTITY = frozenset(
-    {"predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"}
-)
+ORDER = tuple(READERS)
 
 
 def open_run(config: Config) -> Run:
@@ -180,6 +104,7 @@ def open_run(config: Config) -> Run:
     """
     run = run_of(config)
     forget_versions()
+    refuse_links(run.root, (run.config_file.parent, run.checkpoints, run.results))
     try:
         for folder in (run.config_file.parent, run.checkpoints, run.results):
             folder.mkdir(parents=True, exist_ok=True)
@@ -279,10 +204,13 @@ def extends(before: Mapping[str, Any], now: Mapping[str, Any], config: Config) -
 
 def values_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> dict[str, Any]:
     """All that decides the result of a phase, as JSON gives it back."""
-    chosen = select(config, READS[phase])
-    chosen = {name: value for name, value in chosen.items() if name not in NOT_IDENTITY}
     given = {"upstream": upstream} if isinstance(upstream, str) else dict(upstream)
-    return json.loads(json.dumps(chosen | given))
+    return json.loads(json.dumps(phase_values(phase, config) | given))
+
+
+def digest_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> str:
+    """The digest that :func:`claim` gives."""
+    return digest(values_of(phase, config, upstream))
 
 
 def document(run: Run, phase: str) -> dict[str, Any]:
@@ -292,11 +220,20 @@ def document(run: Run, phase: str) -> dict[str, Any]:
     ------
     InputError : it is damaged
     """
-    path, fix = run.manifest(phase), "--overwrite, which moves these results to _trash"
+    path = run.manifest(phase)
+    fix = f"--phases {phase} --overwrite, which moves what it made to _trash"
     found = read_sealed(path, "manifest", fix=fix)
     if not isinstance(found.get("values"), dict) or digest(found["values"]) != found.get("digest"):
         raise InputError("not a manifest", file=path, fix=fix)
     return found
+
+
+def phase_values(phase: str, config: Config) -> dict[str, Any]:
+    """The options that decide the result of a phase, by dotted name, as plain data."""
+    readers = READERS[phase]
+    if phase == "predict" and config.predict.classes_only:
+        readers = (*readers, "classes")
+    return values_read(config, *readers)
 
 
 def claimed(run: Run, phase: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,14 @@ from jaxseg.config.load import differing
 from jaxseg.errors import ConfigError, InputError, raise_all
 from jaxseg.io import read_sealed, write_sealed
 from jaxseg.io.artifacts import plain
-from jaxseg.runs.fingerprint import input_version, input_versions
+from jaxseg.runs.fingerprint import fingerprint, input_version, input_versions
 
 if TYPE_CHECKING:
     from jaxseg.data import Sample
-    from jaxseg.runs.manifest import Run
+    from jaxseg.runs.layout import Run
+
+# What a marker says of the files that were made.
+OUTPUTS = "outputs"
 
 
 def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: list[Path]) -> bool:
@@ -30,6 +34,7 @@ def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: 
     before = marked(run, phase, stem)
     if before is None or not all(path.exists() for path in outputs):
         return False
+    before.pop(OUTPUTS, None)
     if before == plain(dict(state)):
         return True
     changed = differing(before, plain(dict(state)))
@@ -50,9 +55,41 @@ def marked(run: Run, phase: str, stem: str) -> dict[str, Any] | None:
         return None
 
 
-def mark_done(run: Run, phase: str, stem: str, state: Mapping[str, Any]) -> None:
-    """Record that a phase finished this image; to be called after its outputs are in place."""
-    write_sealed(run.marker(phase, stem), dict(state), shared=True)
+def mark_done(
+    run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: Sequence[Path] = ()
+) -> None:
+    """Record that a phase finished this image; to be called after its outputs are in place.
+
+    Parameters
+    ----------
+    state : what they were made of, see :func:`is_done`
+    outputs : below the results, to be compared by :func:`damaged_outputs`
+    """
+    made = {os.path.relpath(path, run.results): fingerprint(path) for path in outputs}
+    write_sealed(run.marker(phase, stem), {**state, OUTPUTS: made}, shared=True)
+
+
+def damaged_outputs(results: Path) -> Iterator[tuple[Path, list[str]]]:
+    """What is wrong with the images that phases finished in a folder of results.
+
+    Yields
+    ------
+    marker, and sentences about it and what it stands for; none if all is as it was written
+    """
+    for marker in sorted(results.glob("manifests/*/*.json")):
+        try:
+            made = read_sealed(marker, "marker").get(OUTPUTS, {})
+        except InputError as error:
+            yield marker, [error.what]
+            continue
+        wrong = []
+        for name, before in made.items():
+            path = results / name
+            if not path.exists():
+                wrong.append(f"{name} is missing")
+            elif plain(fingerprint(path)) != before:
+                wrong.append(f"{name} changed")
+        yield marker, wrong
 
 
 @contextmanager

@@ -10,8 +10,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxseg.config.schema import Train
+from jaxseg import hosts
+from jaxseg.config.training import Train
 from jaxseg.errors import Interrupted, NonFiniteError
+from jaxseg.signals import Asked
 from jaxseg.train import logs
 from jaxseg.train.plan import Times
 from jaxseg.train.progress import Display
@@ -57,7 +59,7 @@ class Job(NamedTuple):
     folders: Folders
     meta: Mapping[str, Any]
     show: Display
-    asked: Callable[[], bool]
+    asked: Asked
     """Whether the run was asked to stop."""
     guard: Callable[[], None] = lambda: None
     """Raises when another process took the run over."""
@@ -74,7 +76,7 @@ def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Ti
     began = time.perf_counter()
     state, record, step_times = train(state, record, job)
     found, evaluation_times = validate(state, job)
-    if job.asked():
+    if hosts.any_of(job.asked()):
         record = record._replace(seconds=record.seconds + time.perf_counter() - began)
         job.guard()
         save_last(job.folders.checkpoints, state, record, job.meta)
@@ -100,13 +102,15 @@ def train(state: State, record: Record, job: Job) -> tuple[State, Record, list[f
     total = int(jax.device_get(state.total_steps))
     source = placed(job.batches(numbers), job.mesh)
     for number, (batch, names) in zip(numbers, source, strict=True):
-        if job.asked():
+        if hosts.any_of(job.asked()):
             break
         state, log = job.step(state, batch)
         # Waiting for every step keeps virtual CPU devices from piling up collective operations,
         # and stops the run before another step builds on a bad one.
         if not jax.device_get(log["ok"]):
             raise not_finite(jax.device_get(log["finite"]), names, number + 1)
+        # Before the first step, which is compiled for a while, there is nothing to lose.
+        job.asked.hold()
         found.append({name: log[name] for name in ("loss", "norm", "parts", "metrics")})
         seconds.append(time.perf_counter() - last)
         last = time.perf_counter()
@@ -120,7 +124,7 @@ def validate(state: State, job: Job) -> tuple[list[dict[str, Any]], list[float]]
     found, seconds, last = [], [], time.perf_counter()
     variables = variables_of(state)
     for batch, _ in placed(job.validation(), job.mesh):
-        if job.asked():
+        if hosts.any_of(job.asked()):
             break
         found.append(logs.plain(jax.device_get(job.evaluate(variables, batch))))
         seconds.append(time.perf_counter() - last)
@@ -176,6 +180,8 @@ def keep(state: State, record: Record, job: Job) -> None:
     ends = bool(reason_to_stop(state, record, job))
     if ends or row["epoch"] % job.config.save_every == 0:
         save_last(job.folders.checkpoints, state, record, job.meta)
+    if not hosts.is_first():
+        return
     logs.write(job.folders.logs, record.history)
     if ends or row["epoch"] % DRAW_EVERY == 0:
         logs.draw(job.folders.charts, record.history)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jaxseg.config.schema import Train
+from jaxseg import hosts
+from jaxseg.config.training import Train
 from jaxseg.memory import is_exhausted
 from jaxseg.models import Model
 from jaxseg.signals import interruptible
@@ -136,7 +137,7 @@ def fit(
 
     state, record = begin(continued)
     share = config.batch // mesh.shape["data"]
-    with interruptible() as asked, display(int(jax.device_get(state.step))) as show:
+    with interruptible(holding=False) as asked, display(int(jax.device_get(state.step))) as show:
         parts = parts_of(share, max(record.microbatches, config.accumulation))
         while (ended := _epochs(state, record, job_of(parts))) is None:
             together = bool(state.batch_stats)
@@ -176,6 +177,7 @@ def plan(
     epochs = affordable_epochs(
         minutes, spent=record.seconds, pace=pace, done=done, most=job.config.epochs
     )
+    epochs = hosts.from_first(epochs)
     total = replicate(jnp.asarray(epochs * job.steps, jnp.int32), job.mesh)
     state, record = state._replace(total_steps=total), record._replace(planned=True)
     job.guard()

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jaxseg import checkpoint
+from jaxseg import checkpoint, hosts
 from jaxseg.config.load import differing
 from jaxseg.errors import ConfigError, InputError, JaxsegWarning
 from jaxseg.runtime import usable_cores
@@ -68,6 +68,8 @@ def add_row(record: Record, row: Mapping[str, Any]) -> Record:
 
 def save_last(folder: Path, state: State, record: Record, meta: Mapping[str, Any]) -> None:
     """Save all that the run needs to continue as if it had not stopped."""
+    if not hosts.is_first():
+        return
     about = {"record": record._asdict(), "machine": machine(state)}
     checkpoint.save(
         folder / checkpoint.LAST, int(jax.device_get(state.step)), state, {**meta, **about}
@@ -76,6 +78,8 @@ def save_last(folder: Path, state: State, record: Record, meta: Mapping[str, Any
 
 def save_best(folder: Path, state: State, record: Record, meta: Mapping[str, Any]) -> None:
     """Save the network that prediction will use."""
+    if not hosts.is_first():
+        return
     about = {"epoch": len(record.history), "val_loss": record.best}
     step, variables = int(jax.device_get(state.step)), variables_of(state)
     checkpoint.save(folder / checkpoint.BEST, step, variables, {**meta, **about}, keep=1)

@@ -11,6 +11,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxseg import hosts
 from jaxseg.models import Model
 from jaxseg.train.start import transfer
 
@@ -91,9 +92,9 @@ def variables_of(state: State) -> dict[str, Any]:
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """A copy of every array on every device."""
-    return jax.device_put(tree, NamedSharding(mesh, P()))
+    return hosts.put(tree, NamedSharding(mesh, P()))
 
 
 def place(tree: Tree, mesh: Mesh) -> Tree:
     """Arrays (N, ...) with their first axis spread over the devices."""
-    return jax.device_put(tree, NamedSharding(mesh, P("data")))
+    return hosts.put(tree, NamedSharding(mesh, P("data")))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.models import Model
@@ -128,7 +128,9 @@ def make_step(
             "metrics": shares.metrics,
             "ok": ok,
             # One bad image can spoil the statistics of the batch, and so every sample's loss.
-            "finite": jnp.where(shares.seen.all(), shares.good, shares.seen),
+            "finite": jax.lax.with_sharding_constraint(
+                jnp.where(shares.seen.all(), shares.good, shares.seen), NamedSharding(mesh, P())
+            ),
         }
         return jax.tree.map(functools.partial(jnp.where, ok), new, state), logs
 

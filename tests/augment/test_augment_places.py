@@ -67,7 +67,10 @@ def test_all_affine_changes_are_one_resampling(border: Any) -> None:
         zoom=Zoom(probability=1.0, factor=(0.8, 0.8), z=True),
         shift=Shift(probability=1.0, share=(0.11, 0.11), z=True),
     )
-    (found,), (new_labels,) = changed(settings, image, labels)
+    (found,), truth = changed(settings, image, {"labels": labels, "smooth": image[..., 1]})
+    (new_labels,) = truth["labels"]
+    # Truth of floating point is interpolated like the image.
+    np.testing.assert_array_equal(truth["smooth"][0], found[..., 1])
     # From the result to the patch: rotated first, so its map comes last.
     turn, angle = np.eye(4), np.radians(30)
     turn[1:3, 1:3] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]

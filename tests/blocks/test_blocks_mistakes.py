@@ -42,8 +42,8 @@ def project(tmp_path: Path) -> list[str]:
         (["--phases", "decode", "instance_merging"], "decode is instance_creation"),
         (["--phases"], "nothing to do"),
         (["--blocks.size", "--phases", "instance_merging"], "needs blocks"),
-        (["--blocks.size", "--blocks.z_end", "9"], "a part of the work needs blocks"),
-        (["--blocks.size", "--blocks.decode", "whole"], "blocks.decode whole needs blocks"),
+        (["--blocks.size", "--blocks.z_end", "9"], "z_end needs blocks.size"),
+        (["--blocks.size", "--blocks.decode", "whole"], "blocks.decode whole needs blocks.size"),
         (["--blocks.decode", "whole", "--phases", "instance_merging"], "works by blocks"),
         (
             ["--blocks.decode", "whole", "--blocks.shard", "0/2", "--phases", "decode"],
@@ -61,7 +61,7 @@ def project(tmp_path: Path) -> list[str]:
         ),
         (
             ["--predict.reuse", "--phases", "train", "predict"],
-            "not those of a network that is trained now",
+            "stored planes cannot come from a network that is trained now",
         ),
     ],
 )

@@ -24,9 +24,9 @@ from jaxseg.config import (
     UNeXtV1,
     ch,
 )
-from jaxseg.config.check import check
+from jaxseg.config.architectures import steps, strides
 from jaxseg.config.load import from_plain, load, to_plain
-from jaxseg.config.model_rules import steps, strides
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError
 
 SOUND = Config(channels=(ch("F"),), phases=("decode",))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
+from support import real_images
 
 from jaxseg import data
 from jaxseg.config import CutMix, Source
@@ -216,19 +217,19 @@ def test_statistics_of_extremes() -> None:
     assert data.label_statistics([nothing, full, sample(blocks((20, 20)))]) == (16, (9, 12))
 
 
-def test_real_images_give_batches(data_dir: Path) -> None:
-    folder = data_dir / "dsb2018_nuclei" / "train"
-    samples, problems = data.open_samples(
-        Source(raw=str(folder / "raw"), labels=str(folder / "label")), ndim=2
-    )
+@pytest.mark.parametrize("name", real_images.NAMES)
+def test_real_images_give_batches(name: str) -> None:
+    raw, labels = (str(real_images.path(name, kind)) for kind in ("raw", "labels"))
+    ndim, patch = real_images.labels(name).ndim, {"nuclei2d": (64, 64), "nuclei3d": (8, 16, 16)}
+    samples, problems = data.open_samples(Source(raw=raw, labels=labels), ndim=ndim)
     assert problems == ()
-    train, val = data.split(samples, fraction=0.15, seed=0, patch=(256, 256))
-    batch = data.batch(train, patch=(256, 256), size=4, seed=0, step=0, foreground=0.5)
+    train, val = data.split(samples, fraction=0.3, seed=0, patch=patch[name])
+    batch = data.batch(train, patch=patch[name], size=4, seed=0, step=0, foreground=0.5)
     assert np.isfinite(batch.image).all()
     assert batch.labels.max() > 1
-    assert data.grid_batch(
-        val, data.grid(val, patch=(256, 256)), patch=(256, 256), size=2, index=0
-    ).image.shape == (2, 256, 256, 1)
+    grid = data.grid(val, patch=patch[name])
+    one = data.grid_batch(val, grid, patch=patch[name], size=2, index=0)
+    assert one.image.shape == (2, *patch[name], 1)
 
 
 @pytest.mark.parametrize("shape", [(30, 34), (5, 9), (12, 16, 14)])
@@ -272,3 +273,47 @@ def test_pasted_objects_are_those_of_the_other_patch() -> None:
         assert sorted(set(ids)) == list(range(1, ids.max() + 1))
         for one in set(ids):
             assert len(set(image[labels == one][:, 0])) == 1
+
+
+@given(st.integers(1, 60), st.integers(6, 20), st.floats(0, 0.75), st.integers(0, 2))
+def test_a_grid_covers_the_image_with_its_overlap(
+    size: int, length: int, overlap: float, padding: int
+) -> None:
+    places = data.grid(
+        [sample(np.zeros((size, 8), np.uint8))],
+        patch=(length, 8),
+        overlap=(overlap, 0.0),
+        padding=(padding, 0),
+    )
+    starts = [place.start[0] for place in places]
+    inner = length - 2 * padding
+    assert starts[0] + padding <= 0
+    assert starts[-1] + padding + inner >= size
+    for one, other in itertools.pairwise(starts):
+        # Rounding may move a corner by half a voxel on either side.
+        assert 0 < other - one <= inner * (1 - overlap) + 1
+    if size > inner:
+        assert (starts[0], starts[-1]) == (-padding, size + padding - length)
+
+
+def test_an_epoch_of_a_grid_shows_every_patch_once() -> None:
+    one = sample(blocks((50, 45)))
+    places = data.grid([one], patch=(16, 16), overlap=(0.25, 0.25), padding=(3, 3))
+    assert any(start < 0 for place in places for start in place.start)
+    steps = -(-len(places) // 4)
+    options = {"patch": (16, 16), "size": 4, "seed": 2}
+    orders = []
+    for epoch in range(2):
+        batches = [
+            data.epoch_batch([one], places, step=epoch * steps + step, **options)
+            for step in range(steps)
+        ]
+        starts = [tuple(start) for batch in batches for start in batch.starts.tolist()]
+        assert sorted(starts[: len(places)]) == sorted(place.start for place in places)
+        orders.append(starts)
+    assert orders[0] != orders[1]
+    whole = np.pad(one.image.array()[..., 0], 20, mode="reflect")
+    for batch in batches:
+        for image, (y, x) in zip(batch.image, batch.starts, strict=True):
+            expected = whole[y + 20 : y + 36, x + 20 : x + 36]
+            np.testing.assert_array_equal(image[..., 0], expected)

@@ -139,3 +139,20 @@ def test_prefetch_reads_no_further_than_asked_and_ends_its_threads() -> None:
     results.close()
     assert max(started) <= 8
     assert threading.active_count() == before
+
+
+@given(st.integers(2, 7), st.integers(0, 20), st.integers(0, 3))
+def test_every_image_is_for_validation_in_one_fold(folds: int, more: int, seed: int) -> None:
+    samples = [sample((2, 2), str(number)) for number in range(folds + more)]
+    held = []
+    for fold in range(1, folds + 1):
+        train, val = data.k_fold(samples, folds=folds, fold=fold, seed=seed)
+        assert sorted(one.name for one in (*train, *val)) == sorted(one.name for one in samples)
+        assert 0 <= len(val) - len(samples) // folds <= 1
+        held += [one.name for one in val]
+    assert sorted(held) == sorted(one.name for one in samples)
+
+
+def test_more_folds_than_images() -> None:
+    with pytest.raises(InputError, match="too few training images"):
+        data.k_fold([sample((2, 2), "a")], folds=2, fold=1, seed=0)

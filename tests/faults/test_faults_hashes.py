@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import blockwise
-from support.block_ledgers import GRID, decode, labels_of, no_sync
+from support.block_ledgers import GRID, decode, labels_of
 
 from jaxseg import blocks, io
 from jaxseg.errors import InputError, JaxsegError
@@ -56,10 +56,9 @@ def small_files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(("every", "flips"), [(9, 1), pytest.param(1, 8, marks=pytest.mark.slow)])
 def test_flipped_bits_of_what_a_stage_reads(
-    every: int, flips: int, tmp_path: Path, monkeypatch, rng
+    every: int, flips: int, tmp_path: Path, no_sync: None, rng
 ) -> None:
     """Merging never gives other labels: it is right, or says what is damaged and then mends it."""
-    no_sync(monkeypatch)
     labels = labels_of(rng)
     whole = blockwise.instances(tmp_path / "whole", GRID, labels, decode)
     blockwise.create(tmp_path / "made", GRID, labels, decode)

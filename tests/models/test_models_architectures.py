@@ -27,6 +27,8 @@ from jaxseg.config import (
     UNeXtV2,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
@@ -40,14 +42,6 @@ def having(option, *fast):
 
 def name(config: object) -> str:
     return getattr(config, "architecture", str(config))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def shapes(config, heads=1, ndim=2, *, train=False, channels=1):
@@ -75,7 +69,7 @@ FLAT = {"z_down": (1, 1, 1, 1)}
 COUNTS = [
     (ResUNet(norm="in"), 1, 2, 2_423_921),
     (ResUNet(norm="in", features=(52, 68, 84), z_down=(1, 1)), 1, 3, 1_360_081),
-    (AttentionUNet(norm="in", peer_compatible=True, **ANISOTROPIC), 1, 3, 5_558_805),
+    (AttentionUNet(norm="in", biapy_compatible=True, **ANISOTROPIC), 1, 3, 5_558_805),
     (SEUNet(norm="in", **ANISOTROPIC), 1, 3, 5_563_697),
     (ResUNetSE(norm="in", **ANISOTROPIC), 1, 3, 9_353_313),
     (
@@ -88,7 +82,7 @@ COUNTS = [
     (UNeXtV1(), 1, 2, 2_225_553),
     (UNeXtV2(z_down=(2, 1, 1, 1, 1)), 1, 3, 2_669_713),
     (HRNet(norm="in"), (1, 3), 2, 9_561_379 + 813),
-    (STUNet(variant="small", peer_compatible=True), (1, 3), 2, 5_116_105),
+    (STUNet(variant="small", biapy_compatible=True), (1, 3), 2, 5_116_105),
     # The peer counts 257 positions of 768 zeros that it neither changes nor needs.
     (UNETR(position="none"), 1, 2, 87_440_321 - 257 * 768),
     (UNet(norm="in", larger_io=True), 1, 2, 1_953_297),
@@ -99,9 +93,9 @@ MORE_COUNTS = [
     (ResUNet(norm="in", **FLAT), 1, 3, 6_345_617),
     (ResUNet(norm="in", upsample="linear"), 1, 2, 2_075_281),
     (ResUNet(norm="in", **ANISOTROPIC), 1, 3, 6_548_593),
-    (AttentionUNet(norm="in", peer_compatible=True), 1, 2, 1_966_613),
-    (AttentionUNet(norm="in", peer_compatible=True), 1, 3, 5_670_709),
-    (AttentionUNet(norm="in", peer_compatible=True, **FLAT), 1, 3, 5_496_629),
+    (AttentionUNet(norm="in", biapy_compatible=True), 1, 2, 1_966_613),
+    (AttentionUNet(norm="in", biapy_compatible=True), 1, 3, 5_670_709),
+    (AttentionUNet(norm="in", biapy_compatible=True, **FLAT), 1, 3, 5_496_629),
     (SEUNet(norm="in"), 1, 2, 1_971_505),
     (SEUNet(norm="in"), 1, 3, 5_675_601),
     (SEUNet(norm="in", **FLAT), 1, 3, 5_501_521),
@@ -123,11 +117,11 @@ MORE_COUNTS = [
     (HRNet(norm="in", width=64), 1, 2, 115_697_409),
     (HRNet(norm="in"), 1, 3, 28_171_723),
     (HRNet(norm="in", width=48), 1, 3, 194_299_153),
-    (STUNet(variant="small", peer_compatible=True), 1, 2, 5_116_099),
-    (STUNet(variant="small", peer_compatible=True), 1, 3, 14_544_355),
-    (STUNet(peer_compatible=True), 1, 2, 20_445_571),
-    (STUNet(peer_compatible=True), 1, 3, 58_158_019),
-    (STUNet(variant="large", peer_compatible=True), 1, 2, 150_931_459),
+    (STUNet(variant="small", biapy_compatible=True), 1, 2, 5_116_099),
+    (STUNet(variant="small", biapy_compatible=True), 1, 3, 14_544_355),
+    (STUNet(biapy_compatible=True), 1, 2, 20_445_571),
+    (STUNet(biapy_compatible=True), 1, 3, 58_158_019),
+    (STUNet(variant="large", biapy_compatible=True), 1, 2, 150_931_459),
     (UNETR(position="none"), 1, 3, 93_115_361 - 126 * 768),
     (UNETR(position="none", embed=1024, depth=24, attention_heads=16), 1, 2,
      305_187_521 - 257 * 1024),

@@ -17,7 +17,7 @@ import yaml
 from jaxseg import checkpoint, models
 from jaxseg.config import Config
 from jaxseg.config.load import to_plain
-from jaxseg.workflows.network import heads_of
+from jaxseg.network import heads_of
 
 
 def untrained(folder: Path, config: Config, channels: int = 1) -> Path:

@@ -49,9 +49,9 @@ CASES = {
     "resunet 2d": Case(ResUNet(**WIDE), (1,), (32, 32)),
     "resunet 3d": Case(ResUNet(**WIDE, **FLAT), (1,), (8, 16, 16)),
     "resunet other": Case(ResUNet(**WIDE | OTHER), (1, 2), (32, 32)),
-    "attention_unet 2d": Case(AttentionUNet(**WIDE, peer_compatible=True), (1,), (32, 32)),
+    "attention_unet 2d": Case(AttentionUNet(**WIDE, biapy_compatible=True), (1,), (32, 32)),
     "attention_unet 3d": Case(
-        AttentionUNet(**WIDE, **FLAT, peer_compatible=True), (1,), (8, 16, 16)
+        AttentionUNet(**WIDE, **FLAT, biapy_compatible=True), (1,), (8, 16, 16)
     ),
     "seunet 2d": Case(SEUNet(**WIDE, dropout=(0.1,) * 4), (1,), (32, 32)),
     "seunet 3d": Case(SEUNet(**WIDE, **FLAT), (1,), (8, 16, 16)),
@@ -61,9 +61,9 @@ CASES = {
     "resunet++ 3d": Case(
         ResUNetPlusPlus(**WIDE, isotropic=(False, True, True), z_down=(2, 2)), (1,), (8, 16, 16)
     ),
-    "multiresunet 2d": Case(MultiResUNet(peer_compatible=True), (1,), (32, 32)),
+    "multiresunet 2d": Case(MultiResUNet(biapy_compatible=True), (1,), (32, 32)),
     "multiresunet 3d": Case(
-        MultiResUNet(peer_compatible=True, z_down=(1, 2, 1, 1)), (1,), (4, 16, 16)
+        MultiResUNet(biapy_compatible=True, z_down=(1, 2, 1, 1)), (1,), (4, 16, 16)
     ),
     "unext_v1 2d": Case(UNeXtV1(features=(4, 6, 8), depth=(1, 2, 1)), (1,), (32, 32)),
     "unext_v1 3d": Case(
@@ -72,10 +72,10 @@ CASES = {
         (8, 16, 16),
     ),
     "unext_v2 2d": Case(
-        UNeXtV2(features=(4, 6, 8), depth=(1, 2, 1), peer_compatible=True), (1,), (32, 32)
+        UNeXtV2(features=(4, 6, 8), depth=(1, 2, 1), biapy_compatible=True), (1,), (32, 32)
     ),
     "unext_v2 3d": Case(
-        UNeXtV2(features=(4, 6, 8), separate_decoders=True, peer_compatible=True),
+        UNeXtV2(features=(4, 6, 8), separate_decoders=True, biapy_compatible=True),
         (1, 2),
         (16, 16, 16),
     ),
@@ -90,18 +90,18 @@ CASES = {
         (16, 16, 16),
     ),
     "hrnet 2d": Case(
-        HRNet(width=6, modules=(1, 2, 1), blocks=2, peer_compatible=True), (1, 2), (64, 64)
+        HRNet(width=6, modules=(1, 2, 1), blocks=2, biapy_compatible=True), (1, 2), (64, 64)
     ),
     "hrnet 3d": Case(
-        HRNet(width=6, modules=(1, 1, 1), blocks=1, peer_compatible=True, z_down=(1, 1, 1, 2, 2)),
+        HRNet(width=6, modules=(1, 1, 1), blocks=1, biapy_compatible=True, z_down=(1, 1, 1, 2, 2)),
         (1,),
         (16, 64, 64),
     ),
     "stunet 2d": Case(
-        STUNet(features=(4, 6, 8, 8, 10, 10), depth=2, peer_compatible=True), (2,), (32, 32)
+        STUNet(features=(4, 6, 8, 8, 10, 10), depth=2, biapy_compatible=True), (2,), (32, 32)
     ),
     "stunet 3d": Case(
-        STUNet(features=(4, 6, 8, 8, 10, 10), peer_compatible=True), (1,), (32, 32, 32)
+        STUNet(features=(4, 6, 8, 8, 10, 10), biapy_compatible=True), (1,), (32, 32, 32)
     ),
 }
 

@@ -21,13 +21,12 @@ from jaxseg.config import (
     Watershed,
     ch,
 )
-from jaxseg.config.check import check
 from jaxseg.config.load import from_plain, to_plain
+from jaxseg.config.rules import check
 from jaxseg.runs import manifest as runs
-from jaxseg.workflows import open_data
-from jaxseg.workflows.decoding import decode_images
-from jaxseg.workflows.evaluation import evaluate_images
-from jaxseg.workflows.prediction import planes_path
+from jaxseg.tasks.inputs import open_data
+from jaxseg.workflows import evaluate, process
+from support.entered import by_hand
 from support.synthetic_objects import touching_balls
 
 SHAPES = {2: (48, 52), 3: (14, 40, 36)}
@@ -73,7 +72,7 @@ class Project:
         return np.stack(planes, axis=-1).astype(np.float32)
 
     def run(
-        self, run: str, *, names: tuple[str, ...] = ("one",), evaluate: bool = False, **options: Any
+        self, run: str, *, names: tuple[str, ...] = ("one",), compare: bool = False, **options: Any
     ) -> Path:
         """Decode some images, and evaluate them, with these options; the folder of results."""
         coloured = Evaluate(coloured=(0.5,))
@@ -89,15 +88,15 @@ class Project:
         for sample in samples["test"]:
             planes = self.planes(sample.name)
             with io.create_planes(
-                planes_path(folders, sample), shape=planes.shape, chunks=planes.shape,
+                folders.planes(sample.name), shape=planes.shape, chunks=planes.shape,
                 dtype="float32", spacing=self.spacing,
                 channel_names=tuple(map(str, range(planes.shape[-1]))),
             ) as stored:  # fmt: skip
                 stored[...] = planes
-        io.write_json(folders.manifest("predict"), {"digest": "by hand"})
-        decode_images(config, folders, samples)
-        if evaluate:
-            evaluate_images(config, folders, samples)
+        by_hand(folders.results)
+        process(config, folders, samples)
+        if compare:
+            evaluate(config, folders, samples)
         return folders.results
 
 

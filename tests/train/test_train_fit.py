@@ -233,3 +233,53 @@ def test_no_bar_in_a_log_file(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["epoch", "epoch", "all"]
     assert "val_F_right" in lines[0]
+
+
+def test_more_epochs_follow_a_longer_plan_that_the_record_names(whole, tmp_path):
+    root = Path(shutil.copytree(whole, tmp_path / "copy"))
+    meta = {"digest": "3 epochs", "values": {"train.epochs": 3}}
+    for path in (root / "checkpoints" / "last").iterdir():
+        found = checkpoint.read(path)
+        before = {"digest": "2 epochs", "values": {"train.epochs": 2}}
+        checkpoint.save(path.parent, found.step, found.arrays, {**found.meta, **before})
+    longer = replace(tiny.CONFIG, epochs=3)
+    with pytest.raises(ConfigError, match=r"differs in train\.epochs"):
+        tiny.run(root, longer, meta=meta)
+    ended = tiny.run(root, replace(longer, extend=True), meta=meta)
+    assert ended.epochs == 3
+    last = checkpoint.newest(root / "checkpoints" / "last")
+    assert last.meta["record"]["extended"] == [{"after": 2, "from": 2, "to": 3}]
+    assert last.arrays["total_steps"] == 3 * tiny.STEPS
+    # The learning rate rises again, and the same command once more does nothing.
+    assert ended.history[2]["lr"] <= ended.history[1]["lr"] * 20
+    assert tiny.run(root, longer, meta=meta).epochs == 3
+
+
+def test_frozen_parts_keep_their_weights_and_statistics(whole, tmp_path):
+    trained = checkpoint.best(whole / "checkpoints")
+    names = sorted({name.split("/")[1] for name in trained.arrays})
+    frozen = names[0]
+    config = replace(tiny.CONFIG, epochs=1, warmup=0, freeze=(frozen + "*",))
+    tiny.run(tmp_path, config, start=trained.arrays)
+    after = checkpoint.newest(tmp_path / "checkpoints" / "best").arrays
+    same = {name: np.array_equal(array, after[name]) for name, array in trained.arrays.items()}
+    assert all(same[name] for name in same if name.split("/")[1].startswith(frozen))
+    assert not any(same[name] for name in same if name.endswith("kernel") and frozen not in name)
+    with pytest.raises(ConfigError, match="nothing is left to learn"):
+        tiny.run(tmp_path / "all", replace(config, freeze=("*",)), start=trained.arrays)
+    with pytest.raises(ConfigError, match="no part of the network is called 'none'"):
+        tiny.run(tmp_path / "none", replace(config, freeze=("none",)))
+
+
+def test_only_what_fits_is_taken(whole, tmp_path, monkeypatch):
+    trained = checkpoint.best(whole / "checkpoints").arrays
+    monkeypatch.setattr(tiny, "NET", replace(tiny.NET, features=(4, 12)))
+    model = models.build(tiny.NET, 1, ndim=2)
+    fresh = model.init(jax.random.key(0), jax.ShapeDtypeStruct((1, 8, 8, 1), "float32"))
+    found = train.transfer(fresh, trained)
+    arrays = checkpoint.flatten(found.variables)
+    assert all(np.array_equal(arrays[name], trained[name]) for name in found.names)
+    assert found.names
+    assert found.left
+    with pytest.raises(ConfigError, match="no part of the trained network"):
+        train.transfer(fresh, {"params/other": np.zeros(1)})

@@ -12,7 +12,7 @@ import tifffile
 
 from jaxseg import io
 from jaxseg.config import Config, Predict, ch
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.decoding import classes
 from jaxseg.errors import NonFiniteError
 from jaxseg.main import main

@@ -14,11 +14,11 @@ from support.synthetic_objects import touching_balls
 from jaxseg import io
 from jaxseg.cli import app
 from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError
 from jaxseg.runs import manifest as runs
-from jaxseg.workflows import open_data
-from jaxseg.workflows.evaluation import evaluate_images
+from jaxseg.tasks.inputs import open_data
+from jaxseg.workflows import evaluate
 
 SHAPE = (14, 30, 33)
 UNKNOWN = 99
@@ -71,7 +71,7 @@ class Project:
                 continue
             io.write_labels_tiff(path.with_suffix(".tif"), labels, spacing=(1.0,) * 3)
             io.write_labels_zarr(path.with_suffix(".zarr"), labels, spacing=(1.0,) * 3)
-        evaluate_images(config, folders, samples)
+        evaluate(config, folders, samples)
         return folders.results
 
 
@@ -111,7 +111,7 @@ def test_another_version_of_the_truth_is_counted_anew_when_asked(tmp_path: Path)
     truth = tifffile.imread(tmp_path / "labels/one.tif")
     truth[:, 0][truth[:, 0] == 1] = 0
     tifffile.imwrite(tmp_path / "labels/one.tif", truth, metadata={"axes": "ZCYX"})
-    with pytest.raises(ConfigError, match="evaluate differs in upstream"):
+    with pytest.raises(ConfigError, match="evaluate differs in labels one"):
         project.evaluate("whole", BLOCKS)
     after = written(project.evaluate("whole", BLOCKS, overwrite=True))
     assert after != before

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from jaxseg import data
 from jaxseg.config import Config, Data, Normalize, Source, ch
 from jaxseg.workflows import open_data
 
@@ -25,9 +26,9 @@ def source(root: Path, labels: np.ndarray = OBJECTS) -> Source:
 
 
 def config_of(train: Source, **options: Any) -> Config:
-    data = {"train": train} | options.pop("data", {})
+    given = {"train": train} | options.pop("data", {})
     defaults = {"channels": (ch("F"),), "patch": (16, 16), "phases": ("train",)}
-    return Config(data=Data(**data), **(defaults | options))
+    return Config(data=Data(**given), **(defaults | options))
 
 
 @pytest.mark.parametrize(
@@ -37,13 +38,19 @@ def config_of(train: Source, **options: Any) -> Config:
         {"data": {"spacing": (0.0, 1.0)}},
         {"data": {"image_channels": (5,)}},
         {"data": {"formats": ("nothing",)}},
-        {"ndim": 7},
         {"normalize": Normalize(percentiles=(-5.0, 300.0))},
     ],
 )
 def test_no_traceback_under_a_configuration_that_is_wrong(tmp_path: Path, options: Any) -> None:
     samples, problems = open_data(config_of(source(tmp_path), **options))
-    assert problems or not samples
+    assert problems or not any(samples.values())
+
+
+def test_a_wrong_option_is_said_once(tmp_path: Path) -> None:
+    config = config_of(source(tmp_path), data={"spacing": (0.0, 1.0)})
+    assert open_data(config)[1] == []
+    _, problems = data.open_samples(config.data.train, ndim=2, spacing=(0.0, 1.0))
+    assert len(problems) == 1
 
 
 def test_channels_and_components_of_a_configuration(tmp_path: Path) -> None:

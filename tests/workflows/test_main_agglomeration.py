@@ -15,7 +15,7 @@ from jaxseg.channels import encode
 from jaxseg.cli import app
 from jaxseg.cli.options import parse
 from jaxseg.config import Agglomeration, ch
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.decoding import agglomeration
 from jaxseg.labels.repair import repair_large
 from jaxseg.main import main

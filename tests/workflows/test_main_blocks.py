@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from support.blockwise import canonical
+from support.entered import by_hand
 from support.small_runs import command, write, write_planes
 from support.synthetic_objects import touching_balls
 
@@ -27,7 +27,11 @@ from jaxseg.main import main
 from jaxseg.measure import measure
 from jaxseg.prediction import Tiling, predict
 from jaxseg.runs import manifest as runs
-from jaxseg.workflows.blocks import predict_by_blocks
+from jaxseg.runs.executor import Plan, run_by_blocks
+from jaxseg.runs.layout import Work
+from jaxseg.stages.predicting import streamed
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
@@ -36,13 +40,6 @@ BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
 
 # Fits no block.
 TILING = Tiling((10, 12, 14), (2, 2, 2), (2, 3, 2), (2, 1, 2), 2)
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
@@ -147,7 +144,7 @@ def test_other_values_are_refused_phase_by_phase(predicted, capsys) -> None:
 
 def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
     results, args = predicted
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     assert main([*project, "--phases", "decode"]) == 0
     assert main([*args, "--phases", "decode"]) == 2
     assert "by blocks or in memory, not both" in capsys.readouterr().err
@@ -159,7 +156,7 @@ def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
 def test_planes_by_blocks_are_decoded_whole(predicted, capsys) -> None:
     """In memory, with everything that blocks do not give."""
     results, args = predicted
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     whole = [*args, "--blocks.decode", "whole", "--phases", "decode"]
     assert main([*whole, "evaluate"]) == 0
     found = tifffile.imread(results / "per_image_instances/im4.tif")
@@ -203,18 +200,11 @@ def jobs_of_a_prediction(project: list[str], forward, names: tuple[str, ...]):
 
     def job(*part: str, prepare=lambda block: block) -> bool:
         config = parse([*BLOCKS, "--run", "2", "--phases", "predict", *part], load(project[1]))
-        run = runs.open_run(config)
-        return predict_by_blocks(
-            config,
-            run,
-            opened(config),
-            forward,
-            TILING,
-            prepare=prepare,
-            values={"digest": "1"},
-            target=run.results / "per_image/im4.zarr",
-            names=names,
-        )
+        work = Work(config, runs.open_run(config), opened(config))
+        stage = streamed(work, forward, TILING, prepare=prepare, values={"digest": "1"})
+        assert stage.output is not None
+        stage = replace(stage, output=replace(stage.output, channels=names))
+        return run_by_blocks([Plan(work, (stage,))], "predict")
 
     return job
 
@@ -230,7 +220,7 @@ def test_the_documented_jobs(project, tmp_path: Path, capsys, monkeypatch) -> No
     assert "other jobs have not predicted all their blocks yet" in capsys.readouterr().err
     assert main([*creation, *lower, "--blocks.wait", "0.001"]) == 75
     # While the first job waits, the second one ends.
-    monkeypatch.setattr("jaxseg.workflows.readiness.time.sleep", lambda _: predict_job(*upper))
+    monkeypatch.setattr("jaxseg.runs.executor.time.sleep", lambda _: predict_job(*upper))
     assert main([*creation, *lower, "--blocks.wait", "60"]) == 0
     merging = [*args, "instance_merging"]
     assert main([*merging]) == 2
@@ -302,7 +292,7 @@ def test_classes_by_blocks(tmp_path: Path) -> None:
     values = {name: rng.random((*SHAPE, 1), np.float32) for name in ("im4", "im5")}
     for name, value in values.items():
         write_planes(results, name, value)
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     args += [*BLOCKS, "--phases", "decode"]
     for shard in ("1/2", "0/2"):
         assert main([*args, "--blocks.shard", shard]) == 0

@@ -25,9 +25,9 @@ from jaxseg.config import (
     Voronoi,
     ch,
 )
-from jaxseg.config.check import check
+from jaxseg.config.rules import check
 from jaxseg.errors import Problems
-from jaxseg.workflows import open_data
+from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run as run_workflow
 
 REMOVED = ((Condition("area", "lt", 8.0),),)
@@ -43,7 +43,7 @@ def read(results: Path, folder: str, name: str = "one") -> np.ndarray:
 
 
 def test_without_options_nothing_is_added(project: Project) -> None:
-    results = project.run("plain", evaluate=True)
+    results = project.run("plain", compare=True)
     assert not (results / POST).exists()
     table = pd.read_csv(results / "test_results_metrics.csv")
     assert not [name for name in table.columns if "post" in name]
@@ -56,7 +56,7 @@ def test_objects_get_a_folder_of_their_own(project: Project) -> None:
     results = project.run(
         "all",
         names=NAMES,
-        evaluate=True,
+        compare=True,
         refine=(Refine("erosion", (1,)), Refine("fill_holes")),
         properties=("euler_number",),
         remove=conditions,
@@ -180,7 +180,7 @@ def test_filters_act_on_planes(project: Project) -> None:
 
 def test_classes_before_and_after(tmp_path: Path) -> None:
     project = Project(tmp_path, 3, "semantic")
-    results = project.run("classes", z_filtering=5, evaluate=True)
+    results = project.run("classes", z_filtering=5, compare=True)
     raw, after = read(results, "per_image_binarized"), read(results, POST)
     assert np.array_equal(raw, project.truth["one"])
     assert not np.array_equal(raw, after)
@@ -215,7 +215,7 @@ def test_no_and_one_object_and_volumes_of_one_slice(
     project.write("raw", "one", np.random.default_rng(0).random(shape).astype(np.float32))
     project.write("labels", "one", labels)
     project.truth["one"] = labels
-    results = project.run("all", evaluate=True, **EVERYTHING)
+    results = project.run("all", compare=True, **EVERYTHING)
     after = read(results, POST)
     assert len(np.unique(after)) == 1 + count
     kept = pd.read_csv(results / POST / "one_filtered_stats.csv")

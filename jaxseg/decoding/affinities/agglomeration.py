@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.config import Agglomeration, Channel
+from jaxseg.config.option import checked
 from jaxseg.decoding.affinities.affinity_map import nearest_offsets, tightest_edge
 from jaxseg.decoding.affinities.fragments import Ascents, ascent_reach, ascents, fragments_of
 from jaxseg.decoding.affinities.joining import agglomerate
@@ -79,7 +80,7 @@ def agglomeration_steps(
     -------
     Steps
     """
-    options = options or Agglomeration()
+    options = checked(options, Agglomeration)
     check_columns(planes, channels)
     mask = object_mask(planes, channels, spacing=spacing, threshold=options.threshold)
     edges, offsets = affinity_edges(planes, channels, spacing=spacing)
@@ -120,7 +121,7 @@ def fragment_ascents(
     edges, offsets = affinity_edges(planes, channels, spacing=spacing)
     weakest = tightest_edge(edges, offsets)
     mask = np.zeros(weakest.shape, bool) if criteria is None else growth_mask(planes, criteria)
-    return _ascents(weakest, mask, edges, offsets, spacing, options or Agglomeration())
+    return _ascents(weakest, mask, edges, offsets, spacing, checked(options, Agglomeration))
 
 
 def _ascents(

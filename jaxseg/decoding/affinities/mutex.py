@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.config import Channel, Mutex
+from jaxseg.config.option import checked
 from jaxseg.decoding.affinities.affinity_map import edge_ends, mean_edge, nearest_offsets
 from jaxseg.decoding.affinities.agglomeration import affinity_source
 from jaxseg.decoding.mask import check_columns, cleaned, object_mask
@@ -63,7 +64,7 @@ def mutex_steps(
     -------
     Steps
     """
-    options = options or Mutex()
+    options = checked(options, Mutex)
     check_columns(planes, channels)
     mask = object_mask(planes, channels, spacing=spacing, threshold=options.threshold)
     source = affinity_source(channels, planes.ndim - 1, spacing)

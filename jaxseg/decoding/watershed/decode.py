@@ -68,7 +68,7 @@ def watershed(
 
     Raises
     ------
-    ConfigError : planes that are not those of the channels, illegal options; several mistakes are
+    ConfigError : planes that are not those of the channels, illegal options; several problems are
         raised together, as Problems
 
     >>> from jaxseg.config import ch

@@ -18,7 +18,9 @@ from jaxseg.channels import CHANNELS
 from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
 from jaxseg.config.decoders import Threshold
-from jaxseg.decoding.watershed.problems import mistakes
+from jaxseg.config.option import Misfit
+from jaxseg.config.option import problems as option_problems
+from jaxseg.decoding.watershed.problems import watershed_problems
 from jaxseg.decoding.watershed.roles import Role, by_thresholds, chosen, given, shows_extent
 from jaxseg.decoding.watershed.views import NEAR_CENTRE, Source, sources
 from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
@@ -104,14 +106,16 @@ def plan(
 
     Raises
     ------
-    ConfigError : what is wrong with channels and options; several mistakes are raised together, as
+    ConfigError : what is wrong with channels and options; several problems are raised together, as
         Problems
 
     >>> from jaxseg.config import ch
     >>> print(plan((ch("C"), ch("F")), ndim=2))
     growth: F (0.5); seeds: C (0.5), F (0.5); peaks of: C; surface: C
     """
-    options = options or Watershed()
+    options = Watershed() if options is None else options
+    alone = list(option_problems(options, "watershed", Watershed))
+    raise_all(problem for problem in alone if isinstance(problem, Misfit))
     found = sources(channels, ndim, spacing)
     usable = {name: source for source in found if source.seed for name in source.names}
     # Classes beside instances show no objects, and do no harm.
@@ -127,7 +131,7 @@ def plan(
             expected=" ".join(_legal()),
             found=" ".join(unusable or [channel.name for channel in channels]) or "none",
         )
-    raise_all(mistakes(options, usable, ndim))
+    raise_all([*alone, *watershed_problems(options, usable, ndim)])
     if not options.growth and not shows_extent(usable):
         raise ConfigError(
             "no channel shows how far objects reach",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 from jaxseg.config import Watershed
-from jaxseg.config.channels import nearest
+from jaxseg.config.option import nearest
 from jaxseg.decoding.watershed.roles import ROLES, Role, chosen, given
 from jaxseg.decoding.watershed.views import Source
 from jaxseg.errors import ConfigError, JaxsegError
 
 
-def mistakes(options: Watershed, usable: Mapping[str, Source], ndim: int) -> Iterator[JaxsegError]:
+def watershed_problems(
+    options: Watershed, usable: Mapping[str, Source], ndim: int
+) -> Iterator[JaxsegError]:
     """Everything in the options that does not fit the channels.
 
     Parameters
@@ -39,20 +40,6 @@ def mistakes(options: Watershed, usable: Mapping[str, Source], ndim: int) -> Ite
     yield from _wrong_peaks(options)
     if options.by_slices and ndim == 2:
         yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
-    for field in ("seed_morphology", "growth_morphology"):
-        if any(radius < 1 for _, radius in getattr(options, field)):
-            yield ConfigError(
-                "too small a radius",
-                file=f"watershed.{field}",
-                expected="at least 1 voxel",
-                found=getattr(options, field),
-            )
-    for field in ("min_seed", "min_size"):
-        if getattr(options, field) < 1:
-            found = getattr(options, field)
-            yield ConfigError(
-                "too small", file=f"watershed.{field}", expected="at least 1", found=found
-            )
 
 
 def _wrong_peaks(options: Watershed) -> Iterator[JaxsegError]:
@@ -65,20 +52,6 @@ def _wrong_peaks(options: Watershed) -> Iterator[JaxsegError]:
                     found=getattr(options, field),
                     fix="seed_rule thresholds",
                 )
-    if not 0 < options.seed_height < math.inf:
-        yield ConfigError(
-            "value out of range",
-            file="watershed.seed_height",
-            expected="above 0",
-            found=options.seed_height,
-        )
-    if not 0 <= options.seed_sigma < math.inf:
-        yield ConfigError(
-            "value out of range",
-            file="watershed.seed_sigma",
-            expected="at least 0",
-            found=options.seed_sigma,
-        )
 
 
 def _wrong_names(
@@ -103,18 +76,11 @@ def _wrong_thresholds(
 ) -> Iterator[JaxsegError]:
     thresholds, names = given(options, role), chosen(options, role, usable)
     field = "seed_thresholds" if role == "seeds" else "growth_thresholds"
-    if thresholds and len(thresholds) != len(names):
+    # Where the options name channels, they are judged by themselves.
+    if thresholds and not getattr(options, role) and len(thresholds) != len(names):
         yield ConfigError(
             "wrong number of thresholds",
             file=f"watershed.{field}",
             expected=f"{len(names)}, for {' '.join(names)}",
             found=len(thresholds),
         )
-    for value in thresholds:
-        if value != "auto" and not (isinstance(value, int | float) and math.isfinite(value)):
-            yield ConfigError(
-                "illegal threshold",
-                file=f"watershed.{field}",
-                expected="a number in the units of the channel, or auto",
-                found=value,
-            )

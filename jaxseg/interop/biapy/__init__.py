@@ -1,6 +1,6 @@
 """Networks that were trained with BiaPy 3.7.1.
 
-What we do otherwise, and repeat for its weights alone (``peer_compatible`` of the network):
+What we do otherwise, and repeat for its weights alone (``biapy_compatible`` of the network):
 
 - attention_unet: we normalise both branches of a gate, the peer that of the decoder only.
 - multiresunet: we normalise a skip connection after the sum, the peer before it as well, with the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jaxseg.config.types import architecture
+from jaxseg.config.saved import architecture
 from jaxseg.errors import ConfigError
 
 Options = Mapping[str, Any]
@@ -44,8 +44,8 @@ def network_of(options: Options, ndim: int) -> Any:
     else:
         makers = {"multiresunet": multiresunet, "unetr": unetr, "hrnet": hrnet, "stunet": stunet}
         fields = makers[name](model, ndim)
-    if "peer_compatible" in kind.__dataclass_fields__:
-        fields["peer_compatible"] = True
+    if "biapy_compatible" in kind.__dataclass_fields__:
+        fields["biapy_compatible"] = True
     return kind(**fields)
 
 

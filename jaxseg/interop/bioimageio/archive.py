@@ -6,21 +6,32 @@ than fit are refused, and nothing in it is unpickled or run.
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from jaxseg.errors import InputError
-from jaxseg.interop.onnx.session import LARGEST_MODEL, is_inside
+from jaxseg.io.bounds import FREE_BYTES, gib
 
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 # Of all files of a package together, once unpacked.
 LARGEST_PACKAGE = 2**33
 LARGEST_DESCRIPTION = 2**22
+# Protobuf takes no more.
+LARGEST_MODEL = 2**31 - 1
 MOST_FILES = 10_000
+# Weights and examples are numbers that hardly shrink; zeros shrink a thousand times.
+MOST_ZEROS = 100
+# What damaged or odd members of an archive make the library raise.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, EOFError, OSError, ValueError, struct.error),
+)
 
 
 class Files(NamedTuple):
@@ -66,7 +77,7 @@ def _only(names: list[str], path: Path) -> str:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+    except UNREADABLE as error:
         raise InputError(f"not a readable zip file: {error}", file=path) from error
 
 
@@ -79,6 +90,14 @@ def _check_zip(archive: zipfile.ZipFile, path: Path) -> None:
     if total > LARGEST_PACKAGE:
         limit = f"at most {LARGEST_PACKAGE} bytes unpacked"
         raise InputError("too large a package", file=path, expected=limit, found=total)
+    for entry in entries:
+        if entry.file_size > max(FREE_BYTES, MOST_ZEROS * entry.compress_size):
+            raise InputError(
+                f"{entry.filename} claims to unpack to {gib(entry.file_size)}",
+                file=path,
+                expected=f"at most {MOST_ZEROS} times its bytes: weights hardly shrink",
+                found=f"{entry.compress_size:,} bytes stored",
+            )
     outside = [entry.filename for entry in entries if not is_inside(entry.filename)]
     if outside:
         raise InputError("a file outside of the package", file=path, found=repr(outside[0]))
@@ -93,7 +112,7 @@ def _in_zip(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
         with archive.open(entry) as stream:
             # What the directory of the archive says of a size need not be true.
             return _limited(stream, path, name)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{name} cannot be read: {error}", file=path) from error
 
 
@@ -115,3 +134,17 @@ def _limited(stream: IO[bytes], path: Path, name: str) -> bytes:
     if len(content) > limit:
         raise InputError(f"{name} is too large", file=path, expected=f"at most {limit} bytes")
     return content
+
+
+def is_inside(name: str) -> bool:
+    """Whether the name of a file stays in the folder of who names it.
+
+    >>> is_inside("weights/w.data"), is_inside("../w.data"), is_inside("/etc/passwd")
+    (True, False, False)
+    """
+    path = PurePosixPath(name)
+    return (
+        bool(name)
+        and not ({"..", "\\", ":", "\0"} & {*path.parts, *name})
+        and not path.is_absolute()
+    )

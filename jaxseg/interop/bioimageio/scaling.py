@@ -46,9 +46,22 @@ def scaling_of(normalize: Normalize, stats: Stats) -> Scaling:
     Parameters
     ----------
     normalize, stats : of its training
+
+    Raises
+    ------
+    ConfigError : clipped intensities, for which images have no step of their own
     """
-    if normalize.method != "none" and normalize.scope == "dataset":
+    if normalize.clip:
+        raise ConfigError(
+            "a package cannot say that intensities are clipped at percentiles of the image",
+            file="normalize.clip",
+            found=normalize.clip,
+            fix="train without clipping, e.g. with --normalize.method percentile",
+        )
+    if normalize.method != "none" and (normalize.scope == "dataset" or normalize.mean):
         return Scaling("fixed", stats=stats)
+    if normalize.method == "range":
+        return Scaling("percentile", percentiles=(0.0, 100.0))
     return Scaling(normalize.method, percentiles=normalize.percentiles)
 
 
@@ -72,7 +85,7 @@ def steps_of(scaling: Scaling, stats: Stats, ndim: int) -> tuple[list[dict[str, 
         return [step], "Mean and deviation are those of a whole image, not of a tile."
     if scaling.method == "none":
         return [], "Intensities are not scaled."
-    known = {1 / np.iinfo(name).max for name in TYPES}
+    known = {1.0, *(1 / np.iinfo(name).max for name in TYPES)}
     if scaling.method == "dtype" and not set(stats.scale) <= known:
         return [], "Divide intensities by the largest value of their type; no step here does it."
     used = scaling.stats or stats
@@ -220,7 +233,7 @@ def stats_for(scaling: Scaling, fitted: Stats) -> Stats:
     fitted : those of the image, by the same method
 
     >>> stats_for(Scaling("zscore", epsilon=1.0), Stats((5.0,), (1.0,)))
-    Stats(offset=(5.0,), scale=(0.5,))
+    Stats(offset=(5.0,), scale=(0.5,), low=(), high=())
     """
     if scaling.stats is not None:
         return scaling.stats

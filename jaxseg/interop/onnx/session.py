@@ -7,16 +7,14 @@ the model only, so that the runtime itself never opens a path that a model names
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxseg.errors import InputError
+from jaxseg.interop.bioimageio.archive import LARGEST_MODEL, is_inside
 from jaxseg.interop.onnx.optional import load, onnx_module
 
-# Protobuf takes no more.
-LARGEST_MODEL = 2**31 - 1
 Part = Callable[[str], bytes]
 Sizes = tuple[int | None, ...]
 
@@ -168,20 +166,6 @@ def _tensors(message: Any) -> Iterator[Any]:
                 yield item
             else:
                 yield from _tensors(item)
-
-
-def is_inside(name: str) -> bool:
-    """Whether the name of a file stays in the folder of who names it.
-
-    >>> is_inside("weights/w.data"), is_inside("../w.data"), is_inside("/etc/passwd")
-    (True, False, False)
-    """
-    path = PurePosixPath(name)
-    return (
-        bool(name)
-        and not ({"..", "\\", ":", "\0"} & {*path.parts, *name})
-        and not path.is_absolute()
-    )
 
 
 # ------------------------------------------------------------------------------ order of axes

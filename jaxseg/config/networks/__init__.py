@@ -1,0 +1,1 @@
+"""The options of the networks, one dataclass for each."""

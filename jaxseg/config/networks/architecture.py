@@ -1,0 +1,48 @@
+"""What all networks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import tyro
+
+from jaxseg.config.option import section
+from jaxseg.errors import ConfigError
+
+Normalisation = Literal["in", "bn", "gn", "ln", "none"]
+Activation = Literal["elu", "relu", "leaky_relu", "gelu", "silu"]
+Hidden = tyro.conf.Suppress
+
+
+@section
+class Architecture:
+    """What all networks have in common: how they reduce an image, and lists of some length."""
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """Stride along y and x of each step down."""
+        raise NotImplementedError
+
+    @property
+    def lists(self) -> Mapping[str, int]:
+        """How many values each list of the network has that may be empty."""
+        return {}
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Options that do not go together."""
+        for name, number in self.lists.items():
+            value = getattr(self, name)
+            if value and len(value) != number:
+                yield ConfigError(
+                    "wrong number of values",
+                    file=f"{where}.{name}",
+                    expected=f"{number} for this network",
+                    found=value,
+                )
+        if getattr(self, "divide_decoders", False) and not getattr(self, "separate_decoders", 0):
+            yield ConfigError(
+                "only separate decoders are divided",
+                file=f"{where}.divide_decoders",
+                fix=f"set {where}.separate_decoders, too",
+            )

@@ -1,0 +1,76 @@
+"""Rules about the choice of a decoder and its options."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from jaxseg.config.decoders import NEEDS, decoder_for
+from jaxseg.config.option import nearest
+from jaxseg.config.schema import Config
+from jaxseg.errors import ConfigError
+
+# Options of the watershed that hold for every decoder.
+SHARED = ("check_files",)
+
+
+def decoder_problems(config: Config) -> Iterator[ConfigError]:
+    """Everything about the decoder that does not depend on files."""
+    names = {channel.name for channel in config.channels}
+    missing = NEEDS.get(config.decoder, frozenset()) - names
+    if missing:
+        yield ConfigError(
+            f"the decoder {config.decoder} needs other channels",
+            file="decoder",
+            expected=" ".join(sorted(NEEDS[config.decoder])),
+            found=" ".join(sorted(names)),
+            fix="--decoder auto",
+        )
+    if config.decoder != "auto" and config.task == "semantic":
+        yield ConfigError(
+            "classes need no decoder", file="decoder", found=config.decoder, fix="--decoder auto"
+        )
+    yield from _watershed(config)
+    engine = config.agglomeration.engine
+    if config.blocks.decodes and joins_fragments(config) and engine != "own":
+        yield ConfigError(
+            f"{engine} joins the fragments of images in memory only",
+            file="agglomeration.engine",
+            found=f"{engine} and blocks.size {config.blocks.size}",
+            fix="--agglomeration.engine own, or --blocks.decode whole",
+        )
+
+
+def joins_fragments(config: Config) -> bool:
+    """Whether objects are fragments that are joined, by blocks in stages of their own."""
+    names = [channel.name for channel in config.channels]
+    chosen = decoder_for(names) if config.decoder == "auto" else config.decoder
+    return config.task == "instances" and chosen == "agglomeration"
+
+
+def unused_options(config: Config, decoder: str) -> Iterator[ConfigError]:
+    """Options that were set for another decoder than the one that runs."""
+    for field in NEEDS:
+        options = getattr(config, field)
+        default = type(options)()
+        names = (name.name for name in dataclasses.fields(options) if name.name not in SHARED)
+        changed = [name for name in names if getattr(options, name) != getattr(default, name)]
+        if changed and field != decoder:
+            yield ConfigError(
+                f"these channels are decoded by {decoder}, which does not read this",
+                file=field,
+                found=" ".join(changed),
+                fix=f"--decoder {field}, or remove it",
+            )
+
+
+def _watershed(config: Config) -> Iterator[ConfigError]:
+    names = [channel.name for channel in config.channels]
+    for field in ("seeds", "growth", "surface"):
+        for name in getattr(config.watershed, field):
+            if name not in names:
+                yield ConfigError(
+                    f"{name!r} is not learned{nearest(name, names)}",
+                    file=f"watershed.{field}",
+                    expected=f"some of {names}",
+                )

@@ -1,0 +1,87 @@
+"""Rules about what is to be done and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jaxseg.config.schema import Config, Source
+from jaxseg.errors import ConfigError
+
+
+def phase_problems(config: Config) -> Iterator[ConfigError]:
+    """Phases that are missing or listed twice, and images and options that do not fit them."""
+    if not config.phases:
+        yield ConfigError(
+            "nothing to do", file="phases", fix="--phases train predict decode evaluate"
+        )
+    if len(set(config.phases)) < len(config.phases):
+        yield ConfigError("a phase is listed twice", file="phases", found=config.phases)
+    data = config.data
+    if "train" in config.phases:
+        yield from _source(data.train, "data.train")
+        if data.val.raw or data.val.labels:
+            yield from _source(data.val, "data.val")
+    if config.predict.reuse and "train" in config.phases:
+        yield ConfigError(
+            "stored planes cannot come from a network that is trained now",
+            file="predict.reuse",
+            fix="--phases decode evaluate, or no --predict.reuse",
+        )
+    if "predict" in config.phases and not data.test.raw:
+        yield ConfigError(
+            "no images to predict",
+            file="data.test.raw",
+            fix="--data.test.raw DIR, or --phases train",
+        )
+    if "evaluate" in config.phases and "predict" not in config.phases and not data.test.labels:
+        yield ConfigError(
+            "no labels to compare with", file="data.test.labels", fix="--data.test.labels DIR"
+        )
+    yield from _classes_only(config)
+    yield from _loss(config)
+
+
+def _source(source: Source, field: str) -> Iterator[ConfigError]:
+    for part in ("raw", "labels"):
+        if not getattr(source, part):
+            yield ConfigError(
+                "no folder given", file=f"{field}.{part}", fix=f"--{field}.{part} DIR"
+            )
+
+
+def _classes_only(config: Config) -> Iterator[ConfigError]:
+    if not config.predict.classes_only:
+        return
+    if config.task != "semantic":
+        yield ConfigError(
+            "instances are made of planes", file="predict.classes_only", found="task instances"
+        )
+    if any(config.predict.overlap):
+        yield ConfigError(
+            "classes cannot be blended", file="predict.overlap", found=config.predict.overlap
+        )
+    if config.postprocess.filters:
+        yield ConfigError(
+            "filters act on planes, which are not kept",
+            file="postprocess.filters",
+            fix="leave out the filters or predict.classes_only",
+        )
+
+
+def _loss(config: Config) -> Iterator[ConfigError]:
+    """Which voxels count, and how much."""
+    semantic = config.task == "semantic"
+    if config.data.ignore != -1 and semantic:
+        yield ConfigError(
+            "in a semantic task the channel S says which value is not counted",
+            file="data.ignore",
+            expected=-1,
+            found=config.data.ignore,
+            fix="ch('S', ignore=...)",
+        )
+    if config.loss.border_weight and semantic:
+        yield ConfigError('border_weight needs task="instances"', file="loss.border_weight",
+                          expected=0, found=config.loss.border_weight)  # fmt: skip
+    for field in ("border_weight", "balance") if "E" in {c.name for c in config.channels} else ():
+        if getattr(config.loss, field):
+            yield ConfigError("E has weights of its own", file=f"loss.{field}", fix="remove it")

@@ -1,0 +1,98 @@
+"""The network that a configuration names, ready to predict, and how it cuts images."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from jaxseg import channels as table
+from jaxseg import checkpoint, data
+from jaxseg.config import Config, Package
+from jaxseg.config.load import differing, digest, from_plain, select
+from jaxseg.data import Sample
+from jaxseg.errors import ConfigError, raise_all
+from jaxseg.network import network
+from jaxseg.normalize import Stats
+from jaxseg.prediction.foreign import Predictor, Sight, foreign_predictor
+from jaxseg.prediction.forward import make_forward
+from jaxseg.prediction.tiling import Tiling, choose_tile
+
+# What a network was trained with; a later prediction must not differ in it.
+LEARNED = ("task", "ndim", "channels", "model", "normalize")
+
+
+def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -> Predictor:
+    """The network that a configuration names: a trained one of ours, or one out of a file.
+
+    Parameters
+    ----------
+    config : of the run
+    checkpoints : its own, where it names no others
+    samples : images to predict
+
+    Raises
+    ------
+    InputError, ConfigError : there is none, or it is not for this configuration or these images
+    """
+    if isinstance(config.model, Package):
+        foreign = foreign_predictor(config, samples)
+        if foreign.trained:
+            fields = [field for field in LEARNED if field != "model"]
+            _refuse_another_network(config, foreign.trained, Path(config.model.path), fields)
+        return foreign
+    folder = Path(config.predict.checkpoint) if config.predict.checkpoint else checkpoints
+    found = checkpoint.best(folder)
+    variables, meta = checkpoint.nested(found.arrays), found.meta
+    _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
+    stats = Stats(*map(tuple, meta["stats"]))
+    raise_all(data.channel_problems(samples, stats))
+    model = network(config, dtype=config.predict.precision)
+    mesh = jax.make_mesh((jax.device_count(),), ("data",))
+    link = functools.partial(table.activate, channels=config.channels)
+    forward = make_forward(model, variables, link, mesh=mesh)
+    joint = config.normalize.scope == "dataset"
+    return Predictor(
+        forward,
+        lambda sample: stats if joint else sample.stats,
+        Sight(model.halo, model.stride),
+        digest([found.identity, stats]),
+    )
+
+
+def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
+    """How to cut an image of so many voxels."""
+    choose = functools.partial(
+        choose_tile,
+        shape,
+        sight.tile or config.patch,
+        reach=sight.halo,
+        stride=sight.stride,
+        batch=config.predict.batch,
+        devices=jax.device_count(),
+        halo=config.predict.halo,
+        overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
+    )
+    tiling = choose(tile=sight.tile or config.predict.tile)
+    # Without a smallest size there is nothing to compare.
+    if any(n < least for n, least in zip(tiling.tile, sight.least, strict=False)):
+        return choose(tile=tuple(map(max, tiling.tile, sight.least)))
+    return tiling
+
+
+def _refuse_another_network(
+    config: Config, trained: Config, folder: Path, fields: Sequence[str]
+) -> None:
+    """Refuse a network that was trained for something else than the configuration describes."""
+    now, then = select(config, fields), select(trained, fields)
+    changed = differing(then, now)
+    if changed:
+        raise ConfigError(
+            f"the network was trained with other values of {', '.join(changed[:4])}",
+            file=folder,
+            expected=then.get(changed[0]),
+            found=now.get(changed[0]),
+            fix="use the configuration saved beside its results",
+        )

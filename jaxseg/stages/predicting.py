@@ -1,0 +1,88 @@
+"""Planes out of a network: tiles stream through it, into one array or block by block."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from jaxseg import normalize, tta
+from jaxseg.blocks.stage import Stage
+from jaxseg.geometry import Box
+from jaxseg.prediction import chunk_shape, classified, predict
+from jaxseg.prediction.foreign import Predictor
+from jaxseg.prediction.predictor import tiling_of
+from jaxseg.prediction.tiling import Tiling
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.layout import Work
+from jaxseg.stages.planes import predicted, stored_planes
+
+
+def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
+    """The stage that predicts an image.
+
+    Parameters
+    ----------
+    work : which image
+    predictor : the network
+    digest : of all that decides the planes
+    """
+    config, sample = work.config, work.sample
+    forward = tta.averaged(
+        predictor.forward,
+        config.channels,
+        ndim=config.ndim,
+        spacing=work.spacing,
+        group=config.predict.tta,
+    )
+    if config.predict.classes_only:
+        dtype = stored_planes(config)[1]
+        forward = classified(forward, threshold=config.semantic.threshold, dtype=dtype)
+    return streamed(
+        work,
+        forward,
+        tiling_of(config, predictor.sight, work.shape),
+        prepare=functools.partial(normalize.apply, stats=predictor.stats(sample)),
+        values=prediction_state(work, digest),
+    )
+
+
+def prediction_state(work: Work, digest: str) -> dict[str, Any]:
+    """All that decides the planes of an image, the tiles not counted."""
+    state: dict[str, Any] = {"digest": digest, "input": runs.input_version(work.sample.image.path)}
+    if work.config.predict.classes_only:
+        state["semantic.threshold"] = work.config.semantic.threshold
+    return state
+
+
+def streamed(
+    work: Work,
+    forward: Callable[[Any], Any],
+    tiling: Tiling,
+    *,
+    prepare: Callable[[Any], Any],
+    values: dict[str, Any],
+) -> Stage:
+    """The stage that streams an image through a function.
+
+    Parameters
+    ----------
+    work : which image
+    forward, tiling, prepare : as for :func:`jaxseg.prediction.predict`
+    values : all that decides the planes, the tiles not counted
+    """
+
+    def stream(box: Box, sink: Any, advance: Callable[[int, int], None]) -> None:
+        predict(
+            forward,
+            work.sample.image,
+            sink,
+            **tiling._asdict(),
+            region=box,
+            prepare=prepare,
+            on_progress=advance,
+        )
+
+    sizes = {f"tiling.{name}": value for name, value in tiling._asdict().items()}
+    chunks = chunk_shape(tiling.grid(work.shape))
+    return predicted(work, stream=stream, values={**values, **sizes}, chunks=chunks)

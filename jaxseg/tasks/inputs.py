@@ -1,0 +1,131 @@
+"""The images that a configuration needs, and everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jaxseg import data, io
+from jaxseg.channels import has_both
+from jaxseg.config import Config, Source
+from jaxseg.config.channels import Semantic
+from jaxseg.config.rules import check
+from jaxseg.data import Sample
+from jaxseg.errors import ConfigError, InputError, JaxsegError
+from jaxseg.tasks.problems import postprocessing_problems
+
+Samples = Mapping[str, tuple[Sample, ...]]
+
+
+def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
+    """The images of the training, validation and test sources that the phases need.
+
+    Returns
+    -------
+    samples : {"train": ..., "val": ..., "test": ...}, what is needed and given of them
+    problems : of all files; the samples they concern are left out
+    """
+    try:
+        samples, problems = _opened(config)
+    except JaxsegError as problem:
+        samples, problems = {}, [problem]
+    except Exception:
+        # Under a configuration that is wrong anything may happen: what is wrong is said instead.
+        if not check(config):
+            raise
+        samples, problems = {}, []
+    if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
+        # It is said once for the configuration, not again for every file.
+        problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
+    # Two sources may be the same files.
+    return samples, list({str(problem): problem for problem in problems}.values())
+
+
+def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
+    """As :func:`open_data`."""
+    sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
+    needed = ["train", "val"] if "train" in config.phases else []
+    needed += ["test"] if set(config.phases) - {"train"} else []
+    samples: dict[str, tuple[Sample, ...]] = {}
+    problems: list[JaxsegError] = []
+    for name in (name for name in needed if sources[name].raw):
+        samples[name], more = _open_source(config, sources[name])
+        problems += more
+        if not more:
+            samples[name] = _filtered(config, name, samples[name])
+    if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
+        problems += postprocessing_problems(config, samples.get("test", ()))
+    train = samples.get("train", ())
+    problems += spacing_problems((*train, *samples.get("val", ())))
+    if not problems:
+        problems += data.emptiness_problems(train)
+    if (classes := _classes(config)) and train:
+        data.warn_of_absent(train, classes=classes.classes)
+    return samples, problems
+
+
+def _open_source(
+    config: Config, source: Source
+) -> tuple[tuple[Sample, ...], Sequence[JaxsegError]]:
+    """The images of a source, and what is wrong with the others and with the labels."""
+    classes, both = _classes(config), has_both(config.channels)
+    ignore = classes.ignore if classes and not both else config.data.ignore
+    opened = data.open_samples(
+        source,
+        ndim=config.ndim,
+        axes=config.data.axes,
+        label_axes=config.data.label_axes,
+        spacing=config.data.spacing,
+        normalize=config.normalize,
+        ignore=ignore,
+        with_classes=both,
+        channels=config.data.image_channels,
+        components=config.data.label_components,
+        pair=config.data.pair,
+        formats=tuple(map(io.format_named, config.data.formats)),
+    )
+    samples, problems = opened.samples, list(opened.problems)
+    if classes and not both:
+        samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)
+    if classes:
+        problems += data.class_problems(samples, classes=classes.classes, ignore=classes.ignore)
+    if config.task == "instances":
+        problems += data.mask_problems(samples)
+    return samples, problems
+
+
+def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """The images of a source that are not left out; those that are are named."""
+    options = config.data.filter
+    groups = getattr(options, name)
+    if options.by == "patch" and name != "test":
+        return samples
+    found = data.filter_samples(samples, groups, normalized=options.normalized)
+    if found.left_out:
+        named = ", ".join(sample.name for sample in found.left_out[:8])
+        more = ", ..." if len(found.left_out) > 8 else ""
+        print(f"{len(found.left_out)} of {len(samples)} {name} images left out: {named}{more}")
+    return found.kept
+
+
+def _classes(config: Config) -> Semantic | None:
+    """The options of the channel of classes, if there is one."""
+    return next((c.options for c in config.channels if isinstance(c.options, Semantic)), None)
+
+
+def spacing_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
+    """Training images whose voxels differ in size: one network sees them all alike."""
+    wanted = samples[0].image.spacing if samples else ()
+    return [
+        InputError(
+            "another voxel size than the other training images",
+            file=sample.image.path,
+            expected=wanted,
+            found=sample.image.spacing,
+            fix="resample the images, or give one size for all with --data.spacing",
+        )
+        for sample in samples
+        if any(
+            abs(found / size - 1) > 0.01
+            for found, size in zip(sample.image.spacing, wanted, strict=True)
+        )
+    ]

@@ -1,0 +1,68 @@
+"""The task of finding the class of every voxel."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from jaxseg import io, report
+from jaxseg.config import Config
+from jaxseg.metrics import ClassCounts, class_counts, iou
+from jaxseg.runs.layout import Run
+from jaxseg.stages.classes import DECODE, class_steps
+from jaxseg.stages.shown import POST_MARK
+from jaxseg.tasks.comparing import Compared
+from jaxseg.tasks.showing import semantic_options, shown, write_summary
+from jaxseg.tasks.task import Task
+
+
+def compare_classes(
+    config: Config, run: Run, results: Sequence[Compared], console: Console
+) -> None:
+    """Intersection over union of every class, per image and over all voxels."""
+    options = semantic_options(config)
+    names = config.semantic.names or tuple(map(str, range(options.classes)))
+    counts: dict[str, dict[str, ClassCounts]] = {"": {}, POST_MARK: {}}
+    for one in results:
+        raw, labels, truth = shown(one)
+        picture = report.class_overlay(raw, labels, truth=truth, names=names, title=one.name)
+        io.write_png(run.overlay(one.name), picture)
+        if truth is not None:
+            rows = one.inner
+            counts[one.mark][one.sample.name] = class_counts(
+                rows.truth,
+                rows.labels,
+                classes=options.classes,
+                ignore=options.ignore,
+                voxels=rows.voxels,
+            )
+    if not counts[""]:
+        return
+    table = _class_table(counts[""], names)
+    if counts[POST_MARK]:
+        table = report.beside(table, _class_table(counts[POST_MARK], names))
+    report.show_classes(table, console)
+    write_summary(run, table)
+
+
+def _class_table(counts: Mapping[str, ClassCounts], names: Sequence[str]) -> pd.DataFrame:
+    """One row per image, and one for all voxels."""
+    total = functools.reduce(ClassCounts.plus, counts.values())
+    rows = [_class_row(name, names, iou(found)) for name, found in counts.items()]
+    return pd.DataFrame([*rows, _class_row("all voxels", names, iou(total))])
+
+
+def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str, object]:
+    """One row of the table; the mean leaves out classes that neither image has."""
+    known = values[~np.isnan(values)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    return {"file": file, "mean iou": mean} | {
+        f"iou {name}": float(value) for name, value in zip(names, values, strict=True)
+    }
+
+
+SEMANTIC = Task(name="semantic", phases=(DECODE,), steps=class_steps, compare=compare_classes)

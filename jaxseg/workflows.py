@@ -1,0 +1,208 @@
+"""Straight lines from a configuration to results: train, predict, process, evaluate.
+
+:func:`run` checks everything first, then calls the phases in their order. Each phase reads files
+that an earlier one finished, so each can run alone, on another day or machine.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from jaxseg import hosts, io
+from jaxseg.blocks.stage import Stage, View, with_needs
+from jaxseg.config import Config
+from jaxseg.errors import ConfigError
+from jaxseg.planning.space import refuse_without_space, space_needed
+from jaxseg.prediction.predictor import predictor_of
+from jaxseg.progress import progress
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.executor import (
+    Plan,
+    await_needs,
+    published,
+    run_by_blocks,
+    run_in_memory,
+    target_of,
+)
+from jaxseg.runs.layout import Run, Work
+from jaxseg.runs.lock import locked, paths_of
+from jaxseg.runs.results import Found, is_begun, versions_of
+from jaxseg.signals import safe_point
+from jaxseg.stages.planes import PREDICT
+from jaxseg.stages.predicting import prediction, prediction_state
+from jaxseg.stages.shown import Shown
+from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
+from jaxseg.tasks.comparing import EVALUATE, compared, compared_files, overlaps
+from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.table import DECODE
+from jaxseg.tasks.training import train_network
+
+
+def run(config: Config) -> None:
+    """Check the configuration and its data, then run its phases.
+
+    Raises
+    ------
+    JaxsegError : all that is wrong with the configuration and the data, before any compute
+    ResourceError : the results will not fit the disk
+    """
+    samples = checked(config)
+    folders, phases = runs.open_run(config), phases_of(config)
+    with ExitStack() as held:
+
+        def enter() -> None:
+            locks = paths_of(folders.results, phases, shared=bool(config.blocks.size))
+            held.enter_context(locked(locks))
+            _sweep(folders)
+            if not {"train", PREDICT} & set(phases):
+                runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
+            refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
+
+        hosts.first_alone(enter)
+        for phase in phases:
+            safe_point()
+            run_phase(config, folders, samples, phase)
+
+
+def run_phase(config: Config, run: Run, samples: Samples, phase: str) -> None:
+    """One phase of a run whose configuration was checked."""
+    if phase == "train":
+        train_network(config, run, samples)
+    elif phase == PREDICT:
+        predict(config, run, samples)
+    elif phase == EVALUATE:
+        evaluate(config, run, samples)
+    else:
+        process(config, run, samples, phase)
+
+
+def _sweep(run: Run) -> None:
+    """Remove what earlier starts that were killed left half written."""
+    found = [io.sweep(place) for place in (run.config_file.parent, run.checkpoints, run.results)]
+    if count := sum(map(len, found)):
+        print(f"removed {count} half-written files and folders of earlier starts", flush=True)
+
+
+# ------------------------------------------------------------------------------------ predict
+
+
+def predict(config: Config, run: Run, samples: Samples) -> None:
+    """Predict the planes of every test image; images that are done already are passed over."""
+    predictor = predictor_of(config, run.checkpoints, samples["test"])
+    digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
+    for work in works(config, run, samples):
+        state = prediction_state(work, digest)
+        if runs.is_done(run, PREDICT, work.name, state, [work.planes]):
+            continue
+        plan = Plan(work, (prediction(work, predictor, digest),))
+        if not config.blocks.size:
+            run_in_memory(plan, {PREDICT})
+        elif not run_by_blocks([plan], PREDICT):
+            continue
+        # What was made by blocks has the hash of every block.
+        whole = [] if config.blocks.size else [work.planes]
+        runs.mark_done(run, PREDICT, work.name, state, whole)
+
+
+def works(config: Config, run: Run, samples: Samples) -> list[Work]:
+    """The test images."""
+    return [Work(config, run, sample) for sample in samples["test"]]
+
+
+# ------------------------------------------------------------------------------------ process
+
+
+def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> None:
+    """Make results of predicted planes, and all that is done to them.
+
+    Parameters
+    ----------
+    config, run, samples : of the run
+    phase : decode in memory; by blocks one of the phases of the task
+
+    Raises
+    ------
+    ConfigError : what the phase reads is missing, or was made in the other way
+    Interrupted : other jobs have not done all their blocks yet
+    """
+    plans = [plan_of(work, phase) for work in works(config, run, samples)]
+    if not config.blocks.decodes:
+        _process_in_memory(config, run, plans)
+        return
+    phases = (PREDICT, *task_of(config).phases)
+    before = phases[phases.index(phase) - 1]
+    upstream = runs.claimed(run, before)
+    if before == PREDICT:
+        runs.refuse_other_way(run, [one for one in (DECODE,) if one not in phases], config)
+        await_needs(plans, {phase})
+    elif not upstream:
+        raise ConfigError(
+            "no instances were created yet", file=run.results, fix=f"--phases {before} {phase}"
+        )
+    runs.claim(run, phase, config, upstream)
+    run_by_blocks(plans, phase)
+
+
+def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
+    """Everything between planes and results, image by image."""
+    phases = task_of(config).phases
+    upstream = runs.claimed(run, PREDICT)
+    if not upstream:
+        raise ConfigError(
+            "nothing was predicted yet", file=run.results, fix="--phases predict decode evaluate"
+        )
+    runs.refuse_other_way(run, [phase for phase in phases if phase != DECODE], config)
+    await_needs(plans, phases)
+    digest = runs.claim(run, DECODE, config, upstream)
+    with progress(DECODE) as advance:
+        for number, plan in enumerate(plans, start=1):
+            work, results = plan.work, published(plan, phases)
+            state = {"digest": digest, "input": runs.input_version(work.planes)}
+            for step in with_needs(plan.steps):
+                state |= versions_of(step) if isinstance(step, View) else {}
+            if begun := [stage for stage in results if is_begun(work, stage)]:
+                raise ConfigError(
+                    "results made by blocks lie here",
+                    file=work.stage(begun[0].name),
+                    fix="--run ANOTHER_NAME",
+                )
+            files = [path for stage in results if (path := target_of(stage))]
+            if not runs.is_done(run, DECODE, work.name, state, files):
+                with runs.redone_if_damaged(run, PREDICT, work.name):
+                    run_in_memory(plan, phases)
+                runs.mark_done(run, DECODE, work.name, state, files)
+            advance(number, len(plans))
+
+
+# ----------------------------------------------------------------------------------- evaluate
+
+
+def evaluate(config: Config, run: Run, samples: Samples) -> None:
+    """Compare every test image that has labels; draw all of them."""
+    task, plans = task_of(config), []
+    found: list[tuple[Shown, Stage]] = []
+    paths: dict[str, str] = {}
+    for work in works(config, run, samples):
+        shown = task.steps(work).shown
+        stages = tuple(overlaps(work, one) for one in shown)
+        found += zip(shown, stages, strict=True)
+        plans.append(Plan(work, stages, remote))
+        paths |= compared_files(work, shown)
+    runs.claim(run, EVALUATE, config, runs.input_versions(paths))
+    if not config.blocks.decodes:
+        results = [run_in_memory(plan, {EVALUATE}) for plan in plans]
+    elif run_by_blocks(plans, EVALUATE):
+        results = [Found(plan.work, plan.steps) for plan in plans]
+    else:
+        return
+    counted = [
+        compared(plan.work, shown, stage, result)
+        for plan, result in zip(plans, results, strict=True)
+        for shown, stage in found
+        if stage in plan.steps
+    ]
+    console = Console(width=None if Console().is_terminal else 120)
+    task.compare(config, run, counted, console)
+    console.print(f"results: {run.results}", soft_wrap=True)
