@@ -101,6 +101,7 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
             run_in_memory(plan, {PREDICT})
         elif not run_by_blocks([plan], PREDICT):
             continue
+        # What was made by blocks has the hash of every block.
         whole = [] if config.blocks.size else [work.planes]
         runs.mark_done(run, PREDICT, work.name, state, whole)
 

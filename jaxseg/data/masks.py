@@ -77,6 +77,10 @@ def zero_or_one(samples: Sequence[Sample], *, classes: int, ignore: int) -> tupl
     samples : of one source
     classes, ignore : number of classes, and the value of voxels that count for none
 
+    Returns
+    -------
+    tuple of Sample
+
     Warns
     -----
     JaxsegWarning : that they are read so

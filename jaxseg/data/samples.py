@@ -201,6 +201,20 @@ def class_problems(
 
     Classes beside instances are read through; else the index names them, from which the value to
     ignore was left out on opening.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Opened images with their labels.
+    classes : int
+        Number of classes; legal values are 0 to ``classes - 1``.
+    ignore : int
+        Value of unannotated voxels; -1 = none.
+
+    Returns
+    -------
+    list of JaxsegError
+        One per label image with other values.
     """
     problems: list[JaxsegError] = []
     for sample in samples:

@@ -106,7 +106,9 @@ def samples(default: Any) -> Iterator[Any]:
 APPROXIMATED_BY_NOTHING = re.compile(
     r"EXTRACT_RANDOM_PATCH|OVERLAP|PADDING|VAL\.RANDOM|FLOW_THRESH"
 )
-SWITCHES = re.compile(r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB|LOAD_CHECKPOINT")
+SWITCHES = re.compile(
+    r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB|LOAD_CHECKPOINT|SKIP_UNMATCHED"
+)
 
 
 @pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])
@@ -307,6 +309,22 @@ def test_samples_and_patches() -> None:
     drawn = translated(OBJECTS, DATA__PROBABILITY_MAP=True, DATA__W_FOREGROUND=0.7).config()
     assert not drawn.data.grid.enable
     assert drawn.data.probability_map.w_foreground == 0.7
+
+
+def test_normalisation() -> None:
+    prefix = "DATA.NORMALIZATION."
+    clip = {prefix + "PERC_CLIP.ENABLE": True, prefix + "PERC_CLIP.LOWER": 0.1,
+            prefix + "PERC_UPPER": 99.8}  # fmt: skip
+    found = translate(document(CLASSES | clip | {prefix + "TYPE": "div"})).config().normalize
+    assert (found.method, found.clip, found.scope) == ("dtype", (0.1, 99.8), "image")
+    fixed = {prefix + "TYPE": "custom", prefix + "CUSTOM_MEAN": 12, prefix + "CUSTOM_STD": [3.0],
+             prefix + "CUSTOM_MODE": "dataset"}  # fmt: skip
+    found = translate(document(CLASSES | fixed)).config().normalize
+    assert (found.method, found.mean, found.deviation) == ("zscore", (12.0,), (3.0,))
+    assert found.scope == "dataset"
+    assert translated(CLASSES).config().normalize.method == "zscore"
+    ranged = translate(document(CLASSES | {prefix + "TYPE": "scale_range"})).config()
+    assert ranged.normalize.method == "range"
 
 
 def test_weights_to_begin_with() -> None:
