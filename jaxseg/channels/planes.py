@@ -15,6 +15,7 @@ from jaxseg.config.channels import Semantic
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.symmetry import Edges
 from jaxseg.targets import compact, shifted
+from jaxseg.volume import checked_spacing
 
 Planes = jax.Array | np.ndarray
 
@@ -131,9 +132,8 @@ def _check(
     ndim = labels.ndim
     if ndim not in (2, 3):
         raise InputError("labels have two or three axes", expected="(z)yx", found=labels.shape)
-    if spacing is not None and len(spacing) != ndim:
-        expected = f"{ndim} values, {'zyx'[-ndim:]}"
-        raise ConfigError("wrong number of spacings", expected=expected, found=tuple(spacing))
+    if spacing is not None:
+        checked_spacing(spacing, ndim)
     columns(channels, ndim)
     semantic = [channel for channel in channels if isinstance(channel.options, Semantic)]
     if semantic and len(channels) > 1 and classes is None:
