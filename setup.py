@@ -1,8 +1,39 @@
-"""What pyproject.toml cannot say: the configurations of ``configs/`` are shipped in the package."""
+"""What pyproject.toml cannot say: compiled kernels, and the shipped configurations.
 
-from setuptools import find_packages, setup
+The kernels of the recipe ``native`` are optional: without a compiler the package installs and runs,
+more slowly, on XLA alone. The configurations of ``configs/`` are shipped in the package.
+"""
+
+import platform
+from importlib.util import find_spec
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+
+
+def include() -> str:
+    """The folder of the headers of XLA's interface for foreign functions, which jaxlib brings."""
+    spec = find_spec("jaxlib")
+    if spec is None or not spec.submodule_search_locations:
+        return ""
+    return str(Path(next(iter(spec.submodule_search_locations))) / "include")
+
+
+kernels = Extension(
+    "jaxseg.models._native",
+    sources=["native/convolution.cc", "native/normalization.cc"],
+    depends=["native/parallel.h", "native/vectors.h"],
+    include_dirs=["native", include()],
+    extra_compile_args=["-std=c++17", "-O3", "-fno-math-errno", "-pthread", "-w"],
+    extra_link_args=["-pthread"],
+    language="c++",
+    # A compiler or headers that are missing stop the kernels, not the installation.
+    optional=True,
+)
 
 setup(
     packages=[*find_packages(include=["jaxseg*"]), "jaxseg.templates"],
     package_dir={"jaxseg.templates": "configs"},
+    # Microsoft's compiler has none of the vector types of GCC and Clang.
+    ext_modules=[] if platform.system() == "Windows" else [kernels],
 )

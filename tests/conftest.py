@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Several virtual CPU devices let every test of data parallelism run on any machine; without the
@@ -23,6 +24,7 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -31,15 +33,22 @@ from hypothesis import settings
 settings.register_profile("jaxseg", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("jaxseg")
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Compile without most optimisations, which take longer than small programs run.
+
+    Modules ask for it with ``pytestmark = pytest.mark.usefixtures("quick_compilation")``.
+    """
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
-def data_dir() -> Path:
-    """Real labelled images beside the checkout."""
-    if not DATA.is_dir():
-        pytest.skip(f"the real images are not there: {DATA}")
-    return DATA
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk, which takes longer than what these tests look at."""
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,8 @@ from jaxseg.channels import CHANNELS, columns, encode
 from jaxseg.config import ch
 from jaxseg.errors import JaxsegWarning
 from jaxseg.tta import averaged
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 INSTANCES = (ch("F"), ch("C"), ch("Db"), ch("D"), ch("H"), ch("V"))
 MASKS = tuple(map(ch, ("F", "B", "C", "T", "M", "Dc", "Dn")))
@@ -38,14 +39,6 @@ LISTS = {
     ),
 }
 CASES = [(ndim, channels) for ndim, lists in LISTS.items() for channels in lists]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """These tests compile many small programs once: optimising them takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache

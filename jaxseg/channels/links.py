@@ -21,6 +21,8 @@ FLOW_SCALE = 5.0
 Values = Callable[[jax.Array, Any], jax.Array]
 # Of the rays of a voxel at the boundary, so that they are learnt, too.
 LEAST_WEIGHT = 0.1
+# Weights of false positives and false negatives that make the Tversky index the Dice coefficient.
+DICE = (0.5, 0.5)
 
 
 def sigmoid(logits: jax.Array, options: Any) -> jax.Array:
@@ -74,19 +76,25 @@ def class_link(logits: jax.Array, options: Semantic) -> jax.Array:
 
 
 def class_loss(logits: jax.Array, target: jax.Array, options: Semantic) -> jax.Array:
-    """Cross entropy."""
-    if options.classes > 2:
-        return losses.cross_entropy(logits, target)
-    return losses.binary_cross_entropy(logits, target)
+    """Cross entropy with its weight."""
+    several = options.classes > 2
+    entropy = losses.cross_entropy if several else losses.binary_cross_entropy
+    return options.cross_entropy * losses.focal(entropy(logits, target), options.focal)
 
 
 def class_overlap(
     values: jax.Array, target: jax.Array, mask: jax.Array, options: Semantic
 ) -> tuple[jax.Array, jax.Array] | None:
-    """Soft Dice with its weight."""
+    """Soft Dice, or the Tversky index, with its weight."""
     if not options.dice:
         return None
-    loss, columns = losses.soft_dice(values, target, mask)
+    if options.tversky == DICE:
+        loss, columns = losses.soft_dice(values, target, mask)
+    else:
+        more, less = options.tversky
+        loss, columns = losses.tversky(
+            values, target, mask, false_positives=more, false_negatives=less
+        )
     return options.dice * loss, columns
 
 

@@ -1,4 +1,7 @@
-"""Weights of BiaPy given as ``predict.checkpoint``: imported once, on the way to a prediction."""
+"""Weights of BiaPy in place of a checkpoint: imported once, on the way.
+
+They may stand in ``predict.checkpoint`` and in ``train.start_from``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def with_checkpoint(config: Config, folder: str | Path = "") -> Config:
     Parameters
     ----------
     config : Config
-        ``predict.checkpoint`` may be a file of weights.
+        ``predict.checkpoint`` or ``train.start_from`` may be a file of weights.
     folder : path, optional
         Where the imported checkpoint goes; by default beside those of the experiment, named after
         the file and its content, so that it is there the next time.
@@ -36,22 +39,33 @@ def with_checkpoint(config: Config, folder: str | Path = "") -> Config:
     Raises
     ------
     ConfigError
-        torch, which reads ``.pth`` files, is not installed, or a training is asked for as well.
+        torch, which reads ``.pth`` files, is not installed, or a training is asked for together
+        with weights to predict with.
     InputError
         The file is missing or does not fit the network.
     """
-    source = Path(config.predict.checkpoint)
-    if source.suffix.lower() not in ENDINGS:
-        return config
-    if "train" in config.phases:
-        raise ConfigError(
-            "a network that is trained now and weights of another one",
-            file="predict.checkpoint, phases",
-            found=config.predict.checkpoint,
-            fix="leave train out of the phases",
-        )
+    if config.predict.checkpoint.lower().endswith(ENDINGS):
+        if "train" in config.phases:
+            raise ConfigError(
+                "a network that is trained now and weights of another one",
+                file="predict.checkpoint, phases",
+                found=config.predict.checkpoint,
+                fix="leave train out of the phases, or give the weights as train.start_from",
+            )
+        target, config = _imported(Path(config.predict.checkpoint), config, folder)
+        predict = dataclasses.replace(config.predict, checkpoint=str(target))
+        config = dataclasses.replace(config, predict=predict)
+    if config.train.start_from.lower().endswith(ENDINGS):
+        target, config = _imported(Path(config.train.start_from), config, folder)
+        train = dataclasses.replace(config.train, start_from=str(target))
+        config = dataclasses.replace(config, train=train)
+    return config
+
+
+def _imported(source: Path, config: Config, folder: str | Path) -> tuple[Path, Config]:
+    """The folder of an imported checkpoint, and the configuration with the network of it."""
     if not source.is_file():
-        raise InputError("no such file of weights", file=source, fix="check predict.checkpoint")
+        raise InputError("no such file of weights", file=source)
     own = Path(config.out) / config.name / "checkpoints" / f"{source.stem}_{_digest(source)}"
     target = Path(folder) if folder else own
     if not (target / "config.json").is_file():
@@ -60,9 +74,7 @@ def with_checkpoint(config: Config, folder: str | Path = "") -> Config:
         import_weights(source, partial, config)
         os.replace(partial, target)
         print(f"imported the weights of {source} into {target}", flush=True)
-    model = load(target / "config.json").model
-    predict = dataclasses.replace(config.predict, checkpoint=str(target))
-    return dataclasses.replace(config, model=model, predict=predict)
+    return target, dataclasses.replace(config, model=load(target / "config.json").model)
 
 
 def _digest(path: Path) -> str:

@@ -249,15 +249,23 @@ class Semantic:
 
     classes: int = option(2, at_least(2))
     """Number of classes, background included; 2 gives one column and a sigmoid."""
+    cross_entropy: float = option(1.0, at_least(0))
+    """Weight of cross entropy; 0 = the loss of overlap alone."""
+    focal: float = option(0.0, at_least(1).or_(0))
+    """Exponent by which voxels that are right count less in cross entropy (Lin et al. 2017, who
+    take 2); 0 = all count the same."""
     dice: float = option(1.0, at_least(0))
-    """Weight of the soft Dice loss beside cross entropy; 0 = none."""
+    """Weight of the loss of overlap, soft Dice, beside cross entropy; 0 = none."""
+    tversky: tuple[float, float] = option((0.5, 0.5), above(0))
+    """Weights of false positives and false negatives in the loss of overlap (Salehi et al. 2017);
+    0.5 0.5 is Dice, 0.3 0.7 finds more of rare classes."""
     ignore: int = option(-1, at_least(0).or_(-1))
     """A label value that is not counted; -1 = none."""
     class_weights: tuple[float, ...] = option((), at_least(0))
     """Weight of the voxels of every class in cross entropy, background first; empty = 1 each."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
-        """Weights of classes, one each."""
+        """Weights of classes, one each, and losses that are there."""
         weights = self.class_weights
         if weights and len(weights) != self.classes:
             yield ConfigError(
@@ -273,6 +281,23 @@ class Semantic:
                 expected="one of them above 0",
                 found=weights,
             )
+        if not self.cross_entropy and not self.dice:
+            yield ConfigError(
+                "no loss is left",
+                file=join(where, "cross_entropy"),
+                fix="cross_entropy or dice above 0",
+            )
+        unused = {
+            "focal": self.focal and not self.cross_entropy,
+            "tversky": self.tversky != (0.5, 0.5) and not self.dice,
+        }
+        for field, other in (("focal", "cross_entropy"), ("tversky", "dice")):
+            if unused[field]:
+                yield ConfigError(
+                    f"this option has no effect unless {other} is above 0",
+                    file=join(where, field),
+                    found=getattr(self, field),
+                )
 
 
 @section

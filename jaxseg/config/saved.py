@@ -139,7 +139,12 @@ def _section(data: dict[str, Any], kind: Any, where: str, wrong: list[ConfigErro
             inner[name] = _build(item, hints[name], join(where, name), wrong)
         else:
             wrong.append(unknown_option(str(key), kind, where))
-    needed = [f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING]
+    unset = dataclasses.MISSING
+    needed = [
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is unset and field.default_factory is unset
+    ]
     missing = [name for name in needed if name not in inner]
     if missing:
         wrong.append(ConfigError(f"no {missing[0]} given", file=where, expected=", ".join(hints)))

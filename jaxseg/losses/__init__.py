@@ -12,11 +12,12 @@ from jaxseg.losses.embeddings import (
 )
 from jaxseg.losses.levels import at_level, level_steps, level_weights
 from jaxseg.losses.lovasz import lovasz_hinge
-from jaxseg.losses.overlap import soft_dice
+from jaxseg.losses.overlap import soft_dice, tversky
 from jaxseg.losses.voxelwise import (
     absolute_error,
     binary_cross_entropy,
     cross_entropy,
+    focal,
     squared_error,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "cross_entropy",
     "embedding_losses",
     "embedding_overlap",
+    "focal",
     "kernel",
     "level_steps",
     "level_weights",
@@ -38,4 +40,5 @@ __all__ = [
     "narrowness",
     "soft_dice",
     "squared_error",
+    "tversky",
 ]

@@ -71,8 +71,8 @@ def build(
     ndim : number of spatial axes, 2 or 3
     dtype : element type of the arithmetic, float32 or bfloat16; parameters, statistics and logits
         are float32
-    recipe : how convolutions are computed, "cpu" or "plain"; None = as the default backend likes.
-        Both give the same numbers out of the same parameters
+    recipe : how convolutions are computed, "cpu", "native" or "plain"; None = as suits the machine.
+        All give the same numbers, but for rounding, out of the same parameters
     remat : in the backward pass compute again what lies inside a block, instead of keeping it: the
         same numbers; meant for GPUs, on a CPU XLA's memory did not shrink
 

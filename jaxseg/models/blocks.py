@@ -37,8 +37,8 @@ class Stack(nn.Module):
         """(N, *S, C) to (N, *S, features)."""
         for index in range(self.convs):
             image = Conv(self.features, self.kernel, self.style, name=f"conv_{index}")(image)
-            image = Norm(self.style, name=f"norm_{index}")(image, train=train)
-            image = self.style.activate(image)
+            norm = Norm(self.style, name=f"norm_{index}")
+            image = norm(image, train=train, activate=True)
             if train and self.dropout > 0:
                 image = drop_channels(fold(key, index), image, self.dropout)
             if self.reduction:
@@ -66,7 +66,7 @@ class Residual(nn.Module):
         """(N, *S, C) to (N, *S, features)."""
         change = image
         if not self.first:
-            change = self.style.activate(Norm(self.style, name="norm_in")(change, train=train))
+            change = Norm(self.style, name="norm_in")(change, train=train, activate=True)
         change = Stack(
             self.features, self.kernel, self.convs - 1, self.style, self.dropout, name="stack"
         )(change, train=train, key=key)
@@ -96,7 +96,7 @@ class ExcitedResidual(nn.Module):
     ) -> jax.Array:
         """(N, *S, C) to (N, *S, features)."""
         if not self.first:
-            image = self.style.activate(Norm(self.style, name="norm_in")(image, train=train))
+            image = Norm(self.style, name="norm_in")(image, train=train, activate=True)
         own, inner = (None, None) if key is None else (fold(key, 0), fold(key, 1))
         image = Stack(self.features, self.kernel, 1, self.style, self.dropout, name="before")(
             image, train=train, key=own
@@ -145,8 +145,7 @@ class Up(nn.Module):
             one = (1,) * len(self.factors)
             image = Conv(self.features, one, self.style, name="conv")(image)
             image = linear(image, self.factors)
-        image = Norm(self.style, name="norm")(image, train=train)
-        return self.style.activate(image)
+        return Norm(self.style, name="norm")(image, train=train, activate=True)
 
 
 class PlainUp(nn.Module):

@@ -11,7 +11,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxseg.models.recipes import RECIPES, merge
 from jaxseg.models.style import Style
@@ -48,6 +47,8 @@ class Conv(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         shape, dtype = (*self.kernel, image.shape[-1], self.features), self.style.dtype
         kernel = self.param("kernel", KERNEL_INIT, shape).astype(dtype)
+        if self.style.recipe == "native":
+            kernel = self.style.varying(kernel)
         conv = RECIPES[self.style.recipe].conv
         result = conv(image.astype(dtype), kernel, strides=self.strides, dilation=self.dilation)
         if not self.bias:
@@ -103,10 +104,8 @@ class Depthwise(nn.Module):
         channels, dtype = image.shape[-1], self.style.dtype
         kernel = self.param("kernel", depthwise_init, (*self.kernel, channels))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
-        if self.style.axis:
-            # Its gradient is then added up over the devices.
-            kernel = lax.pcast(kernel, self.style.axis, to="varying")
         depthwise = RECIPES[self.style.recipe].depthwise
+        kernel = self.style.varying(kernel)
         return depthwise(image.astype(dtype), kernel.astype(dtype)) + bias.astype(dtype)
 
 

@@ -39,8 +39,8 @@ class NormConv(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         kernel = (self.size,) * (image.ndim - 2)
         conv = Conv(self.features, kernel, self.style, self.strides, bias=False, name="conv")
-        image = Norm(self.style, name="norm")(conv(image), train=train)
-        return self.style.activate(image) if self.active else image
+        norm = Norm(self.style, name="norm")
+        return norm(conv(image), train=train, activate=self.active)
 
 
 class Block(nn.Module):

@@ -46,8 +46,8 @@ class NormConv(nn.Module):
         """(N, *S, C) to (N, *S, features)."""
         kernel = (self.size,) * (image.ndim - 2)
         image = Conv(self.features, kernel, self.style, name="conv")(image)
-        image = Norm(self.style, name="norm")(image, train=train)
-        return self.style.activate(image) if self.active else image
+        norm = Norm(self.style, name="norm")
+        return norm(image, train=train, activate=self.active)
 
 
 class MultiRes(nn.Module):
@@ -65,7 +65,8 @@ class MultiRes(nn.Module):
             image = NormConv(width, 3, style, name=f"conv_{index}")(image, train=train)
             views.append(image)
         joined = Norm(style, name="norm_in")(jnp.concatenate(views, axis=-1), train=train)
-        return mark(style.activate(Norm(style, name="norm_out")(joined + same, train=train)))
+        norm = Norm(style, name="norm_out")
+        return mark(norm(joined + same, train=train, activate=True))
 
 
 class Path(nn.Module):
@@ -86,8 +87,8 @@ class Path(nn.Module):
             norm = Norm(style, name=f"norm_{index}")
             same, image = shortcut(image, train=train), conv(image, train=train)
             if self.biapy_compatible:
-                image = style.activate(norm(image, train=train))
-            image = style.activate(norm(image + same, train=train))
+                image = norm(image, train=train, activate=True)
+            image = norm(image + same, train=train, activate=True)
         return mark(image)
 
 

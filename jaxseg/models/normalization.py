@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxseg.models import native_normalization
 from jaxseg.models.style import Style
 
 EPSILON = 1e-5
@@ -32,8 +34,45 @@ class Norm(nn.Module):
     style: Style
 
     @nn.compact
-    def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
-        """(N, *S, C) to the same shape."""
+    def __call__(
+        self, image: jax.Array, *, train: bool = False, activate: bool = False
+    ) -> jax.Array:
+        """(N, *S, C) to the same shape; with ``activate``, followed by the non-linearity."""
+        if self._is_native(image, train, activate):
+            return self._native(image, activate)
+        result = self._normalized(image, train)
+        return self.style.activate(result) if activate else result
+
+    def _is_native(self, image: jax.Array, train: bool, activate: bool) -> bool:
+        """Whether the compiled kernels do it; fixed statistics need none of their passes."""
+        style = self.style
+        return (
+            style.recipe == "native"
+            and style.dtype == jnp.float32
+            and (style.norm != "bn" or train)
+            and native_normalization.covers(
+                image, style.norm, style.activation if activate else "none"
+            )
+        )
+
+    def _native(self, image: jax.Array, activate: bool) -> jax.Array:
+        style, channels = self.style, image.shape[-1]
+        options = native_normalization.Options(
+            groups=math.gcd(GROUPS, channels) if style.norm == "gn" else 0,
+            batch=style.norm == "bn",
+            activation=style.activation if activate else "none",
+            axis=style.axis,
+            epsilon=EPSILON,
+        )
+        scale = style.varying(self.param("scale", nn.initializers.ones, (channels,)))
+        bias = style.varying(self.param("bias", nn.initializers.zeros, (channels,)))
+        result, mean, variance = native_normalization.norm_act(image, scale, bias, options)
+        if style.norm == "bn":
+            both = lax.stop_gradient(jnp.stack([mean[0], variance[0]]))
+            _keep(self._running(channels), lax.pmean(both, style.axis) if style.axis else both)
+        return result
+
+    def _normalized(self, image: jax.Array, train: bool) -> jax.Array:
         kind, dtype, channels = self.style.norm, self.style.dtype, image.shape[-1]
         if kind == "none":
             return image
@@ -56,8 +95,7 @@ class Norm(nn.Module):
     def _batch_statistics(self, image: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
         """Mean and variance per channel (C,), the running ones when not training."""
         shape = (image.shape[-1],)
-        old_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
-        old_variance = self.variable("batch_stats", "var", jnp.ones, shape)
+        old_mean, old_variance = self._running(*shape)
         if not train:
             return old_mean.value, old_variance.value
         both = jnp.stack(moments(image, tuple(range(image.ndim - 1))))
@@ -65,9 +103,19 @@ class Norm(nn.Module):
             2, *shape
         )
         variance = jnp.maximum(square - mean**2, 0)
-        old_mean.value = MOMENTUM * old_mean.value + (1 - MOMENTUM) * mean
-        old_variance.value = MOMENTUM * old_variance.value + (1 - MOMENTUM) * variance
+        _keep((old_mean, old_variance), (mean, variance))
         return mean, variance
+
+    def _running(self, channels: int) -> tuple[nn.Variable, nn.Variable]:
+        """The running statistics, each (C,)."""
+        mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
+        return mean, self.variable("batch_stats", "var", jnp.ones, (channels,))
+
+
+def _keep(running: Iterable[nn.Variable], statistics: Iterable[jax.Array]) -> None:
+    """Move the running statistics towards those of a batch, each (C,)."""
+    for old, new in zip(running, statistics, strict=True):
+        old.value = MOMENTUM * old.value + (1 - MOMENTUM) * new
 
 
 def moments(image: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:

@@ -2,25 +2,32 @@
 
 XLA's own 3D and depthwise convolution, the gradient of its pooling and the gradient of its
 transposed convolution are slow on a CPU. The recipe ``cpu`` computes the same numbers out of 2D
-convolutions, maxima and sums of slices and matrix products; ``plain`` is one XLA operation each,
-for GPU and TPU. Kernels have the same shapes in both, so parameters serve either.
+convolutions, maxima and sums of slices and matrix products; ``native`` does as ``cpu``, and calls
+compiled kernels where they gain; ``plain`` is one XLA operation each, for GPU and TPU. Parameters
+have the same shapes in all of them.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxseg.errors import ConfigError
+from jaxseg.models import native, native_convolution
 from jaxseg.models.depthwise import depthwise_cpu, depthwise_plain
 
-RecipeName = Literal["cpu", "plain"]
+RecipeName = Literal["cpu", "plain", "native"]
+
+# Environment variable that names the recipe, in place of the one that suits the machine.
+VARIABLE = "JAXSEG_RECIPE"
 
 # Up to this many channels, one 2D convolution over all z taps side by side beats one for each tap
 # (16 to 16 channels: 1.6 times as fast; 32 to 16: 0.9 times).
@@ -41,8 +48,39 @@ class Recipe(NamedTuple):
 
 
 def default_recipe() -> RecipeName:
-    """The recipe for the devices that JAX computes on."""
-    return "cpu" if jax.default_backend() == "cpu" else "plain"
+    """The recipe for the devices that JAX computes on, or the one that ``JAXSEG_RECIPE`` names.
+
+    Raises
+    ------
+    ConfigError : the variable names no recipe, or one whose kernels are not there
+    """
+    wanted = os.environ.get(VARIABLE, "")
+    if not wanted:
+        if jax.default_backend() != "cpu":
+            return "plain"
+        return "cpu" if native.missing() else "native"
+    if wanted not in RECIPES:
+        raise ConfigError("no such recipe", file=VARIABLE, expected=" ".join(RECIPES), found=wanted)
+    if wanted == "native" and (reason := native.missing()):
+        raise ConfigError("the compiled kernels cannot be used", file=VARIABLE, found=reason)
+    return cast(RecipeName, wanted)
+
+
+def describe(recipe: RecipeName) -> str:
+    """A recipe in a few words, for the log: which one, and why not the compiled kernels.
+
+    >>> describe("plain")
+    'plain: one operation of XLA each'
+    """
+    if recipe == "plain":
+        return "plain: one operation of XLA each"
+    if recipe == "native":
+        return "native: compiled kernels where they gain"
+    return f"cpu: operations of XLA that run well on a CPU; no compiled kernels ({_why_not()})"
+
+
+def _why_not() -> str:
+    return native.missing() or f"{VARIABLE} says so"
 
 
 def _layout(ndim: int) -> tuple[str, str, str]:
@@ -84,6 +122,19 @@ def conv_cpu(
     if image.ndim < 5:
         return conv_plain(image, kernel, strides=strides, dilation=dilation)
     return _conv_by_planes(image, kernel, strides or (1, 1, 1), dilation)
+
+
+def conv_native(
+    image: jax.Array,
+    kernel: jax.Array,
+    *,
+    strides: Sequence[int] | None = None,
+    dilation: int = 1,
+) -> jax.Array:
+    """Compiled kernels where they gain, :func:`conv_cpu` elsewhere."""
+    if native_convolution.covers(image, kernel, strides, dilation):
+        return native_convolution.conv(image, kernel, conv_cpu)
+    return conv_cpu(image, kernel, strides=strides, dilation=dilation)
 
 
 def _conv_by_planes(
@@ -174,6 +225,7 @@ def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, depthwise_cpu),
+        "native": Recipe(conv_native, pool_cpu, spread_cpu, depthwise_cpu),
         "plain": Recipe(conv_plain, pool_plain, spread_plain, depthwise_plain),
     }
 )

@@ -56,7 +56,7 @@ class Block(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         style, strides, one = self.style, self.strides, (1,) * len(self.kernel)
         conv = Conv(self.features, self.kernel, style, strides, name="conv_0")
-        change = style.activate(Norm(style, name="norm_0")(conv(image), train=train))
+        change = Norm(style, name="norm_0")(conv(image), train=train, activate=True)
         change = Conv(self.features, self.kernel, style, name="conv_1")(change)
         change = Norm(style, name="norm_1")(change, train=train)
         if self.project:

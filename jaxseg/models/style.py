@@ -10,6 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
     {
@@ -35,6 +36,13 @@ class Style:
     """Element type of the arithmetic."""
     axis: str | None = None
     """Mesh axis over which ``shard_map`` spreads the batch; None = it is not spread."""
+
+    def varying(self, value: jax.Array) -> jax.Array:
+        """A parameter as different between devices as the image is, for gradients given by hand.
+
+        Such a gradient is each device's own; it is then added up over the devices.
+        """
+        return lax.pcast(value, self.axis, to="varying") if self.axis else value
 
     def activate(self, image: jax.Array) -> jax.Array:
         """The non-linearity of the network."""

@@ -108,7 +108,8 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
     draw: Callable[[int], Batch] = random
     steps = settings.steps or _steps_to_cover(learn, config.patch, settings.batch)
     if config.data.grid.enable:
-        draw, steps = _grid(config, learn, left_out)
+        draw, whole = _grid(config, learn, left_out)
+        steps = settings.steps or whole
     return Ingredients(
         network(config, dtype=settings.precision, remat=settings.remat),
         _loss(config, (*learn, *check)),

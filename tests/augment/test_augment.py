@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -36,14 +35,6 @@ INTENSITIES = (
     (random_noise, 0.1),
     (random_blur, 1.5),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """These tests compile many small programs once: optimising them takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def patch(*shape: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from support import blockwise
 from support.blockwise_affinities import agglomerated
 from support.made_affinities import affinities
-from support.synthetic_objects import touching_balls
+from support.synthetic_objects import neurites, touching_balls
 
-from jaxseg.blocks import BlockGrid, creation, graph, merging
+from jaxseg.blocks import BlockGrid, stored
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Channel, ch
 from jaxseg.decoding import agglomeration, agglomeration_steps
 from jaxseg.decoding.affinities.edges import EdgeTable, added, contacts_of
 from jaxseg.metrics import matching
+
+pytestmark = pytest.mark.usefixtures("no_sync")
 
 # Offsets of either sign, across corners, and longer ones, which do not count beside these.
 OFFSETS = {
@@ -31,12 +32,6 @@ OFFSETS = {
     "corners": {2: ((0, 1), (1, -1), (1, 0)), 3: ((1, 1, 1), (0, 1, 0), (1, 0, -1))},
     "long": {2: ((0, 3), (-2, 0)), 3: ((0, 0, 2), (0, -3, 0), (2, 0, 0))},
 }
-
-
-@pytest.fixture(autouse=True)
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forcing every block to disk takes longer than decoding it."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 def whole_and_blocks(
@@ -125,9 +120,9 @@ def test_touching_objects(size: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sides", [(28, 28, 28), (50, 64, 64)])
-def test_real_neurites(sides: tuple[int, ...], data_dir: Path) -> None:
+def test_neurites(sides: tuple[int, ...], rng: np.random.Generator) -> None:
     """Long thin objects that reach far beyond any halo, with boundaries that leak."""
-    truth = tifffile.imread(data_dir / "fib25_neurites3d/train/label/z000-119.tif")[:60, :128, :128]
+    truth = neurites(rng, (60, 96, 96), count=60)
     planes = np.asarray(encode(truth, (ch("A"),)))
     planes = ndimage.gaussian_filter(planes, (0.7, 0.7, 0.7, 0)) * affinities(
         0, truth.shape, 3, 2.0
@@ -189,18 +184,17 @@ def test_interrupted_at_every_stage_and_continued(tmp_path: Path, monkeypatch) -
     planes, channels = affinities(3, (40, 44), 2, 1.0), (ch("A"),)
     grid = BlockGrid(planes.shape[:-1], (15, 16), (3, 3), (3, 3))
     options = Agglomeration(threshold=(0.3,), min_size=5)
-    for module, name in (
-        (creation, "write_table"),
-        (merging, "write_table"),
-        (merging, "write_box"),
-        (graph, "write_table"),
-        (graph, "write_box"),
+    for module, name, at in (
+        (stored, "write_table", 5),
+        (stored, "write_box", 8),
+        (stored, "write_table", 3),
+        (stored, "write_box", 3),
     ):
         write, calls = getattr(module, name), []
 
-        def stop(*given: Any, write: Any = write, calls: list = calls) -> Any:
+        def stop(*given: Any, write: Any = write, calls: list = calls, at: int = at) -> Any:
             calls.append(given)
-            if len(calls) == 5:
+            if len(calls) == at:
                 raise KeyboardInterrupt
             return write(*given)
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
-import tifffile
 from support import blockwise
-from support.synthetic_objects import touching_balls
+from support.synthetic_objects import neurites, touching_balls
 
 from jaxseg.blocks import BlockGrid
 from jaxseg.channels import encode
 from jaxseg.config import Channel, Watershed, ch
 from jaxseg.decoding import plan, settle_problems, watershed
 from jaxseg.metrics import matching
+
+pytestmark = pytest.mark.usefixtures("quick_compilation", "no_sync")
 
 SHAPE = (60, 66, 70)
 SETS: dict[str, tuple[Channel, ...]] = {
@@ -27,19 +26,6 @@ SETS: dict[str, tuple[Channel, ...]] = {
     "F HVZ": (ch("F"), ch("H"), ch("V"), ch("Z")),
     "D": (ch("D"),),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
-@pytest.fixture(autouse=True)
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forcing every block to disk takes longer than decoding it."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @functools.cache
@@ -146,10 +132,9 @@ def test_contours_alone_cannot_be_decoded_by_blocks() -> None:
 
 
 @pytest.mark.slow
-def test_real_neurites(data_dir: Path, tmp_path: Path) -> None:
+def test_neurites(rng: np.random.Generator, tmp_path: Path) -> None:
     """Long thin objects that reach far beyond any halo."""
-    truth = tifffile.imread(data_dir / "fib25_neurites3d/train/label/z000-119.tif")
-    truth = truth[:96, :192, :192]
+    truth = neurites(rng, (96, 128, 128), count=100)
     planes = np.asarray(encode(truth, SETS["F C"]))
     whole = watershed(planes, SETS["F C"])
     grid = cubes(64, halo=24, shape=truth.shape)

@@ -18,15 +18,9 @@ from support.block_stages import WIDE, contents, predict, sample
 from jaxseg.cli import app
 from jaxseg.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("no_sync")
+
 SIZE = sample().image.spatial_shape[0]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_sync():
-    """What the disk does takes longer than the prediction."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        yield
 
 
 @functools.cache

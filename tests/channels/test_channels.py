@@ -28,11 +28,17 @@ from jaxseg.channels.spec import Joint
 from jaxseg.config import OPTIONS, Channel, ch
 from jaxseg.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # As many as any of the images below has.
 OBJECTS = 36
 # Beside the default options and every other value of each switch.
 MORE = {
-    "S": [{"classes": 4}, {"classes": 4, "ignore": 1, "dice": 0.0}],
+    "S": [
+        {"classes": 4},
+        {"classes": 4, "ignore": 1, "dice": 0.0},
+        {"classes": 3, "focal": 2.0, "tversky": (0.3, 0.7)},
+    ],
     "A": [{"offsets": ((0, 3), (3, 0), (2, -5))}, {"widen": 1}],
     "R": [{"nrays": 12}],
     "F": [{"erosion": 1}, {"dilation": 1, "erosion": 1}],
@@ -44,14 +50,6 @@ MORE = {
 BESIDE = {("P", "skeleton_mode"): {"type": "skeleton"}}
 # Where the middle lies between voxels, one of them is chosen, in a turned image another one.
 CHOOSING = ("P ", "Dc type=skeleton")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """These tests compile many small programs once: optimising them takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def choices(name: str) -> Iterator[dict[str, Any]]:

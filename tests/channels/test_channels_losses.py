@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +14,8 @@ from jaxseg.config import OPTIONS, Channel, Loss, ch
 from jaxseg.config.saved import build, plain
 from jaxseg.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # Every loss of every channel; E and R have one of their own only.
 CHOICES = [
     (name, loss)
@@ -24,14 +24,6 @@ CHOICES = [
     # Those are compared with whole objects; they have tests of their own.
     if not isinstance(CHANNELS[name].loss, Joint)
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """These tests compile many small programs once: optimising them takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def scene(rng: np.random.Generator, shape: tuple[int, ...] = (12, 12)) -> np.ndarray:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
+from support import real_images
 
 from jaxseg import data
 from jaxseg.config import CutMix, Source
@@ -217,19 +217,19 @@ def test_statistics_of_extremes() -> None:
     assert data.label_statistics([nothing, full, sample(blocks((20, 20)))]) == (16, (9, 12))
 
 
-def test_real_images_give_batches(data_dir: Path) -> None:
-    folder = data_dir / "dsb2018_nuclei" / "train"
-    samples, problems = data.open_samples(
-        Source(raw=str(folder / "raw"), labels=str(folder / "label")), ndim=2
-    )
+@pytest.mark.parametrize("name", real_images.NAMES)
+def test_real_images_give_batches(name: str) -> None:
+    raw, labels = (str(real_images.path(name, kind)) for kind in ("raw", "labels"))
+    ndim, patch = real_images.labels(name).ndim, {"nuclei2d": (64, 64), "nuclei3d": (8, 16, 16)}
+    samples, problems = data.open_samples(Source(raw=raw, labels=labels), ndim=ndim)
     assert problems == ()
-    train, val = data.split(samples, fraction=0.15, seed=0, patch=(256, 256))
-    batch = data.batch(train, patch=(256, 256), size=4, seed=0, step=0, foreground=0.5)
+    train, val = data.split(samples, fraction=0.3, seed=0, patch=patch[name])
+    batch = data.batch(train, patch=patch[name], size=4, seed=0, step=0, foreground=0.5)
     assert np.isfinite(batch.image).all()
     assert batch.labels.max() > 1
-    assert data.grid_batch(
-        val, data.grid(val, patch=(256, 256)), patch=(256, 256), size=2, index=0
-    ).image.shape == (2, 256, 256, 1)
+    grid = data.grid(val, patch=patch[name])
+    one = data.grid_batch(val, grid, patch=patch[name], size=2, index=0)
+    assert one.image.shape == (2, *patch[name], 1)
 
 
 @pytest.mark.parametrize("shape", [(30, 34), (5, 9), (12, 16, 14)])

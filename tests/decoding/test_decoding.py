@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
+from support import real_images
 from support.synthetic_objects import same_partition, touching_balls
 
 from jaxseg.channels import columns, encode
 from jaxseg.config import Channel, Watershed, ch
 from jaxseg.decoding import classes, decode, plan, plan_problems, watershed, watershed_steps
 from jaxseg.errors import ConfigError, Problems
-from jaxseg.metrics import aggregate, matching
+from jaxseg.metrics import matching
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 Channels = tuple[Channel, ...]
 SHAPES = {2: (72, 64), 3: (34, 36, 32)}
@@ -60,14 +59,6 @@ def sets(ndim: int) -> dict[str, Channels]:
 
 
 CASES = [(ndim, name) for ndim in (2, 3) for name in sets(ndim)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the small programs that make true planes takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache
@@ -174,7 +165,7 @@ def test_automatic_thresholds_find_the_level() -> None:
 def test_steps_show_how_objects_came_about() -> None:
     truth, channels = balls(3), (ch("F"), ch("C"))
     planes = encode(truth, channels)
-    steps = watershed_steps(planes, channels)
+    steps = watershed_steps(planes, channels, options=Watershed(seed_rule="thresholds"))
     assert np.array_equal(steps.mask, planes[..., 0] > 0.5)
     assert np.array_equal(steps.seeds > 0, (planes[..., 0] > 0.5) & (planes[..., 1] < 0.5))
     assert np.array_equal(steps.surface, planes[..., 1])
@@ -225,7 +216,7 @@ def test_planes_of_other_types_are_taken_as_they_are() -> None:
 
 def test_the_plan_can_be_read() -> None:
     found = str(plan((ch("F"), ch("H"), ch("V")), ndim=2))
-    assert found == "growth: F (0.5); seeds: F (0.5), H+V (0.5); surface: H+V"
+    assert found == "growth: F (0.5); seeds: F (0.5), H+V (0.5); peaks of: H+V; surface: H+V"
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -286,14 +277,8 @@ def test_the_threshold_of_two_classes() -> None:
 
 
 @pytest.mark.parametrize("name", ["F C thick", "F C Db", "F HV um", "D tanh True", "A"])
-def test_real_nuclei_come_back(name: str, data_dir: Path) -> None:
-    channels, options = sets(2)[name], Watershed(min_seed=10)
-    files = sorted((data_dir / "dsb2018_nuclei" / "test" / "label").glob("*.tif"))[:4]
-    truths = [tifffile.imread(file) for file in files]
-    results = [
-        matching(truth, watershed(encode(truth, channels), channels, options=options))
-        for truth in truths
-    ]
-    found = aggregate(results, by_image=False)[0].matching
+def test_real_nuclei_come_back(name: str) -> None:
+    channels, truth = sets(2)[name], real_images.labels("nuclei2d")
+    found = matching(truth, watershed(encode(truth, channels), channels))[0]
     assert found.mean_true_score >= 0.95
     assert found.f1 >= 0.98

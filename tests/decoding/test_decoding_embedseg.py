@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from support import real_images
 from support.synthetic_objects import same_partition, touching_balls
 
 from jaxseg.channels import encode
@@ -17,7 +16,7 @@ from jaxseg.config import EmbedSeg, ch
 from jaxseg.decoding import decode, embedseg
 from jaxseg.decoding.clustering import cluster
 from jaxseg.errors import ConfigError, InputError
-from jaxseg.metrics import aggregate, matching
+from jaxseg.metrics import matching
 
 CHANNEL = (ch("E"),)
 SHAPES = {2: (72, 64), 3: (34, 36, 32)}
@@ -216,14 +215,9 @@ def test_other_planes_are_refused() -> None:
 # ------------------------------------------------------------------------------ real labels
 
 
-@pytest.mark.parametrize(
-    ("folder", "number"),
-    [("dsb2018_nuclei", 4), ("usiigaci_cells", 1), ("mouse_embryo_nuclei3d", 1)],
-)
-def test_real_objects_come_back(folder: str, number: int, data_dir: Path) -> None:
-    files = sorted((data_dir / folder / "test" / "label").glob("*.tif"))[:number]
-    truths = [tifffile.imread(file) for file in files]
-    results = [matching(truth, decode(encode(truth, CHANNEL), CHANNEL)) for truth in truths]
-    found = aggregate(results, by_image=False)[0].matching
+@pytest.mark.parametrize("name", real_images.NAMES)
+def test_real_objects_come_back(name: str) -> None:
+    truth = real_images.labels(name)
+    found = matching(truth, decode(encode(truth, CHANNEL), CHANNEL))[0]
     assert found.mean_true_score >= 0.95
     assert found.f1 >= 0.98

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tifffile
+from support import real_images
 from support.synthetic_objects import touching_balls
 
 from jaxseg import targets
@@ -240,11 +239,8 @@ def test_what_is_missing_is_named() -> None:
 # ----------------------------------------------------------------------------- real labels
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["dsb2018_nuclei", "usiigaci_cells"])
-def test_real_objects_come_back(name: str, data_dir: Path) -> None:
-    channels = sets(2, reach=200)["F"]
-    files = sorted((data_dir / name / "test" / "label").glob("*.tif"))[:2]
-    for file in files:
-        truth = drop_small(tifffile.imread(file)[:512, :512], 10)
-        assert recovered(truth, decode(np.asarray(encode(truth, channels)), channels)) >= 0.95
+@pytest.mark.parametrize("name", real_images.NAMES)
+def test_real_objects_come_back(name: str) -> None:
+    truth = drop_small(real_images.labels(name), 10)
+    channels = sets(truth.ndim, reach=200)["F"]
+    assert recovered(truth, decode(np.asarray(encode(truth, channels)), channels)) >= 0.95

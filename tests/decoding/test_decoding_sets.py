@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import jax
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -17,6 +16,8 @@ from jaxseg.config import Channel, ch
 from jaxseg.decoding import decode, plan, plan_problems
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import matching
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 Channels = tuple[Channel, ...]
 SHAPES = {2: (72, 64), 3: (34, 36, 32)}
@@ -66,14 +67,6 @@ NOT_SEPARATING = ("F", "B", "F B")
 BETTER_MASKS = {"F", "B", "D"}
 # They do not say how far objects reach.
 WITHOUT_EXTENT = ("P", "T", "Dn", "Dcum", "P T", "P Dn", "T Dn", "P Dcum", "Dn Dcum")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the small programs that make true planes takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def channels_of(name: str, ndim: int) -> Channels:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
-import tifffile
+from support import real_images
 from support.synthetic_objects import touching_balls
 
 from jaxseg.channels import columns, encode
@@ -20,8 +17,10 @@ from jaxseg.config.rules import check
 from jaxseg.decoding import decode, package_problems, shapes, stardist, stardist_problems
 from jaxseg.decoding.star_shapes import rendered, suppressed
 from jaxseg.errors import ConfigError
-from jaxseg.metrics import aggregate, matching
+from jaxseg.metrics import matching
 from jaxseg.targets import ray_directions
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 pytest.importorskip("stardist")
 
@@ -34,14 +33,6 @@ SETS: dict[str, Channels] = {
     "D R": (ch("D"), ch("R")),
 }
 ANISOTROPIC = {2: (2.0, 0.5), 3: (2.0, 1.0, 1.0)}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the small programs of these tests takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache
@@ -247,23 +238,16 @@ def test_wrong_options_are_told_before() -> None:
 
 
 @pytest.mark.parametrize("name", ["Db R", "R F um"])
-def test_real_nuclei_come_back(name: str, data_dir: Path) -> None:
-    channels = SETS[name]
-    files = sorted((data_dir / "dsb2018_nuclei" / "test" / "label").glob("*.tif"))[:3]
-    truths = [tifffile.imread(file) for file in files]
-    results = [matching(t, decode(encode(t, channels), channels)) for t in truths]
-    found = aggregate(results, by_image=False)[0].matching
+def test_real_nuclei_come_back(name: str) -> None:
+    channels, truth = SETS[name], real_images.labels("nuclei2d")
+    found = matching(truth, decode(encode(truth, channels), channels))[0]
     assert found.mean_true_score >= 0.95
     assert found.f1 >= 0.97
 
 
-@pytest.mark.slow
-def test_real_nuclei_come_back_in_3d(data_dir: Path) -> None:
-    channels = SETS["Db R"]
-    files = sorted((data_dir / "mouse_embryo_nuclei3d").glob("*/label/*.tif"))[:2]
-    assert files
-    truths = [tifffile.imread(file) for file in files]
-    results = [matching(t, decode(encode(t, channels), channels)) for t in truths]
-    found = aggregate(results, by_image=False)[0].matching
-    print(found)
-    assert found.mean_true_score >= 0.90
+def test_real_nuclei_come_back_in_3d() -> None:
+    channels, truth = SETS["Db R"], real_images.labels("nuclei3d")
+    found = matching(truth, decode(encode(truth, channels), channels))[0]
+    # The nuclei are of a few hundred voxels, which 32 rays cannot follow closely.
+    assert found.mean_true_score >= 0.7
+    assert found.f1 >= 0.9

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.block_ledgers import GRID, labels_of, no_sync
+from support.block_ledgers import GRID, labels_of
 from support.stages import by_blocks
 
 from jaxseg import blocks, io
@@ -78,10 +78,9 @@ def small_files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(("every", "flips"), [(9, 1), pytest.param(1, 8, marks=pytest.mark.slow)])
 def test_flipped_bits_of_what_a_stage_reads(
-    every: int, flips: int, tmp_path: Path, monkeypatch, rng
+    every: int, flips: int, tmp_path: Path, no_sync: None, rng
 ) -> None:
     """Merging never gives other labels: it is right, or says what is damaged and then mends it."""
-    no_sync(monkeypatch)
     planes, folder = labels_of(rng), tmp_path / "made"
     whole = labels_by_blocks(tmp_path / "whole", planes)
     by_blocks(folder, objects(folder, planes).needs[0])

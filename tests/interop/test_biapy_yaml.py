@@ -13,6 +13,7 @@ import pytest
 from jaxseg.config import Config, Refine, UNet, ch
 from jaxseg.config.load import load, to_plain
 from jaxseg.config.rules import check
+from jaxseg.config.sampling import SampleCondition
 from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.interop.biapy.job import documented_flags, new_config
@@ -105,7 +106,9 @@ def samples(default: Any) -> Iterator[Any]:
 APPROXIMATED_BY_NOTHING = re.compile(
     r"EXTRACT_RANDOM_PATCH|OVERLAP|PADDING|VAL\.RANDOM|FLOW_THRESH"
 )
-SWITCHES = re.compile(r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB")
+SWITCHES = re.compile(
+    r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB|LOAD_CHECKPOINT|SKIP_UNMATCHED"
+)
 
 
 @pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])
@@ -242,7 +245,9 @@ def test_embeddings_are_one_channel() -> None:
 
 def test_weights_of_two_terms_are_not_swapped() -> None:
     found = translated(CLASSES, LOSS__TYPE="W_CE_DICE", LOSS__WEIGHTS=[0.8, 0.2]).config()
-    assert found.channels == (ch("S", dice=0.25, weight=0.8),)
+    assert found.channels == (ch("S", cross_entropy=0.8, dice=0.2),)
+    alone = translated(CLASSES, LOSS__TYPE="DICE").config()
+    assert alone.channels == (ch("S", cross_entropy=0.0),)
     other = translated(CLASSES, LOSS__TYPE=["DICE", "CE"], LOSS__WEIGHTS=[0.2, 0.8]).config()
     assert other.channels == found.channels
 
@@ -290,6 +295,44 @@ def test_removal_by_properties_in_old_and_new_words() -> None:
              for keys in (new, previous)]  # fmt: skip
     assert found[0] == found[1]
     assert [[one.name for one in group] for group in found[0]] == lists["PROPS"]
+
+
+def test_samples_and_patches() -> None:
+    config = translated(
+        OBJECTS, DATA__TRAIN__MINIMUM_FOREGROUND_PER=0.05, DATA__TRAIN__OVERLAP=[0.25, 0, 0],
+        DATA__VAL__CROSS_VAL=True, DATA__VAL__CROSS_VAL_FOLD=2,
+    ).config()  # fmt: skip
+    assert config.data.filter.train == ((SampleCondition("foreground", "lt", 0.05),),)
+    assert (config.data.filter.by, config.data.filter.normalized) == ("patch", False)
+    assert (config.data.grid.enable, config.data.grid.overlap) == (True, (0.25, 0, 0))
+    assert (config.data.cross_val.folds, config.data.cross_val.fold) == (5, 2)
+    drawn = translated(OBJECTS, DATA__PROBABILITY_MAP=True, DATA__W_FOREGROUND=0.7).config()
+    assert not drawn.data.grid.enable
+    assert drawn.data.probability_map.w_foreground == 0.7
+
+
+def test_normalisation() -> None:
+    prefix = "DATA.NORMALIZATION."
+    clip = {prefix + "PERC_CLIP.ENABLE": True, prefix + "PERC_CLIP.LOWER": 0.1,
+            prefix + "PERC_UPPER": 99.8}  # fmt: skip
+    found = translate(document(CLASSES | clip | {prefix + "TYPE": "div"})).config().normalize
+    assert (found.method, found.clip, found.scope) == ("dtype", (0.1, 99.8), "image")
+    fixed = {prefix + "TYPE": "custom", prefix + "CUSTOM_MEAN": 12, prefix + "CUSTOM_STD": [3.0],
+             prefix + "CUSTOM_MODE": "dataset"}  # fmt: skip
+    found = translate(document(CLASSES | fixed)).config().normalize
+    assert (found.method, found.mean, found.deviation) == ("zscore", (12.0,), (3.0,))
+    assert found.scope == "dataset"
+    assert translated(CLASSES).config().normalize.method == "zscore"
+    ranged = translate(document(CLASSES | {prefix + "TYPE": "scale_range"})).config()
+    assert ranged.normalize.method == "range"
+
+
+def test_weights_to_begin_with() -> None:
+    keys = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
+    begun = translate(document(OBJECTS | keys)).config()
+    assert (begun.train.start_from, begun.predict.checkpoint) == ("a.pth", "")
+    used = translate(document(OBJECTS | keys | {"TRAIN.ENABLE": False})).config()
+    assert (used.train.start_from, used.predict.checkpoint) == ("", "a.pth")
 
 
 def test_blocks() -> None:

@@ -25,6 +25,8 @@ for extra in ("onnx", "onnxruntime"):
 from support.exchange_cases import untrained  # noqa: E402
 from support.tiny_networks import TINY  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FAST = (("unet", 2), ("unet", 3), ("unetr", 2))
 CHOICES = [
     *(UNet(features=(4, 6), norm=norm) for norm in ("in", "gn", "ln")),
@@ -36,14 +38,6 @@ CHOICES = [
     UNETR(token=4, embed=24, depth=2, attention_heads=2, filters=4, position="learned", grid=()),
 ]
 SIZED = HRNet(width=2, modules=(1, 1, 1), blocks=1, biapy_compatible=True)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def name(value: object) -> str:

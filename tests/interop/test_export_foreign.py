@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 import zarr
@@ -28,13 +27,7 @@ from jaxseg.cli.app import main as app  # noqa: E402
 from jaxseg.config.load import load  # noqa: E402
 from jaxseg.interop.onnx import open_foreign  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @pytest.fixture

@@ -25,16 +25,10 @@ from jaxseg.interop import biapy
 from jaxseg.interop.biapy.names import peer_place
 from jaxseg.interop.biapy.weights import COUNTER
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 OUTPUTS = json.loads((Path(__file__).parents[1] / "support" / "peer_outputs.json").read_text())
 FAST = ("unet other", "stunet 2d")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def shapes_of(config, heads, ndim):
@@ -255,6 +249,9 @@ TEST.ENABLE: True
     assert with_checkpoint(found) == found
     with pytest.raises(ConfigError, match="trained now"):
         with_checkpoint(replace(config, phases=("train", "predict")))
+    begun = replace(config, predict=replace(config.predict, checkpoint=""), phases=("train",),
+                    train=replace(config.train, start_from=config.predict.checkpoint))  # fmt: skip
+    assert with_checkpoint(begun).train.start_from == found.predict.checkpoint
     gone = replace(config.predict, checkpoint=str(tmp_path / "gone.pth"))
     with pytest.raises(InputError, match="no such file of weights"):
         with_checkpoint(replace(config, predict=gone))

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 import yaozarrs
 import zarr
+from support import real_images
 
 from jaxseg import io
 from jaxseg.errors import ConfigError, InputError, JaxsegWarning
@@ -395,19 +396,14 @@ def test_uncompressed_is_mapped_and_compressed_is_decoded_in_parts(tmp_path: Pat
     assert source.handle.closed
 
 
-def test_the_real_images(data_dir: Path) -> None:
-    """Every file opens; labels with instance and class are refused with a reason."""
-    for raw in sorted(data_dir.glob("*/*/raw/*.tif"))[::4]:
-        ndim = 3 if "3d" in raw.parts[-4] else 2
-        image = io.open_image(raw, ndim=ndim)
-        np.testing.assert_array_equal(image.array().squeeze(), tifffile.imread(raw))
-        label = raw.parents[1] / "label" / raw.name
-        if "consep" in str(raw):
-            assert image.channels == 3
-            with pytest.raises(InputError, match="instance and class"):
-                io.open_labels(label, ndim=ndim)
-        else:
-            assert io.open_labels(label, ndim=ndim).shape == image.spatial_shape
+@pytest.mark.parametrize("name", real_images.NAMES)
+def test_the_real_images(name: str) -> None:
+    labels = real_images.labels(name)
+    image = io.open_image(real_images.path(name, "raw"), ndim=labels.ndim)
+    expected = tifffile.imread(real_images.path(name, "raw"))
+    np.testing.assert_array_equal(image.array().squeeze(), expected)
+    opened = io.open_labels(real_images.path(name), ndim=labels.ndim)
+    np.testing.assert_array_equal(opened.array(), labels)
 
 
 @pytest.mark.parametrize("shape", [(9, 11), (4, 9, 11)])

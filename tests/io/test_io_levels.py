@@ -19,7 +19,7 @@ import pytest
 import yaozarrs
 import zarr
 from support import blockwise
-from support.block_ledgers import GRID, decode, labels_of, no_sync, state
+from support.block_ledgers import GRID, decode, labels_of, state
 
 from jaxseg import blocks, io
 from jaxseg.blocks.publishing import publish
@@ -164,9 +164,8 @@ def test_levels_of_other_stores_are_refused(tmp_path: Path) -> None:
 
 
 def test_blocks_publish_the_same_store(
-    tmp_path: Path, rng: np.random.Generator, small_levels: None, monkeypatch
+    tmp_path: Path, rng: np.random.Generator, small_levels: None, no_sync: None
 ) -> None:
-    no_sync(monkeypatch)
     labels = labels_of(rng)
     whole = blockwise.instances(tmp_path / "blocks", GRID, labels, decode)
     path = tmp_path / "blocks/final/labels.zarr"
@@ -185,12 +184,13 @@ def test_blocks_publish_the_same_store(
 
 
 @pytest.fixture
-def ready(tmp_path: Path, rng: np.random.Generator, small_levels: None, monkeypatch) -> Path:
+def ready(
+    tmp_path: Path, rng: np.random.Generator, small_levels: None, no_sync: None, monkeypatch
+) -> Path:
     """The folder of a volume whose labels are complete and not published."""
-    no_sync(monkeypatch)
     folder = tmp_path / "ready"
     with monkeypatch.context() as patch:
-        patch.setattr("blockwise.blocks.publish", lambda ledger: None)
+        patch.setattr("support.blockwise.blocks.publish", lambda ledger: None)
         blockwise.merge(folder, blockwise.create(folder, GRID, labels_of(rng), decode))
     return folder
 

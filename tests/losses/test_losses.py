@@ -12,8 +12,10 @@ from jaxseg.losses import (
     absolute_error,
     binary_cross_entropy,
     cross_entropy,
+    focal,
     soft_dice,
     squared_error,
+    tversky,
 )
 
 
@@ -69,3 +71,30 @@ def test_dice_says_nothing_of_a_class_that_does_not_occur() -> None:
     np.testing.assert_allclose(loss, 1 - (2 * 2 + 1) / (2 + 4 + 1))
     loss, columns = soft_dice(target, jnp.zeros_like(target), target >= 0)
     assert (loss.tolist(), columns.tolist()) == ([0], [0])
+
+
+def test_tversky_by_the_formula_and_as_dice(rng: np.random.Generator) -> None:
+    values = rng.uniform(0, 1, (2, 5, 6, 3)).astype(np.float32)
+    target = np.eye(3, dtype=np.float32)[rng.integers(0, 3, (2, 5, 6))]
+    mask = np.broadcast_to(rng.uniform(0, 1, (2, 5, 6, 1)) < 0.7, target.shape)
+    loss, columns = tversky(values, target, mask, false_positives=0.3, false_negatives=0.7)
+    for sample in range(2):
+        expected = 0.0
+        for column in range(3):
+            p, t = (array[sample, ..., column][mask[sample, ..., 0]] for array in (values, target))
+            right = (p * t).sum()
+            wrong = 0.3 * (p * (1 - t)).sum() + 0.7 * ((1 - p) * t).sum()
+            expected += 1 - (right + 0.5) / (right + wrong + 0.5)
+        np.testing.assert_allclose(loss[sample], expected, rtol=1e-5)
+    np.testing.assert_array_equal(columns, 3)
+    same, _ = tversky(values, target, mask, false_positives=0.5, false_negatives=0.5)
+    np.testing.assert_allclose(same, soft_dice(values, target, mask)[0], rtol=1e-5)
+
+
+def test_focal_counts_what_is_right_less(rng: np.random.Generator) -> None:
+    right = rng.uniform(0.01, 1, 50).astype(np.float32)
+    found = focal(-jnp.log(right), 2.0)
+    np.testing.assert_allclose(found, -((1 - right) ** 2) * np.log(right), rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(focal(-jnp.log(right), 0.0), -jnp.log(right))
+    for entropy in (0.0, -1e-7, 80.0):
+        assert np.isfinite(jax.grad(lambda value: focal(value, 1.5))(entropy))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -30,17 +29,11 @@ from jaxseg.losses import (
 )
 from jaxseg.losses import embeddings as module
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CHANNEL = (ch("E"),)
 TERMS = ("instance", "variance", "seed")
 LEVELS = st.integers(-12, 12).map(lambda number: number / 4)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising these small programs takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def jaccard_loss(wrong: set[int], inside: np.ndarray) -> float:

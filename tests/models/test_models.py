@@ -17,16 +17,10 @@ from jaxseg.models.normalization import GROUPS, Norm
 from jaxseg.models.resize import linear
 from jaxseg.models.style import Style
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PEER = UNet(norm="in")
 SMALL = UNet(features=(4, 6, 8), norm="bn")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def normal(*shape: int, seed: int = 0) -> jax.Array:

@@ -27,6 +27,8 @@ from jaxseg.config import (
     UNeXtV2,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
@@ -40,14 +42,6 @@ def having(option, *fast):
 
 def name(config: object) -> str:
     return getattr(config, "architecture", str(config))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def shapes(config, heads=1, ndim=2, *, train=False, channels=1):

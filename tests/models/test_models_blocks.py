@@ -21,13 +21,7 @@ from jaxseg.models.normalization import LayerNorm
 from jaxseg.models.style import Style
 from jaxseg.models.transformer import waves
 
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def normal(*shape: int, seed: int = 0) -> jax.Array:

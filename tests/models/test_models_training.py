@@ -23,6 +23,8 @@ from jaxseg.config import (
     UNeXtV2,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SMALL = {"features": (4, 6), "norm": "bn"}
 NETWORKS = [
     UNeXtV1(features=(4, 6), depth=(1, 1), kernel=3, layer_scale=1.0, stochastic_depth=0.5),
@@ -37,14 +39,6 @@ NETWORKS = [
     HRNet(width=2, modules=(1, 1, 1), blocks=1, norm="bn"),
     STUNet(features=(2, 3, 4, 4, 4, 4), norm="bn"),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def distance(model, variables, batch, key, training):

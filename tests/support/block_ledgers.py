@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from jaxseg.blocks import BlockGrid
 
@@ -28,8 +27,3 @@ def decode(box: np.ndarray) -> np.ndarray:
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
-
-
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the disk does in a test of ids takes longer than the test."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)

@@ -80,3 +80,20 @@ def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
     both_empty = np.array_equal(one == 0, other == 0)
     unique = all(len(np.unique(ids)) == pairs.shape[1] for ids in pairs)
     return both_empty and unique
+
+
+def neurites(rng: np.random.Generator, shape: tuple[int, ...], *, count: int) -> np.ndarray:
+    """Long thin objects that run along the first axis and fill the volume; ids 1..count, int32."""
+    depth, *plane = shape
+    steps = rng.normal(0, 1, (depth, count, 2))
+    paths = np.cumsum(ndimage.gaussian_filter1d(steps, 4, axis=0), axis=0)
+    # They are turned back at the sides of the volume.
+    paths = np.abs(paths + rng.uniform(0, plane, (count, 2)))
+    paths = np.minimum(paths, 2 * (np.array(plane) - 1) - paths)
+    grid = np.stack(np.indices(plane), axis=-1)[..., None, :]
+    layers = []
+    for points in paths:
+        distance = np.linalg.norm(grid - points, axis=-1)
+        nearest, second = np.partition(distance, 1, axis=-1)[..., :2].transpose(2, 0, 1)
+        layers.append(np.where(second - nearest < 0.7, 0, distance.argmin(axis=-1) + 1))
+    return np.stack(layers).astype(np.int32)

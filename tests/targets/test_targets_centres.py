@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -22,16 +20,10 @@ from jaxseg.errors import ConfigError
 from jaxseg.targets import centre_distance, markers, touching
 from jaxseg.targets.skeletons import main_line, skeleton
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SHAPES = {2: (28, 30), 3: (12, 13, 14)}
 KINDS = [("centroid", "full"), ("skeleton", "full"), ("skeleton", "main")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the many small programs takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache

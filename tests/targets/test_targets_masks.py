@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +17,8 @@ from jaxseg.config import ch
 from jaxseg.errors import ConfigError
 from jaxseg.targets import background, boundary, boundary_or_foreground, foreground, touching
 from jaxseg.targets.footprint import ellipsoid
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 Radius = int | tuple[int, ...]
 # Dilation and erosion; every pair is compiled once.
@@ -78,14 +79,6 @@ def test_ellipsoids() -> None:
     for radius in ((2, 5), (3, 0, 4), (7, 7)):
         places = np.argwhere(footprint(radius, len(radius))) - radius
         np.testing.assert_array_equal(ellipsoid(radius), places)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the many small programs takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @given(seed=st.integers(0, 999), radii=st.sampled_from(PAIRS))

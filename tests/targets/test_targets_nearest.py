@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,8 @@ from hypothesis import strategies as st
 
 from jaxseg.targets import other_label_distance
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # Few shapes: every one is compiled.
 CASES = (
     ((9,), (0.3,), None),
@@ -24,14 +25,6 @@ CASES = (
     ((4, 5, 6), (3.0, 0.5, 1.25), None),
     ((4, 5, 6), (1.0, 1.0, 1.0), 2),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """These tests compile many small programs once: optimising them takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def brute_force(labels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,15 +15,9 @@ from jaxseg.config import ch
 from jaxseg.errors import ConfigError
 from jaxseg.targets import neighbour_closeness, other_object_distance
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SHAPES = ((13, 15), (3, 20), (6, 7, 8))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the many small programs takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def to_others(labels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,16 +13,10 @@ from support.label_images import lab12
 
 from jaxseg.targets import radial_distances, ray_directions, ray_unit
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SHAPES = {2: (7, 9), 3: (4, 5, 6)}
 NRAYS = {2: 12, 3: 9}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Optimising the small programs of these tests takes longer than they do."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def brute_force(labels: np.ndarray, nrays: int, spacing: tuple[float, ...]) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import jax
 import numpy as np
 import optax
@@ -19,14 +17,6 @@ from jaxseg.metrics import matching
 from jaxseg.train import init_state, make_step, place, variables_of
 
 CHANNEL = (ch("E", grid_size=32.0),)
-
-
-@pytest.fixture
-def quick_compilation() -> Iterator[None]:
-    """A few steps take less time than their optimisation."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def discs(rng: np.random.Generator, number: int, size: int) -> tuple[np.ndarray, np.ndarray]:

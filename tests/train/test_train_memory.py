@@ -28,15 +28,18 @@ CONFIG = replace(tiny.CONFIG, batch=8)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_compilation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compilation takes most of the time here: without optimisations, and each function once."""
+def fresh_cache(
+    tmp_path_factory: pytest.TempPathFactory, quick_compilation: None
+) -> Iterator[None]:
+    """Compile each function once, without what other tests have compiled."""
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_disable_most_optimizations", True)
     compilation_cache.reset_cache()
     yield
-    jax.config.update("jax_compilation_cache_dir", None)
-    jax.config.update("jax_disable_most_optimizations", False)
+    for name, value in before.items():
+        jax.config.update(name, value)
     compilation_cache.reset_cache()
 
 

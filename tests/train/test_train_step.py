@@ -21,13 +21,7 @@ from jaxseg.train import (
 )
 from jaxseg.train.step import weighted
 
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def data(step: int, mesh):

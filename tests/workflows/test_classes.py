@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from support import real_images
 
 from jaxseg import augment, data, io
 from jaxseg.channels import columns, encode, has_both
@@ -25,13 +25,7 @@ from jaxseg.main import main
 from jaxseg.metrics import matching_by_class
 from jaxseg.report import class_matching_table
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation() -> Iterator[None]:
-    """Compilation takes most of the time here, and the numbers do not depend on it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def by_hand(labels: np.ndarray, classes: np.ndarray) -> dict[int, int]:
@@ -311,12 +305,12 @@ def test_a_whole_run_with_classes_and_unknown_voxels(
     assert matching.loc["c", "0.5 TH n_true"] == len(np.unique(labels)) - 2
 
 
-def test_real_nuclei_with_classes(data_dir: Path) -> None:
-    folder = data_dir / "consep_hne" / "train"
-    if not folder.is_dir():
-        pytest.skip("these images are not there")
-    name = sorted((folder / "label").iterdir())[0].name
-    source = Source(raw=str(folder / "raw" / name), labels=str(folder / "label" / name))
+def test_real_nuclei_with_classes(tmp_path: Path) -> None:
+    truth = real_images.labels("nuclei2d").astype(np.uint16)
+    kinds = np.where(truth > 0, 1 + truth % 4, 0).astype(np.uint16)
+    both = np.stack([truth, kinds], axis=-1)
+    tifffile.imwrite(tmp_path / "both.tif", both, metadata={"axes": "YXC"})
+    source = Source(raw=str(real_images.path("nuclei2d", "raw")), labels=str(tmp_path / "both.tif"))
     (sample,), problems = data.open_samples(source, ndim=2, with_classes=True)
     assert not problems
     labels, classes = sample.labels.array(), sample.classes.array()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from support.blockwise import canonical
+from support.entered import by_hand
 from support.small_runs import command, write, write_planes
 from support.synthetic_objects import touching_balls
 
@@ -32,6 +31,8 @@ from jaxseg.runs.executor import Plan, run_by_blocks
 from jaxseg.runs.layout import Work
 from jaxseg.stages.predicting import streamed
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
@@ -39,13 +40,6 @@ BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "12", "12", "12"]
 
 # Fits no block.
 TILING = Tiling((10, 12, 14), (2, 2, 2), (2, 3, 2), (2, 1, 2), 2)
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
@@ -150,7 +144,7 @@ def test_other_values_are_refused_phase_by_phase(predicted, capsys) -> None:
 
 def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
     results, args = predicted
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     assert main([*project, "--phases", "decode"]) == 0
     assert main([*args, "--phases", "decode"]) == 2
     assert "by blocks or in memory, not both" in capsys.readouterr().err
@@ -162,7 +156,7 @@ def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
 def test_planes_by_blocks_are_decoded_whole(predicted, capsys) -> None:
     """In memory, with everything that blocks do not give."""
     results, args = predicted
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     whole = [*args, "--blocks.decode", "whole", "--phases", "decode"]
     assert main([*whole, "evaluate"]) == 0
     found = tifffile.imread(results / "per_image_instances/im4.tif")
@@ -298,7 +292,7 @@ def test_classes_by_blocks(tmp_path: Path) -> None:
     values = {name: rng.random((*SHAPE, 1), np.float32) for name in ("im4", "im5")}
     for name, value in values.items():
         write_planes(results, name, value)
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     args += [*BLOCKS, "--phases", "decode"]
     for shard in ("1/2", "0/2"):
         assert main([*args, "--blocks.shard", shard]) == 0

@@ -106,8 +106,7 @@ def _classes(job: Job, weight: float) -> dict[str, Any]:
     from jaxseg.interop.biapy.keys.loss import class_loss
 
     options = {"classes": max(job["DATA.N_CLASSES"], 2), **class_loss(job)}
-    factor = options.pop("weight", 1.0)
-    return {"name": "S", "options": options, "weight": weight * factor}
+    return {"name": "S", "options": options, "weight": weight}
 
 
 def _weights(job: Job, names: tuple[str, ...], classes: bool) -> list[float]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxseg.errors import ConfigError
+from jaxseg.interop.biapy.keys.filters import ROWS as FILTERS
+from jaxseg.interop.biapy.keys.filters import settings as filters
 from jaxseg.interop.biapy.keys.row import (
     Job,
     Judge,
@@ -23,8 +25,9 @@ from jaxseg.interop.biapy.keys.row import (
 PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
 N = "DATA.NORMALIZATION."
 CLIP = N + "PERC_CLIP."
+GIVEN = N + "ZERO_MEAN_UNIT_VAR."
 METHODS = {"zero_mean_unit_variance": "zscore", "custom": "zscore", "div": "dtype",
-           "scale_range": "percentile"}  # fmt: skip
+           "scale_range": "range"}  # fmt: skip
 
 
 def settings(job: Job) -> dict[str, Any]:
@@ -37,7 +40,9 @@ def settings(job: Job) -> dict[str, Any]:
         "data.spacing": _shared(job, "RESOLUTION", _spacing),
         "data.axes": _shared(job, "INPUT_IMG_AXES_ORDER", _axes),
         "data.label_axes": _shared(job, "INPUT_MASK_AXES_ORDER", _axes),
-        "data.foreground": _foreground(job),
+        "data.foreground": 0.0,
+        **_patches(job),
+        **filters(job),
         **({} if job["DATA.TRAIN.IN_MEMORY"] else {"data.cache_gib": 0.0}),
         **_normalisation(job),
     }
@@ -113,18 +118,42 @@ def _axes(job: Job, key: str) -> str:
     return "" if given == "TZCYX" else given
 
 
-def _foreground(job: Job) -> float:
-    if not job["DATA.TRAIN.PROBABILITY_MAP"]:
-        return 0.0
-    inside, outside = job["DATA.TRAIN.W_FOREGROUND"], job["DATA.TRAIN.W_BACKGROUND"]
-    if not (inside >= 0 and outside >= 0 and inside + outside > 0):
+def on_grid(job: Job) -> bool:
+    """Whether training patches are those of a grid; a map and pasted boxes need random ones."""
+    random = job["DATA.TRAIN.EXTRACT_RANDOM_PATCH"] or job["DATA.TRAIN.PROBABILITY_MAP"]
+    pasted = job["AUGMENTOR.ENABLE"] and job["AUGMENTOR.CUTMIX"]
+    return not (random or pasted)
+
+
+def _patches(job: Job) -> dict[str, Any]:
+    """Which patches a training sees, and which images it is validated on."""
+    found: dict[str, Any] = {"data.grid.enable": on_grid(job)}
+    if on_grid(job):
+        found["data.grid.overlap"] = per_axis(job, "DATA.TRAIN.OVERLAP")
+        found["data.grid.padding"] = per_axis(job, "DATA.TRAIN.PADDING")
+    if job["DATA.TRAIN.PROBABILITY_MAP"]:
+        found |= {
+            "data.probability_map.enable": True,
+            "data.probability_map.w_foreground": job["DATA.TRAIN.W_FOREGROUND"],
+            "data.probability_map.w_background": job["DATA.TRAIN.W_BACKGROUND"],
+            "data.probability_map.save": True,
+        }
+    if job["DATA.VAL.CROSS_VAL"]:
+        found["data.cross_val.folds"] = job["DATA.VAL.CROSS_VAL_NFOLD"]
+        found["data.cross_val.fold"] = job["DATA.VAL.CROSS_VAL_FOLD"]
+    return found
+
+
+def per_axis(job: Job, key: str) -> list[Any]:
+    """One number per axis; two zeros, the default, serve for three axes as well."""
+    given = list(job[key])
+    if len(given) != job.ndim and not any(given):
+        return [0] * job.ndim
+    if len(given) != job.ndim:
         raise ConfigError(
-            "illegal weights",
-            file=job.where("DATA.TRAIN.W_FOREGROUND"),
-            expected="W_FOREGROUND and W_BACKGROUND at least 0, one of them above",
-            found=(inside, outside),
+            "wrong number of values", file=job.where(key), expected=job.ndim, found=given
         )
-    return float(inside / (inside + outside))
+    return given
 
 
 def _normalisation(job: Job) -> dict[str, Any]:
@@ -136,32 +165,29 @@ def _normalisation(job: Job) -> dict[str, Any]:
             file=job.where(N + "TYPE"),
             expected="one of " + ", ".join(METHODS),
         )
-    found: dict[str, Any] = {"normalize.method": method}
-    if method == "percentile":
-        clipped = job[CLIP + "ENABLE"]
-        found["normalize.percentiles"] = _percentiles(job) if clipped else [0.0, 100.0]
-    scope = job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"]
-    return found | {"normalize.scope": str(scope or "image")}
+    found: dict[str, Any] = {
+        "normalize.method": method,
+        "normalize.scope": str(job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"] or "image"),
+    }
+    if job[CLIP + "ENABLE"]:
+        found["normalize.clip"] = [job[CLIP + "LOWER_PERC"], job[CLIP + "UPPER_PERC"]]
+    if method == "zscore":
+        found["normalize.mean"] = _numbers(job, GIVEN + "MEAN_VAL")
+        found["normalize.deviation"] = _numbers(job, GIVEN + "STD_VAL")
+    return found
 
 
-def _percentiles(job: Job) -> list[float]:
-    return [float(job[CLIP + "LOWER_PERC"]), float(job[CLIP + "UPPER_PERC"])]
+def _numbers(job: Job, key: str) -> list[float]:
+    """Numbers per channel; -1 says that they are measured."""
+    given = [float(value) for value in job[key]]
+    return [] if given == [-1.0] else given
 
 
-def _type(value: str, job: Job) -> Verdict | None:
-    if value == "div":
-        note = "the largest value of the type, whatever the largest of the image"
-        return Verdict("approximated", "normalize.method", note)
+def _of_zscore(value: Any, job: Job) -> Verdict | None:
+    del value
+    if METHODS.get(str(job[N + "TYPE"])) != "zscore":
+        return Verdict("no effect", "", f"{N}TYPE is {job[N + 'TYPE']}")
     return None
-
-
-def _clip(value: bool, job: Job) -> Verdict | None:
-    if not value:
-        return Verdict("no effect", "", "it is off")
-    if job[N + "TYPE"] == "scale_range":
-        note = "the two percentiles become 0 and 1; values beyond are kept, not cut"
-        return Verdict("approximated", "normalize.percentiles", note)
-    return Verdict("refused", "", "with scale_range only")
 
 
 def _scope(value: str, job: Job) -> Verdict | None:
@@ -189,17 +215,24 @@ def _memory(value: bool, job: Job) -> Verdict | None:
 
 
 def _random(value: bool, job: Job) -> Verdict | None:
-    del job
     if value:
         note = "an epoch draws as many voxels as there are, not one patch per image"
-        return Verdict("approximated", "train.steps", note)
-    return Verdict("approximated", "train.steps", GRID)
+        return Verdict("approximated", "data.grid.enable", note)
+    if not on_grid(job):
+        note = "random patches, for the probability map or for pasted boxes"
+        return Verdict("approximated", "data.grid.enable", note)
+    return None
 
 
 def _apart(value: Any, job: Job) -> Verdict | None:
+    del value
+    return None if on_grid(job) else Verdict("no effect", "", "patches are drawn at random")
+
+
+def _of_validation(value: Any, job: Job) -> Verdict | None:
     del job
     if any(value):
-        return Verdict("approximated", "train.steps", GRID)
+        return Verdict("approximated", "data.val", "patches that meet, without a margin")
     return Verdict("no effect", "", "0 adds nothing")
 
 
@@ -226,7 +259,6 @@ def _of_part(part: str) -> Judge | None:
 def part_rows(part: str) -> tuple[Key, ...]:
     """Rows that train, val and test have alike."""
     prefix, field = f"DATA.{part}.", f"data.{PARTS[part]}"
-    phase = ("testing",) if part == "TEST" else ("training",)
     folder_of = _of_part(part)
     folder = f"user_data/{PARTS[part]}/"
     zarr = prefix + "INPUT_ZARR_MULTIPLE_DATA"
@@ -248,17 +280,12 @@ def part_rows(part: str) -> tuple[Key, ...]:
         exact(prefix + "RESOLUTION", [-1], "data.spacing", judge=_voxel),
         exact(prefix + "INPUT_IMG_AXES_ORDER", "TZCYX", "data.axes", judge=_order),
         exact(prefix + "INPUT_MASK_AXES_ORDER", "TZCYX", "data.label_axes", judge=_order),
-        *switched(prefix + "FILTER_SAMPLES.",
-                  {"ENABLE": False, "PROPS": [], "VALUES": [], "SIGNS": [], "NORM_BEFORE": False},
-                  NO_FILTER, needs=phase),
     )  # fmt: skip
 
 
-GRID = "patches are drawn at random, a grid of them is not offered"
 NOT_PER_PATCH = "never by patch: the same intensities in training, test and blocks"
-NO_FILTER = "samples are not filtered"
 NO_PREPROCESS = "images are not changed before normalisation"
-NO_FOLDS = "no cross-validation"
+NO_FOLDS = "the part for validation is not tested on"
 P = "DATA.PREPROCESS."
 ANY = {"TRAIN": False, "VAL": False, "TEST": False}
 PREPROCESS: Mapping[str, dict[str, Any]] = {
@@ -278,22 +305,21 @@ ROWS: tuple[Key, ...] = (
     nothing("DATA.REFLECT_TO_COMPLETE_SHAPE", True, "images smaller than a patch are mirrored"),
     refused("DATA.CHECK_GENERATORS", False, "training patches are not written"),
     refused("DATA.FORCE_RGB", False, "images keep their channels"),
-    refused("DATA.FILTER_BY_IMAGE", False, NO_FILTER),
-    *switched("DATA.", {"SAVE_FILTERED_IMAGES": False, "SAVE_FILTERED_IMAGES_NUM": 3}, NO_FILTER),
+    *FILTERS,
     *switched("DATA.RESOLUTION_NORM.", {"ENABLE": False, "TARGET_RESOLUTION": [-1.0, -1.0, -1.0]},
               "images are not resampled"),
-    exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method", judge=_type),
-    exact(CLIP + "ENABLE", False, "normalize.percentiles", judge=_clip),
-    *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.percentiles",
+    exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method"),
+    exact(CLIP + "ENABLE", False, "normalize.clip"),
+    *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.clip",
           needs=(CLIP + "ENABLE",)),
     *many(refused, CLIP, {"LOWER_VALUE": [-1.0], "UPPER_VALUE": [-1.0]}, "percentiles only",
           needs=(CLIP + "ENABLE",)),
-    *many(refused, N + "ZERO_MEAN_UNIT_VAR.", {"MEAN_VAL": [-1.0], "STD_VAL": [-1.0]},
-          "mean and deviation are fitted"),
+    exact(GIVEN + "MEAN_VAL", [-1.0], "normalize.mean", judge=_of_zscore),
+    exact(GIVEN + "STD_VAL", [-1.0], "normalize.deviation", judge=_of_zscore),
     exact(N + "MEASURE_BY", "", "normalize.scope", judge=_scope),
     exact(N + "CUSTOM_MODE", "", "normalize.scope", judge=_scope),
-    old(N + "CUSTOM_MEAN", N + "ZERO_MEAN_UNIT_VAR.MEAN_VAL"),
-    old(N + "CUSTOM_STD", N + "ZERO_MEAN_UNIT_VAR.STD_VAL"),
+    old(N + "CUSTOM_MEAN", GIVEN + "MEAN_VAL"),
+    old(N + "CUSTOM_STD", GIVEN + "STD_VAL"),
     old(N + "PERC_CLIP", CLIP + "ENABLE"),
     old(N + "PERC_LOWER", CLIP + "LOWER_PERC"),
     old(N + "PERC_UPPER", CLIP + "UPPER_PERC"),
@@ -307,23 +333,25 @@ ROWS: tuple[Key, ...] = (
     exact("DATA.TRAIN.IN_MEMORY", True, "data.cache_gib", judge=_memory),
     nothing("DATA.VAL.IN_MEMORY", True, "read as needed"),
     nothing("DATA.TEST.IN_MEMORY", False, "read as needed"),
-    approximated("DATA.TRAIN.EXTRACT_RANDOM_PATCH", False, "train.steps", "", judge=_random),
-    exact("DATA.TRAIN.PROBABILITY_MAP", False, "data.foreground"),
-    *many(exact, "DATA.TRAIN.", {"W_FOREGROUND": 0.94, "W_BACKGROUND": 0.06}, "data.foreground",
-          needs=("DATA.TRAIN.PROBABILITY_MAP",)),
+    exact("DATA.TRAIN.EXTRACT_RANDOM_PATCH", False, "data.grid.enable", judge=_random),
+    exact("DATA.TRAIN.PROBABILITY_MAP", False, "data.probability_map.enable"),
+    *(exact("DATA.TRAIN." + name, weight, "data.probability_map." + name.lower(),
+            needs=("DATA.TRAIN.PROBABILITY_MAP",))
+      for name, weight in {"W_FOREGROUND": 0.94, "W_BACKGROUND": 0.06}.items()),
     *(old("DATA." + name, "DATA.TRAIN." + name) for name in
       ("EXTRACT_RANDOM_PATCH", "PROBABILITY_MAP", "W_FOREGROUND", "W_BACKGROUND")),
     refused("DATA.TRAIN.REPLICATE", 0, "--train.steps sets the length of an epoch",
             needs=("training",), judge=lambda value, job: Verdict("no effect", "", "once")
             if value <= 1 else None),
-    *many(approximated, "DATA.", {f"{part}.{name}": [0, 0] for part in ("TRAIN", "VAL")
-                                  for name in ("OVERLAP", "PADDING")}, "", "", judge=_apart),
-    Key("DATA.TRAIN.MINIMUM_FOREGROUND_PER", -1.0, kind="refused", note=NO_FILTER,
-        needs=("training",)),
+    exact("DATA.TRAIN.OVERLAP", [0, 0], "data.grid.overlap", judge=_apart),
+    exact("DATA.TRAIN.PADDING", [0, 0], "data.grid.padding", judge=_apart),
+    *many(approximated, "DATA.VAL.", {"OVERLAP": [0, 0], "PADDING": [0, 0]}, "", "",
+          judge=_of_validation),
     nothing("DATA.VAL.DIST_EVAL", True, "validation is spread over the devices"),
     exact("DATA.VAL.FROM_TRAIN", True, "data.val"),
-    *switched("DATA.VAL.", {"CROSS_VAL": False, "CROSS_VAL_NFOLD": 5, "CROSS_VAL_FOLD": 1},
-              NO_FOLDS, needs=("training",)),
+    exact("DATA.VAL.CROSS_VAL", False, "data.cross_val.folds"),
+    exact("DATA.VAL.CROSS_VAL_NFOLD", 5, "data.cross_val.folds", needs=("DATA.VAL.CROSS_VAL",)),
+    exact("DATA.VAL.CROSS_VAL_FOLD", 1, "data.cross_val.fold", needs=("DATA.VAL.CROSS_VAL",)),
     exact("DATA.VAL.SPLIT_TRAIN", 0.1, "data.val_fraction", needs=("DATA.VAL.FROM_TRAIN",)),
     Key("DATA.VAL.RANDOM", True, "data.val_fraction", "exact",
         judge=lambda value, job: None if value else

@@ -18,11 +18,13 @@ def settings(job: Job) -> dict[str, Any]:
 
 
 def class_loss(job: Job) -> dict[str, Any]:
-    """Options of the channel S, and ``weight``, the factor of all its terms."""
+    """Options of the channel S."""
     weights = dict.fromkeys(TERMS, 0.0) | terms(job)
-    found: dict[str, Any] = {"ignore": job[L + "IGNORE_INDEX"]}
-    if weights["CE"]:
-        found |= {"weight": weights["CE"], "dice": weights["DICE"] / weights["CE"]}
+    found: dict[str, Any] = {
+        "ignore": job[L + "IGNORE_INDEX"],
+        "cross_entropy": weights["CE"],
+        "dice": weights["DICE"],
+    }
     if job[L + "CLASS_REBALANCE"] == "manual":
         found["class_weights"] = [float(weight) for weight in job[L + "CLASS_WEIGHTS"]]
     return found
@@ -53,8 +55,6 @@ def _type(value: Any, job: Job) -> Verdict | None:
     del value
     if job.instances:
         return Verdict("no effect", "", "every channel has its own loss")
-    if not terms(job).get("CE"):
-        return Verdict("refused", "", "Dice alone; give it beside CE")
     return None
 
 
@@ -77,7 +77,7 @@ def _rebalance(value: Any, job: Job) -> Verdict | None:
 
 ROWS: tuple[Key, ...] = (
     exact(L + "TYPE", [], "channels.S.dice", judge=_type),
-    exact(L + "WEIGHTS", [], "channels.S.weight", judge=_type),
+    exact(L + "WEIGHTS", [], "channels.S.cross_entropy", judge=_type),
     exact(L + "CLASS_REBALANCE", "none", "channels.S.class_weights", judge=_rebalance),
     exact(L + "CLASS_WEIGHTS", [], "channels.S.class_weights",
           judge=lambda value, job: None if job[L + "CLASS_REBALANCE"] == "manual" else

@@ -11,6 +11,7 @@ from jaxseg.interop.biapy.keys.row import (
     Judge,
     Key,
     Verdict,
+    approximated,
     exact,
     many,
     nothing,
@@ -44,9 +45,10 @@ def settings(job: Job) -> dict[str, Any]:
     if job[M + "SOURCE"] == "bmz":
         return {"model": {"architecture": "bmz", "path": job[M + "BMZ.SOURCE_MODEL_ID"]}}
     network = plain(network_of(options(job), job.ndim))
-    if "peer_compatible" in network and not weights_of(job):
-        network["peer_compatible"] = False
-    return {"model": network, "predict.checkpoint": weights_of(job)}
+    if "biapy_compatible" in network and not weights_of(job):
+        network["biapy_compatible"] = False
+    start = "train.start_from" if job["TRAIN.ENABLE"] else "predict.checkpoint"
+    return {"model": network, start: weights_of(job)}
 
 
 def weights_of(job: Job) -> str:
@@ -131,11 +133,9 @@ def _package(value: str, job: Job) -> Verdict | None:
 def _load(value: bool, job: Job) -> Verdict | None:
     if not value:
         return Verdict("exact", "predict.checkpoint")
-    if job["TRAIN.ENABLE"]:
-        return Verdict("refused", "", "training does not start from other weights")
     if not job["PATHS.CHECKPOINT_FILE"]:
         return Verdict("exact", "predict.checkpoint", "the network that this run trained")
-    return None
+    return Verdict("exact", "train.start_from") if job["TRAIN.ENABLE"] else None
 
 
 def _block_order(value: str, job: Job) -> Verdict | None:
@@ -158,7 +158,6 @@ def _lower(value: str) -> str:
 
 NO_MAE = "of masked autoencoders, another workflow"
 NO_EXPORT = "set it False and run jaxseg export afterwards"
-WARM = "training does not start from other weights"
 HALVES = "2 at every step along y and x"
 EXPORT = {"ENABLE": False, "MODEL_NAME": "", "DESCRIPTION": "", "AUTHORS": [],
           "LICENSE": "CC-BY-4.0", "DOCUMENTATION": "", "TAGS": [], "CITE": [],
@@ -217,9 +216,12 @@ ROWS: tuple[Key, ...] = (
            "CONV_KERNEL_SIZES": [[3, 3, 3]] * 6},
           "the variants small, base and large only"),
     exact(M + "LOAD_CHECKPOINT", False, "predict.checkpoint", judge=_load),
-    *many(refused, M, {"ITEMS_TO_LOAD_FROM_CHECKPOINT": ["weights", "norm", "model_arch"],
-                       "SKIP_UNMATCHED_LAYERS": False}, WARM, needs=(M + "LOAD_CHECKPOINT",)),
-    refused(M + "FREEZE_LAYERS_MATCHING", [], "all layers are trained", needs=("training",)),
+    refused(M + "ITEMS_TO_LOAD_FROM_CHECKPOINT", ["weights", "norm", "model_arch"],
+            "the weights and what belongs to them", needs=(M + "LOAD_CHECKPOINT",)),
+    approximated(M + "SKIP_UNMATCHED_LAYERS", False, "train.start_from",
+                 "layers that do not fit keep random weights", needs=(M + "LOAD_CHECKPOINT",)),
+    refused(M + "FREEZE_LAYERS_MATCHING", [], "other names; --train.freeze takes ours",
+            needs=("training",)),
     refused(M + "LOAD_CHECKPOINT_EPOCH", "best_on_val", "the best network is used",
             needs=(M + "LOAD_CHECKPOINT",)),
     nothing(M + "OUT_CHECKPOINT_FORMAT", "pth", "a folder; jaxseg export writes ONNX"),

@@ -47,7 +47,8 @@ def _checkpoint(value: str, job: Job) -> Verdict | None:
     if value.lower().endswith((".h5", ".hdf5", ".keras")):
         return Verdict("refused", "", "weights of the Keras version cannot be read")
     if value.lower().endswith((".pth", ".pt", ".safetensors")):
-        return Verdict("approximated", "predict.checkpoint", "its weights are imported first")
+        field = "train.start_from" if job["TRAIN.ENABLE"] else "predict.checkpoint"
+        return Verdict("approximated", field, "its weights are imported first")
     return None
 
 

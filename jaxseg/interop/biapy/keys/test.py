@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from jaxseg.errors import ConfigError
-from jaxseg.interop.biapy.keys.data import patch
+from jaxseg.interop.biapy.keys.data import patch, per_axis
+from jaxseg.interop.biapy.keys.filters import groups
 from jaxseg.interop.biapy.keys.row import (
     Job,
     Key,
@@ -74,21 +75,9 @@ def _orientations(job: Job) -> str:
     return group if job[T + "AUGMENTATION"] else "none"
 
 
-def _padding(job: Job, key: str) -> list[Any]:
-    """One number per axis; two zeros, the default, serve for three axes as well."""
-    given = list(job[key])
-    if len(given) != job.ndim and not any(given):
-        return [0] * job.ndim
-    if len(given) != job.ndim:
-        raise ConfigError(
-            "wrong number of values", file=job.where(key), expected=job.ndim, found=given
-        )
-    return given
-
-
 def _tiles(job: Job) -> dict[str, Any]:
-    tile, halo = patch(job), _padding(job, D + "PADDING")
-    shares = _padding(job, D + "OVERLAP")
+    tile, halo = patch(job), per_axis(job, D + "PADDING")
+    shares = per_axis(job, D + "OVERLAP")
     if not all(0 <= share < 1 for share in shares):
         raise ConfigError("illegal overlap", file=job.where(D + "OVERLAP"), found=shares,
                           expected="parts of a tile, at least 0 and below 1")  # fmt: skip
@@ -106,7 +95,7 @@ def _tiles(job: Job) -> dict[str, Any]:
 def _blocks(job: Job) -> dict[str, Any]:
     if not job[C + "ENABLE"]:
         return {}
-    tile, halo = patch(job), _padding(job, D + "PADDING")
+    tile, halo = patch(job), per_axis(job, D + "PADDING")
     times = job[C + "WORKFLOW_PROCESS.PATCHES_PER_TILE"]
     times = [1] * job.ndim if set(times) == {1} else times
     if len(times) != job.ndim:
@@ -159,7 +148,7 @@ def _objects(job: Job) -> dict[str, Any]:
     voronoi = job[P + "VORONOI_ON_MASK"]
     return {
         "postprocess.refine": _refine(job),
-        "postprocess.remove": _remove(job) if job[B + "ENABLE"] else [],
+        "postprocess.remove": groups(job, B) if job[B + "ENABLE"] else [],
         "postprocess.properties": [str(name) for name in job[M + "EXTRA_PROPS"]],
         "postprocess.repair.size": max(size, 0),
         "postprocess.voronoi.mode": "objects" if voronoi else "none",
@@ -187,26 +176,6 @@ def _as_ours(name: str, numbers: list[Any]) -> list[float]:
     if name in ("dilation", "erosion"):
         return [float(max(int(number) // 2, 1)) for number in numbers]
     return [float(number) for number in numbers]
-
-
-def _remove(job: Job) -> list[list[dict[str, Any]]]:
-    """Groups of conditions; the three lists have the same form."""
-    lists = [job[B + name] for name in ("PROPS", "SIGNS", "VALUES")]
-    groups = [[part if isinstance(part, list) else [part] for part in given] for given in lists]
-    if len({tuple(len(part) for part in given) for given in groups}) != 1:
-        raise ConfigError(
-            "PROPS, SIGNS and VALUES differ in form",
-            file=job.where(B + "PROPS"),
-            expected="one sign and one value per property, group by group",
-            found=lists,
-        )
-    return [
-        [
-            {"name": str(name), "sign": str(sign), "value": float(value)}
-            for name, sign, value in zip(*group, strict=True)
-        ]
-        for group in zip(*groups, strict=True)
-    ]
 
 
 def _full(value: bool, job: Job) -> Verdict | None:
