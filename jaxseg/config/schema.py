@@ -25,7 +25,6 @@ from jaxseg.config.decoders import (
 )
 from jaxseg.config.limits import (
     INSIDE,
-    RISING,
     SHARE,
     above,
     at_least,
@@ -33,6 +32,7 @@ from jaxseg.config.limits import (
     lengths,
     matches,
 )
+from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
@@ -103,26 +103,6 @@ class Data:
     """Images or patches that are left out."""
     cache_gib: float = option(2.0, at_least(0), read_by=NOTHING)
     """Keep the training images in memory when they take less than this many GiB."""
-
-
-@section
-class Normalize:
-    """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
-
-    method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
-    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
-    the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
-    integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds."""
-    percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
-    """Percentiles that map to 0 and 1."""
-    clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
-    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
-    mean: tuple[float, ...] = option(())
-    """For zscore: the mean of every channel, or one for all; empty = measured."""
-    deviation: tuple[float, ...] = option((), above(0))
-    """For zscore: the standard deviation of every channel, or one for all; empty = measured."""
-    scope: Literal["image", "dataset"] = option("image")
-    """One set of statistics per image, or one for all training images that also serves new ones."""
 
 
 @section
