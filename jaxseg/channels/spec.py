@@ -96,6 +96,8 @@ class ChannelSpec:
     # (ndim, options) to the number of voxels by which it marks an object; such a channel gives the
     # seeds alone. None = it marks none
     mark_size: Callable[[int, Any], int] | None = None
+    # how much a normalised value counts in the map whose peaks are seeds; 0 = it parts nothing
+    relief: float = 0.0
     # values count from the middle of objects outwards
     from_centre: bool = False
     # rank as the mask that objects grow in, higher is preferred, 0 = never
