@@ -10,7 +10,7 @@ import importlib
 import math
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -81,7 +81,7 @@ class Augmentation:
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """A function that a saved configuration cannot name."""
-        if not hasattr(self.apply, "__qualname__"):
+        if not hasattr(self.apply, "__qualname__") and not isinstance(self.apply, Unknown):
             yield ConfigError(
                 "not a function with a name",
                 file=f"{where}.apply",
@@ -104,33 +104,66 @@ class Augmentation:
     def from_plain(cls, data: dict[str, Any], where: str) -> Augmentation:
         """The inverse of :meth:`to_plain`.
 
+        A function that Python does not find, such as one of a configuration file, is known by name
+        only: a prediction does not need it, a training refuses it.
+
         Raises
         ------
         ConfigError
-            What it names cannot be imported, or is something else.
+            Something else than a row.
         """
         try:
             made = {name: _unlisted(value) for name, value in data["options"].items()}
-            options = _imported(made.pop("class"))(**made)
+            kind = _imported(made.pop("class"))
+            options = (
+                Chance(probability=made["probability"])
+                if isinstance(kind, Unknown)
+                else kind(**made)
+            )
             apply = _imported(data["apply"])
             return cls(data["name"], data["kind"], apply, options, bool(data["volumes_only"]))
-        except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"a change of your own cannot be made again: {error}",
+                f"not a change of patches: {type(error).__name__}: {error}",
                 file=where,
-                expected="functions and classes of modules that Python finds",
+                expected="name, kind, apply, options and volumes_only, as they were saved",
                 found=shown(data),
-                fix="start with the Python configuration that defines it",
             ) from error
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """A function that a saved configuration names and Python does not find."""
+
+    text: str
+    """``module:name``."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Refuse.
+
+        Raises
+        ------
+        ConfigError
+            Always.
+        """
+        raise ConfigError(
+            f"a change of your own is not known here: {self.text}",
+            file="augment.extra",
+            expected="a function of a module that Python finds",
+            fix="start with the Python configuration that defines it",
+        )
+
+
 def _named(item: Any) -> str:
-    return f"{item.__module__}:{item.__qualname__}"
+    return item.text if isinstance(item, Unknown) else f"{item.__module__}:{item.__qualname__}"
 
 
 def _imported(text: str) -> Any:
     module, _, name = text.partition(":")
-    return operator.attrgetter(name)(importlib.import_module(module))
+    try:
+        return operator.attrgetter(name)(importlib.import_module(module))
+    except (ImportError, AttributeError):
+        return Unknown(text)
 
 
 def _unlisted(value: Any) -> Any:

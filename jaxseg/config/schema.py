@@ -129,6 +129,10 @@ class Predict:
     """Element type of the network's arithmetic; parameters stay float32."""
     dtype: Literal["float32", "float16"] = option("float32")
     """Element type of the stored planes."""
+    rescale: bool = option(False)
+    """Resample images whose voxels differ in size from those of the training images to that size;
+    everything is made at that size, and labels are written at the size of the image, too, beside
+    the others in a folder _at_image_size."""
     classes_only: bool = option(False)
     """Of semantic segmentation store the class of every voxel only, found on the device: one byte
     instead of four per class; tiles meet without blending."""
