@@ -35,6 +35,7 @@ from jaxseg.config.limits import (
 from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
@@ -183,6 +184,8 @@ class Config:
     """Size of a training patch in voxels, (z)yx."""
     data: Data = option(Data())
     """Where the images are and how to read them."""
+    preprocess: Preprocess = option(Preprocess(), read_by=("train", "predict"))
+    """What is done to images before their intensities are scaled."""
     normalize: Normalize = option(Normalize(), read_by=("train", "predict"))
     """Scaling of the intensities."""
     augment: Augment = option(Augment(), read_by=("train",))

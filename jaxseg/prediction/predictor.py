@@ -22,7 +22,7 @@ from jaxseg.prediction.tiling import Tiling, choose_tile
 from jaxseg.resample import warn_of_sizes
 
 # What a network was trained with; a later prediction must not differ in it.
-LEARNED = ("task", "ndim", "channels", "model", "normalize")
+LEARNED = ("task", "ndim", "channels", "model", "normalize", "preprocess")
 
 
 def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -> Predictor:
