@@ -111,6 +111,10 @@ def turns_used(
     ----------
     channels, ndim, group : as for :func:`averaged`
     isotropic : whether voxels have the same size along y and x
+
+    Returns
+    -------
+    list of Turn
     """
     allowed = [way for way in orientations(ndim, group) if isotropic or not way.transposes]
     return [(way, back) for way in allowed if (back := _moves_back(channels, ndim, way))]

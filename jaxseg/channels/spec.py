@@ -17,7 +17,14 @@ class Target(Protocol):
     """The true values of a channel."""
 
     def __call__(
-        self, labels: Any, *, spacing: Any, options: Any, reach: Any, objects: Any, classes: Any
+        self,
+        labels: Any,
+        *,
+        spacing: Any,
+        options: Any,
+        max_distance: Any,
+        max_label: Any,
+        classes: Any,
     ) -> tuple[jax.Array, jax.Array | None]:
         """(*S) int labels to (*S, k) float32 and which of them are known, (*S, k) bool or None."""
 
@@ -96,6 +103,8 @@ class ChannelSpec:
     # (ndim, options) to the number of voxels by which it marks an object; such a channel gives the
     # seeds alone. None = it marks none
     mark_size: Callable[[int, Any], int] | None = None
+    # how much a normalised value counts in the map whose peaks are seeds; 0 = it parts nothing
+    relief: float = 0.0
     # values count from the middle of objects outwards
     from_centre: bool = False
     # rank as the mask that objects grow in, higher is preferred, 0 = never

@@ -85,7 +85,7 @@ def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
         ndims=ndims,
         target=single(
             targets.centre_offset,
-            context=("spacing", "objects"),
+            context=("spacing", "max_label"),
             options=("norm", "direction"),
             axis=axis,
         ),
@@ -101,7 +101,9 @@ def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
     """The row of one component of the flow to the centre of the object."""
     return ChannelSpec(
         ndims=ndims,
-        target=single(targets.flow, context=("spacing", "objects"), options=("reach",), axis=axis),
+        target=single(
+            targets.flow, context=("spacing", "max_label"), options=("max_distance",), axis=axis
+        ),
         link=identity,
         loss=flow_loss,
         binary=False,
@@ -178,6 +180,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             loss=binary_cross_entropy,
             binary=True,
             seed=-1,
+            relief=1.0,
             seed_threshold=always(0.5),
             surface=5,
             surface_sign=+1,
@@ -187,7 +190,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         "P": ChannelSpec(
             target=single(
                 targets.markers,
-                context=("spacing", "objects"),
+                context=("spacing", "max_label"),
                 options=("type", "dilation", "erosion", "skeleton_mode"),
             ),
             link=sigmoid,
@@ -203,6 +206,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             loss=binary_cross_entropy,
             binary=True,
             seed=-1,
+            relief=1.0,
             seed_threshold=always(0.5),
             surface=4,
             surface_sign=+1,
@@ -222,6 +226,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             where=foreground_if_asked,
             binary=False,
             seed=+1,
+            relief=1.0,
             seed_threshold=lambda options: 0.3 if options.norm else None,
             growth=3,
             surface=9,
@@ -229,13 +234,14 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         ),
         "Dc": ChannelSpec(
             target=single(
-                targets.centre_distance, context=("spacing", "objects"), options=("type", "norm")
+                targets.centre_distance, context=("spacing", "max_label"), options=("type", "norm")
             ),
             link=normalised_link,
             loss=compared(losses.absolute_error, normalised_link),
             where=foreground_if_asked_or_in_micrometres,
             binary=False,
             seed=-1,
+            relief=1.0,
             seed_threshold=lambda options: 0.4 if options.norm else None,
             from_centre=True,
             growth=1,
@@ -248,7 +254,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         "Dn": ChannelSpec(
             target=single(
                 targets.neighbour_closeness,
-                context=("spacing", "objects"),
+                context=("spacing", "max_label"),
                 options=("norm", "closing_size", "decline_power"),
             ),
             link=normalised_link,
@@ -256,6 +262,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             where=foreground_if_asked,
             binary=False,
             seed=-1,
+            relief=0.5,
             seed_threshold=closeness_seeds,
             surface=3,
             surface_sign=+1,
@@ -270,6 +277,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             loss=compared(losses.squared_error, signed_distance_link),
             binary=False,
             seed=+1,
+            relief=1.0,
             seed_threshold=signed_distance_seeds,
             growth=5,
             growth_threshold=always(0.0),
@@ -287,6 +295,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             loss=binary_cross_entropy,
             binary=True,
             seed=+1,
+            relief=1.0,
             seed_threshold=always(0.5),
             growth=2,
             growth_threshold=always(0.5),

@@ -30,6 +30,7 @@ from jaxseg.config.augmentations import (
     Shift,
     Zoom,
 )
+from jaxseg.config.blocks import Blocks
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -69,17 +70,15 @@ from jaxseg.config.sampling import (
     SampleFilter,
 )
 from jaxseg.config.schema import (
-    Blocks,
     Config,
     Data,
     Evaluate,
-    Loss,
     Normalize,
     Predict,
     SemanticOutput,
     Source,
-    Train,
 )
+from jaxseg.config.training import Loss, Train
 
 __all__ = [
     "ARCHITECTURES",

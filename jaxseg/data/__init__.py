@@ -3,7 +3,13 @@
 from jaxseg.data.components import components, split_components
 from jaxseg.data.filters import filter_samples, patch_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
-from jaxseg.data.masks import emptiness_problems, mask_problems, warn_of_absent, zero_or_one
+from jaxseg.data.masks import (
+    emptiness_problems,
+    mask_problems,
+    masks_in,
+    warn_of_absent,
+    zero_or_one,
+)
 from jaxseg.data.patches import Batch, Place, batch, epoch_batch, grid, grid_batch, read_patch
 from jaxseg.data.prefetch import prefetch
 from jaxseg.data.probability import probability_map, save_probability_maps
@@ -42,6 +48,7 @@ __all__ = [
     "k_fold",
     "label_statistics",
     "mask_problems",
+    "masks_in",
     "open_samples",
     "patch_filter",
     "prefetch",

@@ -48,6 +48,7 @@ class Sample:
     name : stem of the file, and the part of it if only a part is meant
     index : where the objects are; empty without labels
     classes : (*S) class of every voxel beside the labels, if the files have both
+    original : the image as it is in its file, where ``image`` was resampled
     """
 
     image: Volume
@@ -56,11 +57,12 @@ class Sample:
     name: str
     index: LabelIndex
     classes: Volume | None = None
+    original: Volume | None = None
 
     @cached_property
     def class_values(self) -> np.ndarray:
         """The different classes beside the labels, read through once; none without them."""
-        return np.zeros(0, np.int64) if self.classes is None else _values(self.classes)
+        return np.zeros(0, np.int64) if self.classes is None else values_of(self.classes)
 
     @cached_property
     def voxels(self) -> int:
@@ -201,6 +203,20 @@ def class_problems(
 
     Classes beside instances are read through; else the index names them, from which the value to
     ignore was left out on opening.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Opened images with their labels.
+    classes : int
+        Number of classes; legal values are 0 to ``classes - 1``.
+    ignore : int
+        Value of unannotated voxels; -1 = none.
+
+    Returns
+    -------
+    list of JaxsegError
+        One per label image with other values.
     """
     problems: list[JaxsegError] = []
     for sample in samples:
@@ -223,7 +239,7 @@ def class_problems(
     return problems
 
 
-def _values(volume: Volume) -> np.ndarray:
+def values_of(volume: Volume) -> np.ndarray:
     """The different values of an image."""
     parts = [fastremap.unique(volume.read(start, stop)) for start, stop in volume.slabs()]
     return np.unique(np.concatenate(parts))

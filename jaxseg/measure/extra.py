@@ -58,7 +58,17 @@ def extra_columns(
 
 
 def extra_column_names(ndim: int, names: Sequence[str], *, channels: int) -> list[str]:
-    """Columns of further measurements, in their order; arguments as above.
+    """Columns of further measurements, in their order.
+
+    Parameters
+    ----------
+    ndim : spatial dimensions
+    names : of the measurements
+    channels : number of channels of the image
+
+    Returns
+    -------
+    list of str
 
     >>> extra_column_names(2, ["solidity", "centroid_local"], channels=1)
     ['solidity', 'centroid_local-0', 'centroid_local-1']
@@ -77,6 +87,10 @@ def extra_problems(
     names : of the measurements
     spacing : size of a voxel, (z)yx, µm
     intensity : whether there is an image to measure inside objects
+
+    Returns
+    -------
+    list of JaxsegError
     """
     ndim, problems = len(spacing), []
     legal = extra_names(ndim)

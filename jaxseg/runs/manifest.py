@@ -56,8 +56,11 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "predict": ("per_image", "blocks/predict"),
     "decode": (
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_binarized",
+        "per_image_binarized_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
         *NEEDS,
         "blocks/decode",
         "blocks/decode_post-proc",
@@ -79,7 +82,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
             )
         ),
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
     ),
     "evaluate": (
         "blocks/overlaps",
@@ -93,13 +98,6 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ORDER = tuple(READERS)
-# Options that decide no result: where files are, whose content counts instead, and permissions.
-NOT_IDENTITY = frozenset(
-    {
-        *(f"data.{part}.{kind}" for part in ("train", "val", "test") for kind in ("raw", "labels")),
-        *("predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"),
-    }
-)
 
 
 def open_run(config: Config) -> Run:
@@ -211,10 +209,8 @@ def extends(before: Mapping[str, Any], now: Mapping[str, Any], config: Config) -
 
 def values_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> dict[str, Any]:
     """All that decides the result of a phase, as JSON gives it back."""
-    chosen = phase_values(phase, config)
-    chosen = {name: value for name, value in chosen.items() if name not in NOT_IDENTITY}
     given = {"upstream": upstream} if isinstance(upstream, str) else dict(upstream)
-    return json.loads(json.dumps(chosen | given))
+    return json.loads(json.dumps(phase_values(phase, config) | given))
 
 
 def digest_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> str:

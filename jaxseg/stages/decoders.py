@@ -111,8 +111,8 @@ class Decoding:
 def decoded(given: Decoding) -> Stage:
     """The last of the stages of a decoder, which writes the objects."""
     if len(given.grid) == 1:
-        first = created(given.grid, functools.partial(_whole, given), needs=given.needs,
-                        values=given.creating)  # fmt: skip
+        first = created(given.grid, functools.partial(_whole, given), whole=True,
+                        needs=given.needs, values=given.creating)  # fmt: skip
         return unjoined(first, given.output, given.joining)
     name = decoder_of(given.channels, given.decoder)
     stages = getattr(DECODERS[name], "stages", None) or STAGES.get(name, overlapping)

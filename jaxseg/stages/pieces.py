@@ -80,13 +80,14 @@ def _cut_objects(grid: BlockGrid, block: Block, labels: np.ndarray) -> int:
     return int(np.count_nonzero(found))
 
 
-def created(grid: BlockGrid, find: Find, **options: Any) -> Stage:
+def created(grid: BlockGrid, find: Find, *, whole: bool = False, **options: Any) -> Stage:
     """The stage that finds the objects of every block.
 
     Parameters
     ----------
     grid : the blocks
     find : (*read) labels of a block, see :data:`Find`
+    whole : of one block, whose labels are objects already
     options : of the :class:`jaxseg.blocks.stage.Stage`
     """
 
@@ -94,7 +95,7 @@ def created(grid: BlockGrid, find: Find, **options: Any) -> Stage:
         found = find(block, results, known)
         labels = found.array
         assert labels is not None
-        if len(grid) == 1:
+        if whole:
             return found._replace(note=lambda: Noted(counts=_of_whole(labels)))
         return kept_pieces(grid, block, labels)
 

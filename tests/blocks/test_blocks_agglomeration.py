@@ -16,7 +16,7 @@ from support.blockwise_affinities import agglomerated
 from support.made_affinities import affinities
 from support.synthetic_objects import neurites, touching_balls
 
-from jaxseg.blocks import BlockGrid, creation, graph, merging
+from jaxseg.blocks import BlockGrid, stored
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Channel, ch
 from jaxseg.decoding import agglomeration, agglomeration_steps
@@ -184,18 +184,17 @@ def test_interrupted_at_every_stage_and_continued(tmp_path: Path, monkeypatch) -
     planes, channels = affinities(3, (40, 44), 2, 1.0), (ch("A"),)
     grid = BlockGrid(planes.shape[:-1], (15, 16), (3, 3), (3, 3))
     options = Agglomeration(threshold=(0.3,), min_size=5)
-    for module, name in (
-        (creation, "write_table"),
-        (merging, "write_table"),
-        (merging, "write_box"),
-        (graph, "write_table"),
-        (graph, "write_box"),
+    for module, name, at in (
+        (stored, "write_table", 5),
+        (stored, "write_box", 8),
+        (stored, "write_table", 3),
+        (stored, "write_box", 3),
     ):
         write, calls = getattr(module, name), []
 
-        def stop(*given: Any, write: Any = write, calls: list = calls) -> Any:
+        def stop(*given: Any, write: Any = write, calls: list = calls, at: int = at) -> Any:
             calls.append(given)
-            if len(calls) == 5:
+            if len(calls) == at:
                 raise KeyboardInterrupt
             return write(*given)
 

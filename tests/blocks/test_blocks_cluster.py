@@ -25,7 +25,8 @@ MANY = BlockGrid((48, 56), (6, 7), (4, 4), (2, 2))
 
 
 def begin(folder: Path, grid: BlockGrid = GRID) -> Ledger:
-    return blocks.open_creation(folder / "creation", grid, {"seed": 0})
+    stage = blockwise.creation(grid, labels(grid.shape), decode)
+    return blocks.open_stage(stage, folder / stage.name, {})
 
 
 def visits(folder: Path) -> list[int]:

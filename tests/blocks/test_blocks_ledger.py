@@ -11,10 +11,17 @@ from support import blockwise
 from support.block_ledgers import GRID, decode, state
 
 from jaxseg import blocks, io
-from jaxseg.blocks import BlockGrid, BlocksFailed, merging
+from jaxseg.blocks import BlockGrid, BlocksFailed, Ledger, Stage
 from jaxseg.cli import app, status
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.measure import measure
+from jaxseg.stages import joining
+
+
+def opened(folder: Path, grid: BlockGrid, values: dict[str, int]) -> Ledger:
+    """A stage that does nothing."""
+    stage = Stage(name="instance_creation", phase="", grid=grid, values=values)
+    return blocks.open_stage(stage, folder, {})
 
 
 def test_running_again_writes_nothing(labels: np.ndarray, tmp_path: Path) -> None:
@@ -51,12 +58,12 @@ def test_merging_refuses_missing_blocks_and_names_them(labels: np.ndarray, tmp_p
 
 
 def test_other_values_are_refused_by_name(labels: np.ndarray, tmp_path: Path) -> None:
-    blocks.open_creation(tmp_path / "a", GRID, {"watershed.min_seed": 10, "seed": 0})
+    opened(tmp_path / "a", GRID, {"watershed.min_seed": 10, "seed": 0})
     with pytest.raises(ConfigError, match=r"watershed\.min_seed(.|\n)*expected 10; found 20"):
-        blocks.open_creation(tmp_path / "a", GRID, {"watershed.min_seed": 20, "seed": 0})
+        opened(tmp_path / "a", GRID, {"watershed.min_seed": 20, "seed": 0})
     other = BlockGrid((20, 22), (8, 8), (5, 4), (2, 2))
     with pytest.raises(ConfigError, match=r"grid\.halo"):
-        blocks.open_creation(tmp_path / "a", other, {"watershed.min_seed": 10, "seed": 0})
+        opened(tmp_path / "a", other, {"watershed.min_seed": 10, "seed": 0})
 
 
 def test_results_of_others_are_not_replaced(labels: np.ndarray, tmp_path: Path) -> None:
@@ -67,7 +74,7 @@ def test_results_of_others_are_not_replaced(labels: np.ndarray, tmp_path: Path) 
 
 
 def test_a_ledger_changed_by_hand(tmp_path: Path) -> None:
-    blocks.open_creation(tmp_path, GRID, {"seed": 0})
+    opened(tmp_path, GRID, {"seed": 0})
     file = tmp_path / "ledger.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(InputError, match="changed or damaged after"):
@@ -88,7 +95,7 @@ def test_a_failing_block_does_not_stop_the_others(labels: np.ndarray, tmp_path: 
     with pytest.raises(BlocksFailed, match=r"4 of 9 blocks(.|\n)*poison") as caught:
         blockwise.create(tmp_path, GRID, labels, fragile)
     assert caught.value.exit_code == 1
-    ledger = blocks.read_ledger(tmp_path / "creation")
+    ledger = blocks.read_ledger(tmp_path / "instance_creation")
     assert blocks.failed(ledger) == [0, 1, 3, 4]
     assert len(blocks.finished(ledger)) == 5
     assert status.describe(ledger) == ("5 of 9 blocks, 4 failed: 0-1, 3-4", False)
@@ -105,7 +112,7 @@ def test_a_full_disk_stops_the_job(labels: np.ndarray, tmp_path: Path, monkeypat
         calls.append(number)
         raise ResourceError("the disk is full")
 
-    monkeypatch.setattr("jaxseg.blocks.creation.write_table", full)
+    monkeypatch.setattr("jaxseg.blocks.stored.write_table", full)
     with pytest.raises(ResourceError):
         blockwise.create(tmp_path, GRID, labels, decode)
     assert len(calls) < len(GRID)
@@ -128,7 +135,7 @@ def test_status_and_verify(labels: np.ndarray, tmp_path: Path, capsys) -> None:
     out = capsys.readouterr().out
     assert "block 4: " in out
     assert "block 5: " in out
-    assert "labels: 8 of 9 finished blocks are whole" in out
+    assert "instance_merging: 8 of 9 finished blocks are whole" in out
     assert app.main(["verify", str(tmp_path / "final")]) == 5
     assert "no results here" in capsys.readouterr().err
 
@@ -162,14 +169,14 @@ def test_ids_past_a_number_of_bits(
     labels: np.ndarray, tmp_path: Path, before: int, dtype: type, monkeypatch
 ) -> None:
     """As if so many objects came before: no id is narrowed on its way into any file."""
-    number = merging.number_objects
+    number = joining.number_objects
 
     def shifted(*args, **options):
         found = number(*args, **options)
         ids = np.where(found.ids > 0, found.ids + np.uint64(before), np.uint64(0))
         return found._replace(ids=ids, objects=found.objects + before)
 
-    monkeypatch.setattr(merging, "number_objects", shifted)
+    monkeypatch.setattr(joining, "number_objects", shifted)
     whole = blockwise.instances(tmp_path, GRID, labels, decode)
     assert whole.dtype == dtype
     wanted = blockwise.canonical(labels).astype(np.uint64)

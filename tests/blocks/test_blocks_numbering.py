@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jaxseg.blocks.contacts import slabs_of
-from jaxseg.blocks.numbering import NOWHERE
 from scipy import ndimage
 from support.blockwise import canonical
 from support.synthetic_objects import same_partition
 
-from jaxseg.blocks import BlockGrid, contacts, number_objects, pieces_of, same_objects
+from jaxseg.blocks import BlockGrid
 from jaxseg.labels.contacts import face_connected
+from jaxseg.stages.contacts import contacts, same_objects, slabs_of
+from jaxseg.stages.numbering import NOWHERE, number_objects
+from jaxseg.stages.pieces import pieces_of
 
 
 def test_sharing_must_be_more_than_the_threshold_and_is_symmetric(rng: np.random.Generator) -> None:

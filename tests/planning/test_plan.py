@@ -15,8 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tifffile
-from jaxseg.workflows.foreign import Predictor, Sight
-from jaxseg.workflows.space import Store, ends_bytes, refuse_without_space, space_needed
 from support.small_runs import command, write
 
 from jaxseg import blocks, memory
@@ -31,9 +29,14 @@ from jaxseg.network import network
 from jaxseg.normalize import Stats
 from jaxseg.planning import text
 from jaxseg.planning.compiled import Costs, _seconds, costs
+from jaxseg.planning.space import Store, refuse_without_space, space_needed
 from jaxseg.prediction import predict
+from jaxseg.prediction.foreign import Predictor, Sight
+from jaxseg.runs.layout import Work
 from jaxseg.runs.manifest import run_of
-from jaxseg.workflows import checked, phases_of
+from jaxseg.stages.contacts import ends_bytes
+from jaxseg.stages.planes import predicted
+from jaxseg.tasks import checked, phases_of
 
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "4", "4", "4"]
 
@@ -176,10 +179,8 @@ def test_planes_take_the_room_that_was_told(
     run, shape = run_of(config), samples["test"][0].image.spatial_shape
     (told,) = space_needed(config, run, samples, phases_of(config))
     folder = run.results / "blocks/predict/im4"
-    grid = BlockGrid(shape, config.blocks.size, config.blocks.halo, (4, 4, 4))
     names = columns(config.channels, 3).names
-    ledger = blocks.open_planes(folder, grid, {}, target=tmp_path / "final", spacing=(1.0,) * 3,
-                                channel_names=names)  # fmt: skip
+    ledger = blocks.open_stage(predicted(Work(config, run, samples["test"][0])), folder, {})
     image = rng.random((*shape, len(names)), np.float32)
     predict(lambda tiles: tiles, image, BlockSink(ledger, range(8)), tile=(8, 8, 8))
     (rest,) = space_needed(config, run, samples, phases_of(config))
@@ -269,7 +270,7 @@ def test_a_device_that_is_too_small_changes_no_object(
     args = [*project, *tiles, "--predict.batch", "8", "--phases", "predict", "decode"]
 
     def labels(run: str, room: int, calls: int) -> np.ndarray:
-        monkeypatch.setattr("jaxseg.workflows.prediction.predictor_of", limited(room, calls))
+        monkeypatch.setattr("jaxseg.workflows.predictor_of", limited(room, calls))
         assert main([*args, "--run", run]) == 0
         results = tmp_path / f"out/discs/results/discs_{run}"
         return tifffile.imread(results / "per_image_instances/im4.tif")
@@ -279,7 +280,7 @@ def test_a_device_that_is_too_small_changes_no_object(
     for calls in (0, 3):
         with pytest.warns(RuntimeWarning, match="4 instead of 8 tiles per call"):
             assert np.array_equal(labels(f"call{calls}", 4, calls), whole)
-    monkeypatch.setattr("jaxseg.workflows.prediction.predictor_of", limited(0, 1))
+    monkeypatch.setattr("jaxseg.workflows.predictor_of", limited(0, 1))
     with pytest.warns(RuntimeWarning, match="tiles per call"):
         assert main([*args, "--run", "none"]) == 4
     message = capsys.readouterr().err

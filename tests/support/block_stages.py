@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxseg.workflows.blocks import predict_by_blocks
 
-from jaxseg import blocks, io
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg import io
+from jaxseg.blocks import Block, BlockGrid, Ledger
+from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
 from jaxseg.config import Blocks, Config
 from jaxseg.data import Sample
 from jaxseg.normalize import Stats
 from jaxseg.prediction import Tiling
-from jaxseg.runs.manifest import Run
+from jaxseg.runs.executor import Plan, run_by_blocks
+from jaxseg.runs.layout import Run, Work
+from jaxseg.stages.changes import Operation, WholeObjects, changed, like, operated, renamed, without
+from jaxseg.stages.counting import counted, tallied
+from jaxseg.stages.extents import extents
+from jaxseg.stages.measuring import measurement_table, measurements
+from jaxseg.stages.predicting import streamed
 from jaxseg.volume import Volume
 from support import blockwise
+from support.stages import by_blocks
 
 GRID = BlockGrid((12, 14), (6, 7), (4, 4), (2, 2))
 # Of the prediction: several layers of blocks, and tiles that fit no block.
@@ -58,28 +67,27 @@ def predict(
     folder: Path, config: Config = WIDE, forward: Callable[[np.ndarray], np.ndarray] = forward
 ) -> bool:
     """Prediction of the blocks of a job; whether that completed it."""
-    return predict_by_blocks(
-        config,
-        Run(folder, "run"),
-        sample(),
-        forward,
-        TILING,
-        prepare=lambda block: block,
-        values={"digest": "1"},
-        target=folder / "final" / "im.zarr",
-        names=("a", "b"),
-    )
+    work = Work(config, Run(folder, "run"), sample())
+    stage = streamed(work, forward, TILING, prepare=lambda block: block, values={"digest": "1"})
+    output = Output(spacing=(1.0, 1.0), dtype="float32", target=folder / "final" / "im.zarr",
+                    channels=("a", "b"))  # fmt: skip
+    return run_by_blocks([Plan(work, (replace(stage, output=output),))], "predict")
+
+
+def drawn(name: str, *needs: Stage, target: Path | None = None, **options: Any) -> Stage:
+    """A stage that writes what ``decode`` makes of the drawn labels."""
+
+    def work(block: Block, results: Results, known: Arrays) -> Made:
+        return Made(decode(labels()[block.core.slices]))
+
+    output = Output(spacing=(1.0, 1.0), dtype=np.uint8, target=target)
+    return Stage(name=name, phase="drawn", grid=GRID, needs=needs, work=work, output=output,
+                 **options)  # fmt: skip
 
 
 def classes(folder: Path) -> None:
     """The class of every voxel."""
-    ledger = blocks.open_classes(
-        folder / "classes", GRID, {"a": 1}, target=folder / "final" / "im.zarr", spacing=(1.0, 1.0)
-    )
-    if len(blocks.finished(ledger)) < len(GRID):
-        work = blocks.classes_work(ledger, lambda box: decode(labels()[box.slices]))
-        blocks.run_blocks(ledger, range(len(GRID)), work)
-    blocks.publish(ledger)
+    by_blocks(folder, drawn("classes", target=folder / "final" / "im.zarr", values={"a": 1}))
 
 
 def instances(folder: Path) -> None:
@@ -87,58 +95,54 @@ def instances(folder: Path) -> None:
     blockwise.instances(folder, GRID, labels(), decode)
 
 
-def measurements(folder: Path) -> None:
+def image() -> Volume:
+    """Ones, which take as long to read as a block to decode."""
+
+    class Slow:
+        shape, dtype = (*GRID.shape, 1), np.float32
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            return decode(np.ones(self.shape, np.float32)[index])
+
+    return Volume(Slow(), "yxc", (1.0, 1.0), "im")
+
+
+def merged(folder: Path) -> tuple[Ledger, Stage]:
+    """The objects, and the stage that wrote them."""
+    found = blockwise.merge(folder, blockwise.create(folder, GRID, labels(), decode))
+    return found, drawn(found.stage)
+
+
+def measurements_of_objects(folder: Path) -> None:
     """The objects, their measurements as a table, and their labels once more as TIFF."""
-    final, found = folder / "final", blockwise.create(folder, GRID, labels(), decode)
-    merged: Ledger = blockwise.merge(folder, found)
-    ledger = blocks.open_measurements(folder / "measurements", merged, {"a": 1})
-    source, ones = labels(), np.ones((*GRID.shape, 1), np.float32)
-    work = blocks.measuring_work(
-        ledger,
-        lambda box: decode(source[box.slices]),
-        lambda box: ones[box.slices],
-        spacing=(1.0, 1.0),
-    )
-    blocks.run_blocks(ledger, range(len(GRID)), work)
+    final = folder / "final"
+    ledger, stage = merged(folder)
+    where = measurements(stage, image(), GRID)
+    found = by_blocks(folder, where, given=ledger)
     if not (final / "table.csv").exists():
-        table = blocks.measurements(ledger, channels=1, spacing=(1.0, 1.0))
-        io.write_csv(final / "table.csv", table)
+        io.write_csv(final / "table.csv", measurement_table(found, where, image()))
     if not (final / "labels.tif").exists():
-        found_labels = blockwise.labels_of(merged)
+        found_labels = blockwise.labels_of(ledger)
         io.write_labels_tiff(final / "labels.tif", found_labels, spacing=(1.0, 1.0), shared=True)
 
 
 def objects(folder: Path) -> None:
     """The objects measured, changed, the first removed, and counted."""
-    every, spacing = range(len(GRID)), (1.0, 1.0)
-    merged = blockwise.merge(folder, blockwise.create(folder, GRID, labels(), decode))
-    nothing = np.ones((*GRID.shape, 1), np.float32)
-    where = blocks.open_measurements(folder / "measurements", merged, {})
-    measure = blocks.measuring_work(
-        where, lambda box: labels()[box.slices], lambda box: nothing[box.slices], spacing=spacing
-    )
-    blocks.run_blocks(where, every, measure)
-    filled = blocks.open_objects(
-        folder / "filled", "filled", merged, {}, lambda: blocks.extents(where)._asdict(),
-        spacing=spacing,
-    )  # fmt: skip
-    known = blocks.Extents(**blocks.known_of(filled))
-    fill = blocks.around_objects(blocks.open_data(merged), known, decode)
-    blocks.run_blocks(filled, every, blocks.objects_work(filled, fill))
-    table = np.arange(len(known.ids) + 1, dtype=np.uint16)
-    table[1] = 0
-    ledger = blocks.open_objects(
-        folder / "removed", "removed", filled, {}, lambda: {"table": table}, spacing=spacing,
-        target=folder / "final" / "objects.zarr",
-    )  # fmt: skip
-    if len(blocks.finished(ledger)) < len(GRID):
-        rename = blocks.renamed(blocks.open_data(filled), blocks.known_of(ledger)["table"])
-        blocks.run_blocks(ledger, every, blocks.objects_work(ledger, rename))
-    blocks.publish(ledger)
-    counted = blocks.open_tallies(folder / "counted", "counted", GRID, {})
-    source = blocks.open_data(ledger)
-    blocks.run_blocks(counted, every, blocks.tally_work(counted, lambda box: [source[box.slices]]))
-    found = blocks.tallied(counted)
+    ledger, stage = merged(folder)
+    where = measurements(stage, image(), GRID)
+    fill = Operation(decode, WholeObjects(), {})
+    filled = operated(stage, fill, GRID, where, name="filled", output=like(stage, (1.0, 1.0)))
+
+    def first(results: Results) -> Arrays:
+        found = extents(results[where], where)
+        return {"table": without(found.ids, found.ids[:1])}
+
+    target = folder / "final" / "objects.zarr"
+    removed = changed(filled, GRID, renamed(filled), name="removed", needs=(where,),
+                      summarise=first, output=like(filled, (1.0, 1.0), target=target))  # fmt: skip
+    counts = counted("counted", GRID, lambda box, results, known: [
+        results[removed].array[box.slices]], phase="drawn", needs=(removed,))  # fmt: skip
+    found = tallied(by_blocks(folder, counts, given=ledger), counts)
     io.write_arrays(folder / "final" / "counts", {"voxels": found.voxels})
 
 
@@ -146,7 +150,7 @@ STAGES: Mapping[str, Callable[[Path], object]] = {
     "predict": predict,
     "classes": classes,
     "instances": instances,
-    "measurements": measurements,
+    "measurements": measurements_of_objects,
     "objects": objects,
 }
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxseg import blocks, io
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg import io
+from jaxseg.blocks import Block, BlockGrid, Ledger
+from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding import plan, settle, settled, watershed_by_plan
 from jaxseg.labels.objects import compact
+from jaxseg.stages.joining import compared, label_type, labelled
+from jaxseg.stages.pieces import created
+from support.stages import begun, by_blocks
 
 Decode = Callable[[np.ndarray], np.ndarray]
 
@@ -46,34 +50,34 @@ def decoder(
     return lambda box: watershed_by_plan(box, found, options).labels
 
 
+def creation(grid: BlockGrid, planes: np.ndarray, decode: Decode) -> Stage:
+    """Instance creation."""
+
+    def find(block: Block, results: Results, known: Arrays) -> Made:
+        return Made(decode(planes[block.read.slices]))
+
+    return created(grid, find, values={"seed": 0})
+
+
 def create(
     folder: Path, grid: BlockGrid, planes: np.ndarray, decode: Decode, numbers: range | None = None
 ) -> Ledger:
     """Instance creation of some blocks."""
-    ledger = blocks.open_creation(folder / "creation", grid, {"seed": 0})
-    work = blocks.creation_work(ledger, lambda box: planes[box.slices], decode)
-    blocks.run_blocks(ledger, range(len(grid)) if numbers is None else numbers, work)
-    return ledger
+    return begun(folder, creation(grid, planes, decode), numbers)
 
 
 def merge(folder: Path, created: Ledger, *, threshold: float = 0.5, min_size: int = 1) -> Ledger:
     """Instance merging of all blocks."""
-    every = range(len(created.grid))
-    compared = blocks.open_contacts(folder / "contacts", created, {"threshold": threshold})
-    blocks.run_blocks(compared, every, blocks.contacts_work(compared, created, threshold=threshold))
-    ledger = blocks.open_labels(
-        folder / "labels",
-        created,
-        compared,
-        {"min_size": min_size},
-        target=folder / "final" / "labels.zarr",
-        spacing=(1.0,) * len(created.grid.shape),
-        min_size=min_size,
-    )
-    if len(blocks.finished(ledger)) < len(ledger.grid):
-        blocks.run_blocks(ledger, every, blocks.labels_work(ledger, created))
-    blocks.publish(ledger)
-    return ledger
+    return by_blocks(folder, merging(folder, created, threshold, min_size), given=created).ledger
+
+
+def merging(folder: Path, created: Ledger, threshold: float = 0.5, min_size: int = 1) -> Stage:
+    """The stages after instance creation."""
+    first = Stage(name=created.stage, phase=created.stage, grid=created.grid)
+    pairs = compared(first, threshold=threshold, values={"threshold": threshold})
+    target, spacing = folder / "final" / "labels.zarr", (1.0,) * len(created.grid.shape)
+    output = Output(spacing=spacing, dtype=label_type, target=target)
+    return labelled(first, pairs, output, min_size=min_size, values={"min_size": min_size})
 
 
 def labels_of(ledger: Ledger) -> np.ndarray:

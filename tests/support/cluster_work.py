@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jaxseg import blocks
 from support.block_stages import decode, labels
+from support.blockwise import creation
 
 
 def make_work(folder: str, behaviour: str) -> blocks.Work:
@@ -22,8 +23,8 @@ def make_work(folder: str, behaviour: str) -> blocks.Work:
         the first time; ``slow``: half a second each; ``good``
     """
     ledger = blocks.read_ledger(Path(folder))
-    planes = labels(ledger.grid.shape)
-    good = blocks.creation_work(ledger, lambda box: planes[box.slices], decode)
+    stage = creation(ledger.grid, labels(ledger.grid.shape), decode)
+    good = blocks.work_of(stage, ledger, {})
 
     def work(number: int) -> blocks.ledger.Record:
         visited = Path(folder).parent / f"visited{number}"

@@ -12,17 +12,25 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxseg import blocks, io
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.blocks import Block, BlockGrid, Ledger, Stage
+from jaxseg.blocks.stage import Arrays, Made, Results
 from jaxseg.config import Watershed, ch
 from jaxseg.decoding import plan, settle, settled, watershed_by_plan
 from jaxseg.labels.morphology import dilate
 from jaxseg.labels.objects import fill_holes
 from jaxseg.metrics import matching
+from jaxseg.stages.changes import Nearby, Operation, WholeObjects, like, operated
+from jaxseg.stages.counting import counted, tallied
+from jaxseg.stages.measuring import measurements
+from jaxseg.stages.pieces import created
+from jaxseg.volume import Volume
 from support import blockwise
+from support.stages import begun, by_blocks
 
 CHANNELS = (ch("F"), ch("C"))
 BLOCK = 64
@@ -55,53 +63,42 @@ def main(folder: Path, side: int) -> dict[str, float]:
 
     chosen = plan(CHANNELS, ndim=3)
     found = settled(chosen, settle(chosen, parts))
-    ledger = blocks.open_creation(folder / "creation", grid, {})
-    work = blocks.creation_work(
-        ledger,
-        lambda box: source.read(box.start, box.stop),
-        lambda box: watershed_by_plan(box, found, Watershed()).labels,
-    )
-    blocks.run_blocks(ledger, range(len(grid)), work)
+
+    def find(block: Block, results: Results, known: Arrays) -> Made:
+        planes = source.read(block.read.start, block.read.stop)
+        return Made(watershed_by_plan(planes, found, Watershed()).labels)
+
+    ledger = begun(folder, created(grid, find))
     final = blockwise.merge(folder, ledger)
-    objects = json.loads((final.folder / "summary.json").read_text())["objects"]
+    objects = int(blocks.known_of(final)["counts"][0])
     io.write_labels_tiff(
         folder / "labels.tif", io.open_labels(final.data, ndim=3), spacing=(1.0, 1.0, 1.0)
     )
-    compare(folder, refine(folder, final), final)
+    compare(folder, final)
     most = blockwise.peak_mib()
     return {"start": start, "MiB": most, "objects": objects}
 
 
-def refine(folder: Path, labels: Ledger) -> Ledger:
-    """Filled and then grown objects."""
-    numbers, spacing = range(len(labels.grid)), (1.0,) * 3
-    source = blocks.open_data(labels)
-    ledger = blocks.open_measurements(folder / "measurements", labels, {})
-    work = blocks.measuring_work(
-        ledger, lambda box: source[box.slices], lambda box: source[box.slices], spacing=spacing
-    )
-    blocks.run_blocks(ledger, numbers, work)
-    where = blocks.extents(ledger)
-    grow = functools.partial(dilate, radius=2)
-    for name in ("filled", "grown"):
-        change = (
-            blocks.around_objects(source, where, fill_holes)
-            if name == "filled"
-            else blocks.nearby(source, (3, 3, 3), grow)
-        )
-        labels = blocks.open_objects(folder / name, name, labels, {}, dict, spacing=spacing)
-        blocks.run_blocks(labels, numbers, blocks.objects_work(labels, change))
-        source = blocks.open_data(labels)
-    return labels
+def compare(folder: Path, ledger: Ledger) -> None:
+    """Filled and then grown objects; all must be found again."""
+    grid, ones = ledger.grid, (1.0,) * 3
+    labels = Stage(name=ledger.stage, phase="test", grid=grid)
+    image = Volume(blocks.open_data(ledger), "zyx", ones)
+    where = measurements(labels, image, grid)
+    operations = {
+        "filled": Operation(fill_holes, WholeObjects(), {}),
+        "grown": Operation(functools.partial(dilate, radius=2), Nearby((3, 3, 3)), {}),
+    }
+    last = labels
+    for name, one in operations.items():
+        at = where if last is labels else last
+        last = operated(last, one, grid, at, name=name, output=like(last, ones))
 
+    def read(box: Any, results: Results, known: Arrays) -> list[np.ndarray]:
+        return [results[stage].array[box.slices] for stage in (last, labels)]
 
-def compare(folder: Path, labels: Ledger, others: Ledger) -> None:
-    """All objects must be found again."""
-    ledger = blocks.open_tallies(folder / "overlaps", "overlaps", labels.grid, {})
-    sources = blocks.open_data(labels), blocks.open_data(others)
-    work = blocks.tally_work(ledger, lambda box: [source[box.slices] for source in sources])
-    blocks.run_blocks(ledger, range(len(labels.grid)), work)
-    found = blocks.tallied(ledger)
+    counts = counted("overlaps", grid, read, phase="test", needs=(last, labels))
+    found = tallied(by_blocks(folder, counts, given=ledger), counts)
     assert matching(*found.columns, thresholds=(0.3,), voxels=found.voxels)[0].f1 == 1
 
 

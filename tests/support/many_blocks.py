@@ -16,13 +16,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-from jaxseg.blocks.contacts import slabs_of
 
 from jaxseg import blocks
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.blocks import BlockGrid, Ledger, Stage, Stored
 from jaxseg.blocks.ledger import mark
 from jaxseg.blocks.store import write_table
 from jaxseg.cli import app
+from jaxseg.stages.contacts import slabs_of
+from jaxseg.stages.pieces import pieces_of
+from support import blockwise
 from support.blockwise import peak_mib
 
 # One object in this many blocks, reaching into the next block along the last axis.
@@ -31,7 +33,7 @@ SPARSE = 20
 
 def create(folder: Path, grid: BlockGrid) -> Ledger:
     """Markers and tables of all blocks."""
-    ledger = blocks.open_creation(folder, grid, {})
+    ledger = blocks.open_stage(blockwise.creation(grid, np.zeros(0), lambda box: box), folder, {})
     for block in grid:
         begins = block.number % SPARSE == 0 and block.index[-1] + 1 < grid.count[-1]
         goes_on = block.number % SPARSE == 1 and block.index[-1] > 0
@@ -42,7 +44,7 @@ def create(folder: Path, grid: BlockGrid) -> Ledger:
             line[core.stop[-1] - 1 :] = 1
         if goes_on:
             line[: core.start[-1] + 1] = 1
-        pieces = blocks.pieces_of(grid, block, labels)
+        pieces = pieces_of(grid, block, labels)
         tables = {"voxels": pieces.voxels, "first": pieces.first}
         tables |= slabs_of(grid, block, pieces.labels)
         count = len(pieces.voxels)
@@ -63,19 +65,19 @@ def main(folder: Path, side: int) -> dict[str, float]:
 
     created = create(folder / "creation", grid)
     lap("creation")
-    compared = blocks.open_contacts(folder / "contacts", created, {})
-    work = blocks.contacts_work(compared, created, threshold=0.5)
-    blocks.run_blocks(compared, range(len(grid)), work)
+    last = blockwise.merging(folder, created)
+    pairs = last.needs[1]
+    assert isinstance(pairs, Stage)
+    results = {pairs.needs[0]: Stored(created)}
+    compared = blocks.open_stage(pairs, folder / "contacts", results)
+    blocks.run_blocks(compared, range(len(grid)), blocks.work_of(pairs, compared, results))
     lap("contacts")
-    target = folder / "labels.zarr"
-    spacing = (1.0, 1.0, 1.0)
-    ledger = blocks.open_labels(
-        folder / "labels", created, compared, {}, target=target, spacing=spacing
-    )
+    results[pairs] = Stored(compared)
+    ledger = blocks.open_stage(last, folder / "labels", results)
     lap("numbering")
     app.main(["status", str(folder)])
     lap("status")
-    objects = json.loads((ledger.folder / "summary.json").read_text())["objects"]
+    objects = int(blocks.known_of(ledger)["counts"][0])
     return {**seconds, "MiB": peak_mib(), "objects": objects, "blocks": len(grid)}
 
 

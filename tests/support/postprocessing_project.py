@@ -26,6 +26,7 @@ from jaxseg.config.rules import check
 from jaxseg.runs import manifest as runs
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import evaluate, process
+from support.entered import by_hand
 from support.synthetic_objects import touching_balls
 
 SHAPES = {2: (48, 52), 3: (14, 40, 36)}
@@ -92,7 +93,7 @@ class Project:
                 channel_names=tuple(map(str, range(planes.shape[-1]))),
             ) as stored:  # fmt: skip
                 stored[...] = planes
-        io.write_json(folders.manifest("predict"), {"digest": "by hand"})
+        by_hand(folders.results)
         process(config, folders, samples)
         if compare:
             evaluate(config, folders, samples)

@@ -25,27 +25,41 @@ class InFolder(dict):
 
 def begun(folder: Path, stage: Stage, numbers: Iterable[int] | None = None) -> Ledger:
     """A stage, some blocks of which are done, and all that it needs."""
-    return run_stages(folder, stage, numbers)[stage].ledger  # type: ignore[attr-defined]
+    return by_blocks(folder, stage, numbers).ledger
 
 
-def by_blocks(folder: Path, stage: Stage, numbers: Iterable[int] | None = None) -> Stored:
-    """The result of a stage, and of all that it needs; complete ones are published."""
-    return run_stages(folder, stage, numbers)[stage]  # type: ignore[return-value]
+def by_blocks(
+    folder: Path,
+    stage: Stage,
+    numbers: Iterable[int] | None = None,
+    *,
+    given: Ledger | None = None,
+) -> Stored:
+    """The result of a stage, and of all that it needs; complete ones are published.
 
-
-def run_stages(folder: Path, stage: Stage, numbers: Iterable[int] | None = None) -> InFolder:
-    """All results by step; ``numbers`` is the order of the blocks."""
-    results = InFolder()
+    Parameters
+    ----------
+    folder : of all ledgers
+    stage : the last one
+    numbers : of the blocks that are done, in this order; None = all
+    given : a stage that was done before, known by its name
+    """
+    results, stored = InFolder(), None
     for step in with_needs([stage]):
-        if isinstance(step, Stage):
-            ledger = open_stage(step, folder / step.name, results)
-            order = range(len(ledger.grid)) if numbers is None else numbers
-            if not blocks.finished(ledger).issuperset(order):
-                blocks.run_blocks(ledger, order, work_of(step, ledger, results))
-            if len(blocks.finished(ledger)) == len(ledger.grid):
-                blocks.publish(ledger)
-            results[step] = Stored(ledger)
-    return results
+        if not isinstance(step, Stage):
+            continue
+        if given is not None and step.name == given.stage:
+            results[step] = Stored(given)
+            continue
+        ledger = open_stage(step, folder / step.name, results)
+        order = list(range(len(ledger.grid)) if numbers is None else numbers)
+        if not blocks.finished(ledger).issuperset(order):
+            blocks.run_blocks(ledger, order, work_of(step, ledger, results))
+        if len(blocks.finished(ledger)) == len(ledger.grid):
+            blocks.publish(ledger)
+        results[step] = stored = Stored(ledger)
+    assert stored is not None
+    return stored
 
 
 def in_memory(stage: Stage) -> Held:

@@ -111,7 +111,7 @@ def test_another_version_of_the_truth_is_counted_anew_when_asked(tmp_path: Path)
     truth = tifffile.imread(tmp_path / "labels/one.tif")
     truth[:, 0][truth[:, 0] == 1] = 0
     tifffile.imwrite(tmp_path / "labels/one.tif", truth, metadata={"axes": "ZCYX"})
-    with pytest.raises(ConfigError, match="evaluate differs in upstream"):
+    with pytest.raises(ConfigError, match="evaluate differs in labels one"):
         project.evaluate("whole", BLOCKS)
     after = written(project.evaluate("whole", BLOCKS, overwrite=True))
     assert after != before

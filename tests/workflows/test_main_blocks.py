@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import tifffile
 from support.blockwise import canonical
+from support.entered import by_hand
 from support.small_runs import command, write, write_planes
 from support.synthetic_objects import touching_balls
 
@@ -143,7 +144,7 @@ def test_other_values_are_refused_phase_by_phase(predicted, capsys) -> None:
 
 def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
     results, args = predicted
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     assert main([*project, "--phases", "decode"]) == 0
     assert main([*args, "--phases", "decode"]) == 2
     assert "by blocks or in memory, not both" in capsys.readouterr().err
@@ -155,7 +156,7 @@ def test_memory_and_blocks_do_not_mix(predicted, project, capsys) -> None:
 def test_planes_by_blocks_are_decoded_whole(predicted, capsys) -> None:
     """In memory, with everything that blocks do not give."""
     results, args = predicted
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     whole = [*args, "--blocks.decode", "whole", "--phases", "decode"]
     assert main([*whole, "evaluate"]) == 0
     found = tifffile.imread(results / "per_image_instances/im4.tif")
@@ -291,7 +292,7 @@ def test_classes_by_blocks(tmp_path: Path) -> None:
     values = {name: rng.random((*SHAPE, 1), np.float32) for name in ("im4", "im5")}
     for name, value in values.items():
         write_planes(results, name, value)
-    io.write_json(results / "manifests/predict.json", {"values": {}, "digest": "1"})
+    by_hand(results)
     args += [*BLOCKS, "--phases", "decode"]
     for shard in ("1/2", "0/2"):
         assert main([*args, "--blocks.shard", shard]) == 0

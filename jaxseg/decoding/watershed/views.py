@@ -27,6 +27,8 @@ NEAR_CENTRE = 0.2
 JUMP_VOXELS = 3.0
 # A vector's boundary map is the surest surface there is: no rank in the table is higher.
 VECTOR_RANK = 100
+# So many voxels of a length part objects as much as the whole range of a normalised channel.
+LENGTH = 4.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,19 @@ class Source:
         """Voxels by which it marks every object, 0 = it marks none."""
         size = CHANNELS[self.names[0]].mark_size
         return size(len(self.spacing), self.options) if size else 0
+
+    @property
+    def relief(self) -> float:
+        """How much a unit of it counts in the map whose peaks are seeds, 0 = it parts nothing."""
+        weight = 1.0 if self.is_vector else CHANNELS[self.names[0]].relief
+        linear = getattr(self.options, "activation", "linear") == "linear"
+        lengths = self.measures_lengths and linear and not self.is_vector
+        return weight / (LENGTH * self.unit) if lengths else weight
+
+    @property
+    def tells_depth(self) -> bool:
+        """Whether its values, in parts of an object's own, say how far inside a voxel is."""
+        return not self.is_vector and not CHANNELS[self.names[0]].binary
 
     @property
     def is_mask(self) -> bool:
