@@ -25,14 +25,18 @@ from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
 
 # Names of options in configurations that were saved before they were renamed.
-RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible"}
+RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible", "reach": "max_distance"}
 
 
 def plain(value: Any) -> Any:
     """Dataclasses as dictionaries and tuples as lists, as JSON holds them."""
+    if hasattr(value, "to_plain"):
+        return plain(value.to_plain())
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
         return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if isinstance(value, Real) and not isinstance(value, bool):
@@ -125,6 +129,12 @@ def _kind(data: dict[str, Any], hint: Any, where: str, wrong: list[ConfigError])
 def _section(data: dict[str, Any], kind: Any, where: str, wrong: list[ConfigError]) -> Any:
     if kind is None:
         return data
+    if hasattr(kind, "from_plain"):
+        try:
+            return kind.from_plain(data, where)
+        except ConfigError as error:
+            wrong.append(error)
+            return data
     hints: dict[str, Any] = {one.name: one.hint for one in options_of(kind)}
     if kind is Channel:
         name = data.get("name", "")
