@@ -47,7 +47,7 @@ def perfect(channels):
 
     def values(image: jax.Array) -> jax.Array:
         labels = image[..., 0].astype(jnp.int32)
-        return encode(legal(labels, channels), channels, objects=36)
+        return encode(legal(labels, channels), channels, max_label=36)
 
     return jax.jit(jax.vmap(values))
 

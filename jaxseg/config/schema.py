@@ -25,7 +25,6 @@ from jaxseg.config.decoders import (
 )
 from jaxseg.config.limits import (
     INSIDE,
-    RISING,
     SHARE,
     above,
     at_least,
@@ -33,6 +32,7 @@ from jaxseg.config.limits import (
     lengths,
     matches,
 )
+from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
@@ -106,26 +106,6 @@ class Data:
 
 
 @section
-class Normalize:
-    """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
-
-    method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
-    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
-    the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
-    integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds."""
-    percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
-    """Percentiles that map to 0 and 1."""
-    clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
-    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
-    mean: tuple[float, ...] = option(())
-    """For zscore: the mean of every channel, or one for all; empty = measured."""
-    deviation: tuple[float, ...] = option((), above(0))
-    """For zscore: the standard deviation of every channel, or one for all; empty = measured."""
-    scope: Literal["image", "dataset"] = option("image")
-    """One set of statistics per image, or one for all training images that also serves new ones."""
-
-
-@section
 class Predict:
     """Sliding-window prediction."""
 
@@ -148,6 +128,10 @@ class Predict:
     """Element type of the network's arithmetic; parameters stay float32."""
     dtype: Literal["float32", "float16"] = option("float32")
     """Element type of the stored planes."""
+    rescale: bool = option(False)
+    """Resample images whose voxels differ in size from those of the training images to that size;
+    everything is made at that size, and labels are written at the size of the image, too, beside
+    the others in a folder _at_image_size."""
     classes_only: bool = option(False)
     """Of semantic segmentation store the class of every voxel only, found on the device: one byte
     instead of four per class; tiles meet without blending."""

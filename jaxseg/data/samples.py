@@ -48,6 +48,7 @@ class Sample:
     name : stem of the file, and the part of it if only a part is meant
     index : where the objects are; empty without labels
     classes : (*S) class of every voxel beside the labels, if the files have both
+    original : the image as it is in its file, where ``image`` was resampled
     """
 
     image: Volume
@@ -56,6 +57,7 @@ class Sample:
     name: str
     index: LabelIndex
     classes: Volume | None = None
+    original: Volume | None = None
 
     @cached_property
     def class_values(self) -> np.ndarray:

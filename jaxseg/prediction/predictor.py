@@ -19,6 +19,7 @@ from jaxseg.normalize import Stats
 from jaxseg.prediction.foreign import Predictor, Sight, foreign_predictor
 from jaxseg.prediction.forward import make_forward
 from jaxseg.prediction.tiling import Tiling, choose_tile
+from jaxseg.resample import warn_of_sizes
 
 # What a network was trained with; a later prediction must not differ in it.
 LEARNED = ("task", "ndim", "channels", "model", "normalize")
@@ -49,6 +50,8 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))
     raise_all(data.channel_problems(samples, stats))
+    # Checkpoints of earlier versions do not tell the size.
+    warn_of_sizes(meta.get("spacing", ()), [sample.image for sample in samples])
     model = network(config, dtype=config.predict.precision)
     mesh = jax.make_mesh((jax.device_count(),), ("data",))
     link = functools.partial(table.activate, channels=config.channels)

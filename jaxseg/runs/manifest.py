@@ -56,8 +56,11 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "predict": ("per_image", "blocks/predict"),
     "decode": (
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_binarized",
+        "per_image_binarized_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
         *NEEDS,
         "blocks/decode",
         "blocks/decode_post-proc",
@@ -79,7 +82,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
             )
         ),
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
     ),
     "evaluate": (
         "blocks/overlaps",

@@ -12,6 +12,7 @@ from jaxseg.config.rules import check
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.tasks.problems import postprocessing_problems
+from jaxseg.tasks.rescaling import rescaled
 
 Samples = Mapping[str, tuple[Sample, ...]]
 
@@ -48,10 +49,14 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     samples: dict[str, tuple[Sample, ...]] = {}
     problems: list[JaxsegError] = []
     for name in (name for name in needed if sources[name].raw):
-        samples[name], more = _open_source(config, sources[name])
-        problems += more
-        if not more:
+        samples[name], found = _open_source(config, sources[name])
+        problems += found
+        if not found:
             samples[name] = _filtered(config, name, samples[name])
+    if config.predict.rescale and "test" in samples:
+        trained = samples.get("train", ())
+        samples["test"], more = rescaled(config, samples["test"], trained)
+        problems += more
     if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())
