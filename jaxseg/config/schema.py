@@ -117,12 +117,17 @@ class Predict:
     over, whatever the other values here, and planes that are missing are refused."""
     tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
     """What the network sees; empty = chosen from the training patch."""
+    full_image: bool = option(False)
+    """Show every image to the network as a whole, without tiles; it must fit the memory."""
     halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
     tta: Literal["none", "flips", "full"] = option("none")
     """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
+    tta_mode: Literal["mean", "min", "max"] = option("mean")
+    """What is taken of the values of the orientations; of vectors and affinities always the mean.
+    """
     batch: int = option(4, at_least(1))
     """Tiles per call of the network."""
     precision: Literal["float32", "bfloat16"] = option("float32")

@@ -52,9 +52,9 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     problems: list[JaxsegError] = []
     reference = _reference(config)
     for name in (name for name in needed if sources[name].raw):
-        samples[name], found = _open_source(config, sources[name], reference)
-        problems += found
-        if not found:
+        samples[name], more = _open_source(config, sources[name], reference)
+        problems += more
+        if not more:
             samples[name] = _filtered(config, name, samples[name])
     if config.predict.rescale and "test" in samples:
         trained = samples.get("train", ())
