@@ -78,8 +78,8 @@ class SampleFilter:
     test: Groups = option(())
     """Groups for test images."""
     by: Literal["image", "patch"] = option("image")
-    """Leave out whole images, or patches of training and validation images; test images are left
-    out as a whole."""
+    """Leave out whole images, or patches; tiles of test images that are left out are predicted as
+    0, by the properties of the image alone."""
     normalized: bool = option(False)
     """Intensities are compared after normalisation instead of as they are in the file."""
 

@@ -124,7 +124,7 @@ def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[S
     """The images of a source that are not left out; those that are are named."""
     options = config.data.filter
     groups = getattr(options, name)
-    if options.by == "patch" and name != "test":
+    if options.by == "patch":
         return samples
     found = data.filter_samples(samples, groups, normalized=options.normalized)
     if found.left_out:
