@@ -47,7 +47,9 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
     needed = ["train", "val"] if "train" in config.phases else []
-    needed += ["test"] if set(config.phases) - {"train"} else []
+    fold, predicts = config.data.cross_val, bool(set(config.phases) - {"train"})
+    if predicts:
+        needed += ["test"] if not fold.as_test else [] if needed else ["train"]
     samples: dict[str, tuple[Sample, ...]] = {}
     problems: list[JaxsegError] = []
     reference = _reference(config)
@@ -56,6 +58,10 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         problems += more
         if not more:
             samples[name] = _filtered(config, name, samples[name])
+    if predicts and fold.as_test and samples.get("train"):
+        _, samples["test"] = data.k_fold(
+            samples["train"], folds=fold.folds, fold=fold.fold, seed=config.seed
+        )
     if config.predict.rescale and "test" in samples:
         trained = samples.get("train", ())
         samples["test"], more = rescaled(config, samples["test"], trained)
