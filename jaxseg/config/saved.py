@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin
 
 from jaxseg.config.architectures import SOURCES, Model
 from jaxseg.config.channels import OPTIONS, Channel
+from jaxseg.config.earlier import RENAMED, as_now
 from jaxseg.config.option import (
     bare,
     join,
@@ -23,9 +24,6 @@ from jaxseg.config.option import (
 )
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
-
-# Names of options in configurations that were saved before they were renamed.
-RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible", "reach": "max_distance"}
 
 
 def plain(value: Any) -> Any:
@@ -68,7 +66,7 @@ def from_plain(data: Any, file: str = "") -> Config:
             "not a saved configuration", file=file, expected="an object", found=shown(data)
         )
     wrong: list[ConfigError] = []
-    config = build(data, Config, wrong=wrong)
+    config = build(as_now(data), Config, wrong=wrong)
     raise_all([*wrong, *problems(config)])
     return config
 

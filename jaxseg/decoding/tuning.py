@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg.config import Channel
-from jaxseg.config.decoders import options_of
-from jaxseg.decoding.table import DECODERS, decoder_of, decoder_problems, run_decoder
+from jaxseg.decoding.table import DecoderSpec, decoder_problems, of_instances, row_of, run_decoder
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.metrics import aggregate, matching
 
@@ -71,7 +70,7 @@ def tune(
     channels: Sequence[Channel],
     *,
     spacing: Sequence[float] | None = None,
-    decoder: str = "auto",
+    decoder: str | DecoderSpec = "auto",
     options: Any = None,
     minutes: float = 5.0,
     clock: Callable[[], float] = time.monotonic,
@@ -89,7 +88,7 @@ def tune(
     truths : the true objects of every image, (*S) non-negative integers
     channels : in the order of the columns
     spacing : size of a voxel, (z)yx, µm; None = 1
-    decoder : a name in ``DECODERS``; auto: the one that the channels call for
+    decoder : as for :func:`jaxseg.decoding.row_of`
     options : of that decoder; what differs from its defaults is kept; None = the defaults
     minutes : no trial begins later than that; the first one, of the options as given, always runs
     clock : seconds that pass
@@ -106,7 +105,8 @@ def tune(
 
     >>> from jaxseg.config import ch
     >>> truth = np.kron([[1, 0, 2]], np.ones((4, 4), int))
-    >>> found = tune([(0.4 * (truth > 0))[..., None]], [truth], (ch("F"),))
+    >>> planes = np.stack([0.4 * (truth > 0), 0.0 * truth], axis=-1)
+    >>> found = tune([planes], [truth], (ch("F"), ch("C")))
     >>> found.before, found.after, dict(found.options)
     (0.0, 1.0, {'growth_thresholds': (0.3,)})
     """
@@ -116,15 +116,17 @@ def tune(
             expected="at least one image",
             found=f"{len(planes)} planes, {len(truths)} labels",
         )
-    name, ndim = decoder_of(channels, decoder), planes[0].ndim - 1
-    start = options if options is not None else options_of(name)()
-    if problems := decoder_problems(channels, ndim=ndim, decoder=name, options=start):
+    row, ndim = row_of(channels, decoder), planes[0].ndim - 1
+    start = row.options if options is None else options
+    if problems := decoder_problems(channels, ndim=ndim, decoder=row, options=start):
         raise problems[0]
-    begun, known, trials = clock(), {}, []
+    begun = clock()
+    known: dict[Any, float] = {}
+    trials: list[Trial] = []
 
     def tried(chosen: Any, option: str, value: Any) -> float:
         if chosen not in known:
-            scores = scores_of(planes, truths, channels, spacing=spacing, name=name, options=chosen)
+            scores = scores_of(planes, truths, channels, spacing=spacing, row=row, options=chosen)
             trial = Trial(option, value, *scores)
             trials.append(trial)
             on_trial(trial)
@@ -133,33 +135,31 @@ def tune(
 
     best, complete = start, True
     before = after = tried(start, "", None)
-    for option, values in _plan(name, start, channels, ndim):
+    for option, values in _plan(row, start, channels, ndim):
         found: list[tuple[float, Any]] = []
         for value in values:
             if clock() - begun > 60 * minutes:
                 complete = False
                 break
             chosen = dataclasses.replace(best, **{option: value})
-            if not decoder_problems(channels, ndim=ndim, decoder=name, options=chosen):
+            if not decoder_problems(channels, ndim=ndim, decoder=row, options=chosen):
                 found.append((tried(chosen, option, value), value))
         top = max((score for score, _ in found), default=after)
         if top > after + GAIN:
             value = next(value for score, value in found if score > top - GAIN)
             best = dataclasses.replace(best, **{option: value})
             after = known[best]
-    return Tuned(name, changed(best, start), before, after, tuple(trials), complete)
+    return Tuned(row.name, changed(best, start), before, after, tuple(trials), complete)
 
 
 def _plan(
-    name: str, start: Any, channels: Sequence[Channel], ndim: int
+    row: DecoderSpec, start: Any, channels: Sequence[Channel], ndim: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Options to try, each with its values, those near the default first."""
-    default = options_of(name)()
-    row = DECODERS[name]
     knobs = {
         option: values
-        for option, values in row.tunes(channels, ndim).items()
-        if getattr(start, option) == getattr(default, option)
+        for option, values in row.tunes(of_instances(channels), ndim).items()
+        if getattr(start, option) == getattr(row.options, option)
     }
     for _ in range(ROUNDS if len(knobs) > 1 else 1):
         yield from knobs.items()
@@ -171,14 +171,14 @@ def scores_of(
     channels: Sequence[Channel],
     *,
     spacing: Sequence[float] | None,
-    name: str,
+    row: DecoderSpec,
     options: Any,
 ) -> tuple[float, float, float]:
     """Mean F1, and the F1 at 0.5 and 0.75, of all images together; 0 without any object."""
     counts = [
         matching(
             truth,
-            run_decoder(one, channels, spacing=spacing, decoder=name, options=options).labels,
+            run_decoder(one, channels, spacing=spacing, decoder=row, options=options).labels,
             thresholds=THRESHOLDS,
         )
         for one, truth in zip(planes, truths, strict=True)
