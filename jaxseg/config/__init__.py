@@ -41,6 +41,7 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
     AttentionUNet,
@@ -62,6 +63,7 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.properties import Measurement
 from jaxseg.config.sampling import (
     CrossValidation,
     PatchGrid,
@@ -85,6 +87,7 @@ __all__ = [
     "OPTIONS",
     "UNETR",
     "Agglomeration",
+    "Architecture",
     "AttentionUNet",
     "Augment",
     "Augmentation",
@@ -114,6 +117,7 @@ __all__ = [
     "HRNet",
     "Impulse",
     "Loss",
+    "Measurement",
     "Median",
     "MedianBlur",
     "Misalign",
