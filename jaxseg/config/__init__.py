@@ -63,6 +63,7 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.preprocess import Canny, Clahe, Preprocess
 from jaxseg.config.properties import Measurement
 from jaxseg.config.sampling import (
     CrossValidation,
@@ -94,9 +95,11 @@ __all__ = [
     "Blocks",
     "Blur",
     "Brightness",
+    "Canny",
     "Chance",
     "Channel",
     "ChannelOptions",
+    "Clahe",
     "Condition",
     "Config",
     "Contrast",
@@ -132,6 +135,7 @@ __all__ = [
     "Poisson",
     "PostProcess",
     "Predict",
+    "Preprocess",
     "ProbabilityMap",
     "Refine",
     "Repair",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from jaxseg.config.architectures import SOURCES, Model
 from jaxseg.config.channels import OPTIONS, Channel
+from jaxseg.config.earlier import RENAMED, as_now
 from jaxseg.config.option import (
     bare,
     join,
@@ -24,9 +25,6 @@ from jaxseg.config.option import (
 from jaxseg.config.places import at_place, place_of
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
-
-# Names of options in configurations that were saved before they were renamed.
-RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible", "reach": "max_distance"}
 
 
 def plain(value: Any, hint: Any = None) -> Any:
@@ -106,7 +104,7 @@ def from_plain(data: Any, file: str = "", *, own: bool = True) -> Config:
             "not a saved configuration", file=file, expected="an object", found=shown(data)
         )
     reading = Reading([], own)
-    config = _section(data, Config, "", reading)
+    config = _section(as_now(data), Config, "", reading)
     # Where a part could not be read, what is wrong with it otherwise follows from that.
     parts = {one.file.rpartition(".")[0] or one.file for one in reading.wrong}
     told = tuple(parts - {""})

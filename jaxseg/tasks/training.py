@@ -52,6 +52,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     meta = {
         "config": to_plain(config),
         "stats": learn[0].stats,
+        "spacing": learn[0].image.spacing if learn[0].image.unit == "µm" else (),
         **about,
     }
     made = ingredients(config, learn, check)

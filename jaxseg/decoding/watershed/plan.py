@@ -1,6 +1,6 @@
 """Which planes, with which thresholds, give seeds, growth mask and surface: rules, not a list.
 
-Seeds are the peaks of a map of the channels that part objects; where there are none, where one
+Seeds are the peaks of a map of the channels that part objects. Where there are none, where one
 marks every object, or where thresholds are asked for, they are the voxels on the inner side of the
 thresholds of *all* channels that can tell inside from outside, or of those that mark. Objects grow
 in the mask of the one channel that the table ranks highest for it; where none has a rank, in what
