@@ -35,6 +35,7 @@ from jaxseg.config.limits import (
 from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
@@ -116,12 +117,17 @@ class Predict:
     over, whatever the other values here, and planes that are missing are refused."""
     tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
     """What the network sees; empty = chosen from the training patch."""
+    full_image: bool = option(False)
+    """Show every image to the network as a whole, without tiles; it must fit the memory."""
     halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
     tta: Literal["none", "flips", "full"] = option("none")
     """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
+    tta_mode: Literal["mean", "min", "max"] = option("mean")
+    """What is taken of the values of the orientations; of vectors and affinities always the mean.
+    """
     batch: int = option(4, at_least(1))
     """Tiles per call of the network."""
     precision: Literal["float32", "bfloat16"] = option("float32")
@@ -183,6 +189,8 @@ class Config:
     """Size of a training patch in voxels, (z)yx."""
     data: Data = option(Data())
     """Where the images are and how to read them."""
+    preprocess: Preprocess = option(Preprocess(), read_by=("train", "predict"))
+    """What is done to images before their intensities are scaled."""
     normalize: Normalize = option(Normalize(), read_by=("train", "predict"))
     """Scaling of the intensities."""
     augment: Augment = option(Augment(), read_by=("train",))

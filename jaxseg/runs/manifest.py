@@ -185,8 +185,8 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
         return False
     if not config.overwrite:
         raise ConfigError(
-            f"results of another configuration or of other files lie here; {phase} differs in "
-            f"{_listed([MEANING.get(name, name) for name in changed])}",
+            "this run already has results from a different configuration or other files; "
+            f"{phase} differs in {_listed([MEANING.get(name, name) for name in changed])}",
             file=run.results,
             expected=before.get(changed[0]),
             found=values.get(changed[0]),

@@ -66,6 +66,8 @@ def test_a_size_that_is_not_known_is_said(tmp_path: Path) -> None:
     assert "voxel size of the training images is not known" in str(problems[0])
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*reach the end of their block")
 @pytest.mark.parametrize("blocks", [[], ["--blocks.size", "32", "32", "--blocks.halo", "8", "8"]])
 def test_labels_come_back(tmp_path: Path, blocks: list[str]) -> None:
     write(tmp_path / "data")
