@@ -17,7 +17,8 @@ HEAD = """# Keys of BiaPy's configuration files
 This page is written by `python docs/write_biapy_keys.py`; do not edit it.
 
 What becomes of every key that a YAML file may hold. *exact*: the field means the same;
-*approximated*: nearly, the text says how; *no effect*: it changes no result here, the text says why;
+*approximated*: nearly, the text says how; *no effect*: it changes no result here, the text says
+why;
 *refused*: only the default can be had. Some values of a key have a verdict of their own; the table
 that `jaxseg run --config job.yaml` prints has it. Keys that begin with {others} belong to
 other workflows.
