@@ -329,6 +329,24 @@ def test_normalisation() -> None:
     assert ranged.normalize.method == "range"
 
 
+def test_preprocessing() -> None:
+    steps = {"RESIZE": {"OUTPUT_SHAPE": [64, 96]}, "GAUSSIAN_BLUR": {"SIGMA": 2},
+             "MEDIAN_BLUR": {"KERNEL_SIZE": [3, 5, 1]}, "CLAHE": {"KERNEL_SIZE": 16},
+             "CANNY": {"LOW_THRESHOLD": 5}}  # fmt: skip
+    keys = {f"DATA.PREPROCESS.{step}.{name}": value
+            for step, options in steps.items()
+            for name, value in ({"ENABLE": True} | options).items()}  # fmt: skip
+    parts = {f"DATA.PREPROCESS.{part}": True for part in ("TRAIN", "TEST")}
+    found = translate(document(CLASSES | keys | parts)).config().preprocess
+    assert (found.resize, found.gaussian, found.median) == ((64, 96), (2.0,), (3, 5))
+    assert (found.clahe.kernel, found.canny.low, found.canny.high) == ((16, 16), 5.0, -1.0)
+    off = translate(document(CLASSES | keys))
+    assert not off.config().preprocess.any
+    assert kind_of(off, "DATA.PREPROCESS.CLAHE.ENABLE") == "no effect"
+    half = translate(document(CLASSES | keys | {"DATA.PREPROCESS.TRAIN": True}))
+    assert "treated alike" in str(half.problems[0])
+
+
 def test_weights_to_begin_with() -> None:
     keys = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
     begun = translate(document(OBJECTS | keys)).config()
