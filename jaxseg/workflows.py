@@ -36,6 +36,7 @@ from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
 from jaxseg.tasks.comparing import EVALUATE, compared, compared_files, overlaps
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.rescaling import write_back
 from jaxseg.tasks.table import DECODE
 from jaxseg.tasks.training import train_network
 
@@ -130,6 +131,7 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
     plans = [plan_of(work, phase) for work in works(config, run, samples)]
     if not config.blocks.decodes:
         _process_in_memory(config, run, plans)
+        write_back(plans, task_of(config).phases)
         return
     phases = (PREDICT, *task_of(config).phases)
     before = phases[phases.index(phase) - 1]
@@ -142,7 +144,8 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
             "no instances were created yet", file=run.results, fix=f"--phases {before} {phase}"
         )
     runs.claim(run, phase, config, upstream)
-    run_by_blocks(plans, phase)
+    if run_by_blocks(plans, phase):
+        write_back(plans, {phase})
 
 
 def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:

@@ -19,6 +19,7 @@ from jaxseg.blocks.ledger import (
     damaged_block,
     finished,
     known_file,
+    known_names,
     ranges,
     undo,
 )
@@ -192,10 +193,11 @@ def known_of(ledger: Ledger) -> dict[str, np.ndarray]:
     ------
     InputError : it is not what was written
     """
-    files = [known_file(ledger, file.name) for file in ledger.folder.glob(f"{KNOWN}*.npy")]
+    names = [name for name in known_names(ledger) if name.startswith(KNOWN)]
+    files = [known_file(ledger, name) for name in names]
     return {
         file.stem.removeprefix(KNOWN): np.load(file, mmap_mode="r", allow_pickle=False)
-        for file in sorted(files)
+        for file in files
     }
 
 

@@ -17,7 +17,14 @@ class Target(Protocol):
     """The true values of a channel."""
 
     def __call__(
-        self, labels: Any, *, spacing: Any, options: Any, reach: Any, objects: Any, classes: Any
+        self,
+        labels: Any,
+        *,
+        spacing: Any,
+        options: Any,
+        max_distance: Any,
+        max_label: Any,
+        classes: Any,
     ) -> tuple[jax.Array, jax.Array | None]:
         """(*S) int labels to (*S, k) float32 and which of them are known, (*S, k) bool or None."""
 

@@ -85,7 +85,7 @@ def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
         ndims=ndims,
         target=single(
             targets.centre_offset,
-            context=("spacing", "objects"),
+            context=("spacing", "max_label"),
             options=("norm", "direction"),
             axis=axis,
         ),
@@ -101,7 +101,9 @@ def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
     """The row of one component of the flow to the centre of the object."""
     return ChannelSpec(
         ndims=ndims,
-        target=single(targets.flow, context=("spacing", "objects"), options=("reach",), axis=axis),
+        target=single(
+            targets.flow, context=("spacing", "max_label"), options=("max_distance",), axis=axis
+        ),
         link=identity,
         loss=flow_loss,
         binary=False,
@@ -188,7 +190,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         "P": ChannelSpec(
             target=single(
                 targets.markers,
-                context=("spacing", "objects"),
+                context=("spacing", "max_label"),
                 options=("type", "dilation", "erosion", "skeleton_mode"),
             ),
             link=sigmoid,
@@ -232,7 +234,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         ),
         "Dc": ChannelSpec(
             target=single(
-                targets.centre_distance, context=("spacing", "objects"), options=("type", "norm")
+                targets.centre_distance, context=("spacing", "max_label"), options=("type", "norm")
             ),
             link=normalised_link,
             loss=compared(losses.absolute_error, normalised_link),
@@ -252,7 +254,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         "Dn": ChannelSpec(
             target=single(
                 targets.neighbour_closeness,
-                context=("spacing", "objects"),
+                context=("spacing", "max_label"),
                 options=("norm", "closing_size", "decline_power"),
             ),
             link=normalised_link,

@@ -62,6 +62,7 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.preprocess import Canny, Clahe, Preprocess
 from jaxseg.config.sampling import (
     CrossValidation,
     PatchGrid,
@@ -91,9 +92,11 @@ __all__ = [
     "Blocks",
     "Blur",
     "Brightness",
+    "Canny",
     "Chance",
     "Channel",
     "ChannelOptions",
+    "Clahe",
     "Condition",
     "Config",
     "Contrast",
@@ -128,6 +131,7 @@ __all__ = [
     "Poisson",
     "PostProcess",
     "Predict",
+    "Preprocess",
     "ProbabilityMap",
     "Refine",
     "Repair",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from jaxseg.config.limits import ODD, above, at_least
+from jaxseg.config.limits import ODD, above, at_least, between
 from jaxseg.config.option import checked, join, nearest, option, section
 from jaxseg.errors import ConfigError
 
@@ -213,7 +213,7 @@ class Flow:
 
     losses: ClassVar[tuple[LossName, ...]] = NUMBER
 
-    reach: int = option(64, at_least(1))
+    max_distance: int = option(64, between(1, 100_000))
     """Longest way through an object from its centre, in voxels; voxels much further have no flow.
     """
 

@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin
 
 from jaxseg.config.architectures import SOURCES, Model
 from jaxseg.config.channels import OPTIONS, Channel
+from jaxseg.config.earlier import RENAMED, as_now
 from jaxseg.config.option import (
     bare,
     join,
@@ -24,15 +25,16 @@ from jaxseg.config.option import (
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
 
-# Names of options in configurations that were saved before they were renamed.
-RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible"}
-
 
 def plain(value: Any) -> Any:
     """Dataclasses as dictionaries and tuples as lists, as JSON holds them."""
+    if hasattr(value, "to_plain"):
+        return plain(value.to_plain())
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
         return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if isinstance(value, Real) and not isinstance(value, bool):
@@ -64,7 +66,7 @@ def from_plain(data: Any, file: str = "") -> Config:
             "not a saved configuration", file=file, expected="an object", found=shown(data)
         )
     wrong: list[ConfigError] = []
-    config = build(data, Config, wrong=wrong)
+    config = build(as_now(data), Config, wrong=wrong)
     raise_all([*wrong, *problems(config)])
     return config
 
@@ -125,6 +127,12 @@ def _kind(data: dict[str, Any], hint: Any, where: str, wrong: list[ConfigError])
 def _section(data: dict[str, Any], kind: Any, where: str, wrong: list[ConfigError]) -> Any:
     if kind is None:
         return data
+    if hasattr(kind, "from_plain"):
+        try:
+            return kind.from_plain(data, where)
+        except ConfigError as error:
+            wrong.append(error)
+            return data
     hints: dict[str, Any] = {one.name: one.hint for one in options_of(kind)}
     if kind is Channel:
         name = data.get("name", "")

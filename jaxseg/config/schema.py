@@ -25,7 +25,6 @@ from jaxseg.config.decoders import (
 )
 from jaxseg.config.limits import (
     INSIDE,
-    RISING,
     SHARE,
     above,
     at_least,
@@ -33,8 +32,10 @@ from jaxseg.config.limits import (
     lengths,
     matches,
 )
+from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
@@ -106,26 +107,6 @@ class Data:
 
 
 @section
-class Normalize:
-    """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
-
-    method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
-    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
-    the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
-    integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds."""
-    percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
-    """Percentiles that map to 0 and 1."""
-    clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
-    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
-    mean: tuple[float, ...] = option(())
-    """For zscore: the mean of every channel, or one for all; empty = measured."""
-    deviation: tuple[float, ...] = option((), above(0))
-    """For zscore: the standard deviation of every channel, or one for all; empty = measured."""
-    scope: Literal["image", "dataset"] = option("image")
-    """One set of statistics per image, or one for all training images that also serves new ones."""
-
-
-@section
 class Predict:
     """Sliding-window prediction."""
 
@@ -136,18 +117,27 @@ class Predict:
     over, whatever the other values here, and planes that are missing are refused."""
     tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
     """What the network sees; empty = chosen from the training patch."""
+    full_image: bool = option(False)
+    """Show every image to the network as a whole, without tiles; it must fit the memory."""
     halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
     tta: Literal["none", "flips", "full"] = option("none")
     """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
+    tta_mode: Literal["mean", "min", "max"] = option("mean")
+    """What is taken of the values of the orientations; of vectors and affinities always the mean.
+    """
     batch: int = option(4, at_least(1))
     """Tiles per call of the network."""
     precision: Literal["float32", "bfloat16"] = option("float32")
     """Element type of the network's arithmetic; parameters stay float32."""
     dtype: Literal["float32", "float16"] = option("float32")
     """Element type of the stored planes."""
+    rescale: bool = option(False)
+    """Resample images whose voxels differ in size from those of the training images to that size;
+    everything is made at that size, and labels are written at the size of the image, too, beside
+    the others in a folder _at_image_size."""
     classes_only: bool = option(False)
     """Of semantic segmentation store the class of every voxel only, found on the device: one byte
     instead of four per class; tiles meet without blending."""
@@ -199,6 +189,8 @@ class Config:
     """Size of a training patch in voxels, (z)yx."""
     data: Data = option(Data())
     """Where the images are and how to read them."""
+    preprocess: Preprocess = option(Preprocess(), read_by=("train", "predict"))
+    """What is done to images before their intensities are scaled."""
     normalize: Normalize = option(Normalize(), read_by=("train", "predict"))
     """Scaling of the intensities."""
     augment: Augment = option(Augment(), read_by=("train",))

@@ -148,3 +148,8 @@ def classes_of(labels: Path) -> Path:
 def table_of(labels: Path, kind: str) -> Path:
     """A table beside an image of objects, such as ``full_stats``."""
     return labels.with_name(f"{labels.stem}_{kind}.csv")
+
+
+def at_image_size(labels: Path) -> Path:
+    """The same labels at the size of the image, which was resampled, in a folder beside theirs."""
+    return labels.parent.with_name(f"{labels.parent.name}_at_image_size") / labels.name

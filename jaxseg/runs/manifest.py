@@ -56,8 +56,11 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "predict": ("per_image", "blocks/predict"),
     "decode": (
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_binarized",
+        "per_image_binarized_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
         *NEEDS,
         "blocks/decode",
         "blocks/decode_post-proc",
@@ -79,7 +82,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
             )
         ),
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
     ),
     "evaluate": (
         "blocks/overlaps",
@@ -180,8 +185,8 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
         return False
     if not config.overwrite:
         raise ConfigError(
-            f"results of another configuration or of other files lie here; {phase} differs in "
-            f"{_listed([MEANING.get(name, name) for name in changed])}",
+            "this run already has results from a different configuration or other files; "
+            f"{phase} differs in {_listed([MEANING.get(name, name) for name in changed])}",
             file=run.results,
             expected=before.get(changed[0]),
             found=values.get(changed[0]),

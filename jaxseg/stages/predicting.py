@@ -34,6 +34,7 @@ def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
         ndim=config.ndim,
         spacing=work.spacing,
         group=config.predict.tta,
+        mode=config.predict.tta_mode,
     )
     if config.predict.classes_only:
         dtype = stored_planes(config)[1]

@@ -52,6 +52,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     meta = {
         "config": to_plain(config),
         "stats": learn[0].stats,
+        "spacing": learn[0].image.spacing if learn[0].image.unit == "µm" else (),
         **about,
     }
     made = ingredients(config, learn, check)
@@ -285,8 +286,8 @@ def _loss(config: Config, samples: Sequence[Sample]) -> Callable[..., Any]:
         config.channels,
         ndim=config.ndim,
         spacing=samples[0].image.spacing,
-        reach=reach,
-        objects=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
+        max_distance=reach,
+        max_label=max(1, min(sizes.objects * _patches_mixed(config), math.prod(config.patch))),
         options=config.loss,
     )
 

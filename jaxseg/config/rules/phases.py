@@ -37,6 +37,12 @@ def phase_problems(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "no labels to compare with", file="data.test.labels", fix="--data.test.labels DIR"
         )
+    if config.predict.rescale and config.postprocess.masks:
+        yield ConfigError(
+            "masks have the size of the images, which are resampled",
+            file="predict.rescale",
+            fix="leave out postprocess.masks, or resample images and masks before",
+        )
     yield from _classes_only(config)
     yield from _loss(config)
 

@@ -105,12 +105,12 @@ def _flows(config: Config, names: set[str]) -> Iterator[ConfigError]:
         yield ConfigError(
             "flows do not tell objects from background", file="channels", fix="add ch('F')"
         )
-    reaches = {c.options.reach for c in config.channels if isinstance(c.options, Flow)}
+    reaches = {c.options.max_distance for c in config.channels if isinstance(c.options, Flow)}
     if len(reaches) > 1:
         yield ConfigError(
             "components of one flow with different options",
             file="channels",
-            found=f"reach {sorted(reaches)}",
+            found=f"max_distance {sorted(reaches)}",
         )
 
 

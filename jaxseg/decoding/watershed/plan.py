@@ -1,11 +1,11 @@
 """Which planes, with which thresholds, give seeds, growth mask and surface: rules, not a list.
 
-Seeds are the peaks of a map of the channels that part objects; where there are none, where one
+Seeds are the peaks of a map of the channels that part objects. Where there are none, where one
 marks every object, or where thresholds are asked for, they are the voxels on the inner side of the
-thresholds of *all* channels that can tell inside from outside, or of those that mark. Objects grow in the mask of the one
-channel that the table ranks highest for it; where none has a rank, in what contours enclose, or
-where offsets point. The surface is the channel ranked highest for that, or the boundaries of
-offsets; of a mask, its depth. A user may set each of these in part.
+thresholds of *all* channels that can tell inside from outside, or of those that mark. Objects grow
+in the mask of the one channel that the table ranks highest for it; where none has a rank, in what
+contours enclose, or where offsets point. The surface is the channel ranked highest for that, or the
+boundaries of offsets; of a mask, its depth. A user may set each of these in part.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import tifffile
 
 from jaxseg import data
 from jaxseg.config import Config, Data, Normalize, Source, ch
-from jaxseg.workflows import open_data
+from jaxseg.tasks.inputs import open_data
 
 OBJECTS = np.zeros((20, 30), np.uint8)
 OBJECTS[2:8, 2:8], OBJECTS[12:18, 2:8] = 1, 2
