@@ -90,8 +90,8 @@ def export(given: Arguments) -> float:
     import jax
 
     from jaxseg import io
+    from jaxseg.interop.foreign import RECORD
     from jaxseg.interop.onnx import to_onnx
-    from jaxseg.interop.onnx.foreign import RECORD
 
     target = Path(given.to)
     if target.suffix not in SUFFIXES:
@@ -165,7 +165,7 @@ def _check_sizes(given: Arguments, ndim: int, stride: tuple[int, ...]) -> None:
 def _record(trained: Trained, given: Arguments) -> dict[str, Any]:
     """What we want to know of the file when we read it; without paths of the machine it comes from.
 
-    See :func:`jaxseg.interop.onnx.foreign.open_foreign`.
+    See :func:`jaxseg.interop.foreign.open_foreign`.
     """
     config = trained.config
     data = Data(axes=config.data.axes, spacing=config.data.spacing)
