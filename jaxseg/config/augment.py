@@ -6,11 +6,9 @@ An option class is on by default, so that ``Augment(elastic=Elastic())`` turns i
 
 from __future__ import annotations
 
-import importlib
 import math
-import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -81,93 +79,13 @@ class Augmentation:
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """A function that a saved configuration cannot name."""
-        if not hasattr(self.apply, "__qualname__") and not isinstance(self.apply, Unknown):
+        if not hasattr(self.apply, "__qualname__"):
             yield ConfigError(
                 "not a function with a name",
                 file=f"{where}.apply",
                 expected="a function that a module defines with def",
                 found=shown(self.apply),
             )
-
-    def to_plain(self) -> dict[str, Any]:
-        """The row as JSON holds it: functions and classes as ``module:name``."""
-        values = {item.name: getattr(self.options, item.name) for item in fields(self.options)}
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "apply": _named(self.apply),
-            "options": {"class": _named(type(self.options)), **values},
-            "volumes_only": self.volumes_only,
-        }
-
-    @classmethod
-    def from_plain(cls, data: dict[str, Any], where: str) -> Augmentation:
-        """The inverse of :meth:`to_plain`.
-
-        A function that Python does not find, such as one of a configuration file, is known by name
-        only: a prediction does not need it, a training refuses it.
-
-        Raises
-        ------
-        ConfigError
-            Something else than a row.
-        """
-        try:
-            made = {name: _unlisted(value) for name, value in data["options"].items()}
-            kind = _imported(made.pop("class"))
-            options = (
-                Chance(probability=made["probability"])
-                if isinstance(kind, Unknown)
-                else kind(**made)
-            )
-            apply = _imported(data["apply"])
-            return cls(data["name"], data["kind"], apply, options, bool(data["volumes_only"]))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"not a change of patches: {type(error).__name__}: {error}",
-                file=where,
-                expected="name, kind, apply, options and volumes_only, as they were saved",
-                found=shown(data),
-            ) from error
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A function that a saved configuration names and Python does not find."""
-
-    text: str
-    """``module:name``."""
-
-    def __call__(self, *_: Any, **__: Any) -> Any:
-        """Refuse.
-
-        Raises
-        ------
-        ConfigError
-            Always.
-        """
-        raise ConfigError(
-            f"a change of your own is not known here: {self.text}",
-            file="augment.extra",
-            expected="a function of a module that Python finds",
-            fix="start with the Python configuration that defines it",
-        )
-
-
-def _named(item: Any) -> str:
-    return item.text if isinstance(item, Unknown) else f"{item.__module__}:{item.__qualname__}"
-
-
-def _imported(text: str) -> Any:
-    module, _, name = text.partition(":")
-    try:
-        return operator.attrgetter(name)(importlib.import_module(module))
-    except (ImportError, AttributeError):
-        return Unknown(text)
-
-
-def _unlisted(value: Any) -> Any:
-    return tuple(map(_unlisted, value)) if isinstance(value, list) else value
 
 
 @section
