@@ -46,8 +46,8 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
 def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
-    needed = ["train", "val"] if "train" in config.phases else []
-    needed += ["test"] if set(config.phases) - {"train"} else []
+    needed = ["train", "val"] if {"train", "tune"} & set(config.phases) else []
+    needed += ["test"] if set(config.phases) - {"train", "tune"} else []
     samples: dict[str, tuple[Sample, ...]] = {}
     problems: list[JaxsegError] = []
     reference = _reference(config)
