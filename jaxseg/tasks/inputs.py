@@ -46,8 +46,8 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
 def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
-    needed = ["train", "val"] if "train" in config.phases else []
-    fold, predicts = config.data.cross_val, bool(set(config.phases) - {"train"})
+    needed = ["train", "val"] if {"train", "tune"} & set(config.phases) else []
+    fold, predicts = config.data.cross_val, bool(set(config.phases) - {"train", "tune"})
     if predicts:
         needed += ["test"] if not fold.as_test else [] if needed else ["train"]
     samples: dict[str, tuple[Sample, ...]] = {}

@@ -21,6 +21,8 @@ def phase_problems(config: Config) -> Iterator[ConfigError]:
         yield from _source(data.train, "data.train")
         if data.val.raw or data.val.labels:
             yield from _source(data.val, "data.val")
+    elif "tune" in config.phases:
+        yield from _source(data.val if data.val.raw else data.train, "data.train")
     if config.predict.reuse and "train" in config.phases:
         yield ConfigError(
             "stored planes cannot come from a network that is trained now",
