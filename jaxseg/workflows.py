@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from jaxseg import hosts, io
+from jaxseg import blocks, hosts, io
 from jaxseg.blocks.stage import Stage, View, with_needs
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError
@@ -21,6 +21,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import (
     Plan,
     await_needs,
+    is_complete,
     published,
     run_by_blocks,
     run_in_memory,
@@ -95,7 +96,7 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
     digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
     for work in works(config, run, samples):
         state = prediction_state(work, digest)
-        if runs.is_done(run, PREDICT, work.name, state, [work.planes]):
+        if runs.is_done(run, PREDICT, work.name, state, [work.planes]) and _has_all_blocks(work):
             continue
         plan = Plan(work, (prediction(work, predictor, digest),))
         if not config.blocks.size:
@@ -105,6 +106,12 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
         # What was made by blocks has the hash of every block.
         whole = [] if config.blocks.size else [work.planes]
         runs.mark_done(run, PREDICT, work.name, state, whole)
+
+
+def _has_all_blocks(work: Work) -> bool:
+    """Whether no block of the planes was taken back since, because it is damaged."""
+    folder = work.stage(PREDICT)
+    return not (folder / "ledger.json").exists() or is_complete(blocks.read_ledger(folder))
 
 
 def works(config: Config, run: Run, samples: Samples) -> list[Work]:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxseg.channels.layout import columns, ndim_of
 from jaxseg.channels.spec import ChannelSpec, Joint, Parts
-from jaxseg.channels.table import CHANNELS
+from jaxseg.channels.table import spec_of
 from jaxseg.channels.weights import chosen_loss, voxel_weights
 from jaxseg.config import Channel
 from jaxseg.errors import ConfigError
@@ -132,7 +132,7 @@ def _each(
     places = columns(channels, ndim_of(logits, channels))
     logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     return [
-        (channel, CHANNELS[channel.name], logits[..., own], planes[..., own], mask[..., own])
+        (channel, spec_of(channel), logits[..., own], planes[..., own], mask[..., own])
         for channel, own in zip(channels, places.values(), strict=True)
     ]
 

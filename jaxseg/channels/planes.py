@@ -12,7 +12,8 @@ import numpy as np
 from jaxseg.channels.layout import columns, row
 from jaxseg.config import Channel
 from jaxseg.config.channels import Semantic
-from jaxseg.errors import ConfigError, InputError
+from jaxseg.config.option import problems
+from jaxseg.errors import ConfigError, InputError, raise_all
 from jaxseg.symmetry import Edges
 from jaxseg.targets import compact, shifted
 from jaxseg.volume import checked_spacing
@@ -134,13 +135,17 @@ def _check(
         raise InputError("labels have two or three axes", expected="(z)yx", found=labels.shape)
     if spacing is not None:
         checked_spacing(spacing, ndim)
+    wrong = [
+        problem for channel in channels for problem in problems(channel, f"channel {channel.name}")
+    ]
+    raise_all(wrong)
     columns(channels, ndim)
     semantic = [channel for channel in channels if isinstance(channel.options, Semantic)]
     if semantic and len(channels) > 1 and classes is None:
         raise ConfigError(
-            "labels cannot be instances for one channel and classes for another",
+            "S beside channels of instances needs an image of classes",
             found=[channel.name for channel in channels],
-            fix="give classes=, an image of classes beside the labels",
+            fix="give classes=",
         )
     values = labels if classes is None else classes
     for channel in semantic if isinstance(values, np.ndarray) else ():

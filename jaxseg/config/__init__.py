@@ -41,6 +41,7 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
     AttentionUNet,
@@ -63,6 +64,7 @@ from jaxseg.config.postprocessing import (
     Voronoi,
 )
 from jaxseg.config.preprocess import Canny, Clahe, Preprocess
+from jaxseg.config.properties import Measurement
 from jaxseg.config.sampling import (
     CrossValidation,
     PatchGrid,
@@ -86,6 +88,7 @@ __all__ = [
     "OPTIONS",
     "UNETR",
     "Agglomeration",
+    "Architecture",
     "AttentionUNet",
     "Augment",
     "Augmentation",
@@ -117,6 +120,7 @@ __all__ = [
     "HRNet",
     "Impulse",
     "Loss",
+    "Measurement",
     "Median",
     "MedianBlur",
     "Misalign",

@@ -6,9 +6,7 @@ An option class is on by default, so that ``Augment(elastic=Elastic())`` turns i
 
 from __future__ import annotations
 
-import importlib
 import math
-import operator
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
@@ -88,53 +86,6 @@ class Augmentation:
                 expected="a function that a module defines with def",
                 found=shown(self.apply),
             )
-
-    def to_plain(self) -> dict[str, Any]:
-        """The row as JSON holds it: functions and classes as ``module:name``."""
-        values = {item.name: getattr(self.options, item.name) for item in fields(self.options)}
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "apply": _named(self.apply),
-            "options": {"class": _named(type(self.options)), **values},
-            "volumes_only": self.volumes_only,
-        }
-
-    @classmethod
-    def from_plain(cls, data: dict[str, Any], where: str) -> Augmentation:
-        """The inverse of :meth:`to_plain`.
-
-        Raises
-        ------
-        ConfigError
-            What it names cannot be imported, or is something else.
-        """
-        try:
-            made = {name: _unlisted(value) for name, value in data["options"].items()}
-            options = _imported(made.pop("class"))(**made)
-            apply = _imported(data["apply"])
-            return cls(data["name"], data["kind"], apply, options, bool(data["volumes_only"]))
-        except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"a change of your own cannot be made again: {error}",
-                file=where,
-                expected="functions and classes of modules that Python finds",
-                found=shown(data),
-                fix="start with the Python configuration that defines it",
-            ) from error
-
-
-def _named(item: Any) -> str:
-    return f"{item.__module__}:{item.__qualname__}"
-
-
-def _imported(text: str) -> Any:
-    module, _, name = text.partition(":")
-    return operator.attrgetter(name)(importlib.import_module(module))
-
-
-def _unlisted(value: Any) -> Any:
-    return tuple(map(_unlisted, value)) if isinstance(value, list) else value
 
 
 @section

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxseg.channels import CHANNELS, columns
+from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, decoder_for
 from jaxseg.config.decoders import KINDS, NEEDS
 from jaxseg.config.option import Misfit, problems
@@ -280,7 +280,7 @@ def run_decoder(
 
 def of_instances(channels: Sequence[Channel]) -> list[Channel]:
     """All channels but those of classes."""
-    return [channel for channel in channels if not CHANNELS[channel.name].exclusive]
+    return [channel for channel in channels if not spec_of(channel).exclusive]
 
 
 def planes_of_instances(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxseg import io
 from jaxseg.config import Config
-from jaxseg.config.properties import extra_names
+from jaxseg.config.properties import is_extra
 from jaxseg.config.rules.decoding import unused_options
 from jaxseg.config.rules.postprocessing import property_problems
 from jaxseg.data import Sample
@@ -34,7 +34,7 @@ def postprocessing_problems(config: Config, samples: Sequence[Sample]) -> list[J
     samples : to be decoded
     """
     options, ndim = config.postprocess, config.ndim
-    extra = [name for name in options.properties if name in extra_names(ndim)]
+    extra = [one for one in options.properties if is_extra(one, ndim)]
     names = {
         f"postprocess.remove.{number}.{index}.name": one.name
         for number, group in enumerate(options.remove)
