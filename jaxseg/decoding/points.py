@@ -150,7 +150,7 @@ def points_in(
     allowed = np.zeros(plane.shape, bool)
     allowed[keep] = True
     candidates = np.argwhere(peaks)
-    first = _first_of_equals(values, candidates, peaks, offsets)
+    first = _first_of_equals(values, candidates, offsets)
     kept = candidates[first]
     kept = kept[(inside & allowed)[tuple(kept.T)]]
     places = _refined(values, kept, wide, shape) if options.subpixel else kept.astype(float)
@@ -215,9 +215,9 @@ def _cross(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _first_of_equals(
-    values: np.ndarray, candidates: np.ndarray, peaks: np.ndarray, footprint: np.ndarray
+    values: np.ndarray, candidates: np.ndarray, footprint: np.ndarray
 ) -> np.ndarray:
-    """Which peaks have no peak as high before them within the footprint, (n,) bool."""
+    """Which peaks have no voxel as high before them within the footprint, (n,) bool."""
     centre = np.array(footprint.shape) // 2
     earlier = np.argwhere(footprint) - centre
     earlier = [step for step in earlier if tuple(step) < (0,) * len(centre)]
@@ -230,7 +230,7 @@ def _first_of_equals(
         if not len(rows):
             continue
         place, near = tuple(candidates[rows].T), tuple(there[rows].T)
-        first[rows] &= ~(peaks[near] & (values[near] == values[place]))
+        first[rows] &= values[near] != values[place]
     return first
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.errors import InputError
-from jaxseg.io.atomic import write_csv
+from jaxseg.io.artifacts import write_csv
 
 COLUMN = re.compile(r"axis-(\d+)")
 CLASSES = ("class", "classification", "class_id")
@@ -69,8 +69,12 @@ def read_points(
     wanted = [f"axis-{axis}" for axis in range(len(shape))]
     given = [name for name in names if COLUMN.fullmatch(name)]
     if sorted(given) != wanted:
-        raise InputError("the columns of points do not fit the image", file=path,
-                         expected=_columns(len(shape)), found=", ".join(map(str, table.columns)))  # fmt: skip
+        raise InputError(
+            "the columns of points do not fit the image",
+            file=path,
+            expected=_columns(len(shape)),
+            found=", ".join(map(str, table.columns)),
+        )
     places = _numbers(table[[names[name] for name in wanted]], path)
     if units == "um":
         places = places / np.asarray(spacing or (1.0,) * len(shape), float)
@@ -104,10 +108,13 @@ def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> None:
     outside = ((places < -0.5) | (places >= np.asarray(shape) - 0.5)).any(1)
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
-        raise InputError(f"{outside.sum()} of {len(places)} points lie outside the image", file=path,
-                         expected=f"positions in voxels within {tuple(shape)}",
-                         found=f"{tuple(places[row].tolist())} in line {row + 2}",
-                         fix="--detection.units um if they are in µm; remove the others")  # fmt: skip
+        raise InputError(
+            f"{outside.sum()} of {len(places)} points lie outside the image",
+            file=path,
+            expected=f"positions in voxels within {tuple(shape)}",
+            found=f"{tuple(places[row].tolist())} in line {row + 2}",
+            fix="--detection.units um if they are in µm; remove the others",
+        )
     _, first, count = np.unique(places, axis=0, return_index=True, return_counts=True)
     if (count > 1).any():
         row = int(first[count > 1][0])
