@@ -10,16 +10,36 @@ box has the same bits wherever it is cut out of the whole.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from jaxseg.errors import JaxsegWarning
 from jaxseg.volume import Readable, Volume, checked_spacing, chunks_of, parse_index
 
 # Sizes that differ by less than this share are not worth a word: metadata are rounded.
 TOLERANCE = 0.05
+
+
+def warn_of_sizes(trained: Sequence[float], images: Sequence[Volume]) -> None:
+    """Say which images have voxels of another size than those that a network was trained on.
+
+    Parameters
+    ----------
+    trained, images : as for :func:`size_notice`, and several images.
+
+    Warns
+    -----
+    JaxsegWarning
+        With both sizes, for the first of them, and how many more there are.
+    """
+    found = [text for image in images if (text := size_notice(trained, image))]
+    if found:
+        more = f" (and {len(found) - 1} more images)" if found[1:] else ""
+        warnings.warn(found[0] + more, JaxsegWarning, stacklevel=2)
 
 
 def size_notice(trained: Sequence[float], image: Volume) -> str:
@@ -51,7 +71,7 @@ def size_notice(trained: Sequence[float], image: Volume) -> str:
     here, there = (" x ".join(f"{size:g}" for size in item) for item in (image.spacing, sizes))
     return (
         f"{image.path or image.name}: voxels of {here} µm, but the network was trained on {there} "
-        "µm and may find nothing: --predict.rescale resamples, --data.spacing corrects the size"
+        "µm and may find nothing: resample the image, or correct its size with --data.spacing"
     )
 
 

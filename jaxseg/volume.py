@@ -297,6 +297,10 @@ def checked_spacing(
     ndim : spatial dimensions
     where : the option or argument to name in the error
 
+    Returns
+    -------
+    tuple of float
+
     Raises
     ------
     ConfigError : another number of values, or one that is not positive and finite

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxseg.errors import ConfigError
-from jaxseg.resample import labels_back, resampled, shape_at, size_notice
+from jaxseg.errors import ConfigError, JaxsegWarning
+from jaxseg.resample import labels_back, resampled, shape_at, size_notice, warn_of_sizes
 from jaxseg.volume import Volume
 
 SIZES = st.floats(0.1, 8.0)
@@ -92,3 +92,12 @@ def test_what_is_said() -> None:
     assert (
         size_notice((0.2, 0.2), Volume(np.zeros((3, 3, 1)), "yxc", (1.0, 1.0), unit="voxel")) == ""
     )
+
+
+def test_several_images_are_one_warning() -> None:
+    far, near = volume(np.zeros((3, 3, 1)), (2.0, 2.0)), volume(np.zeros((3, 3, 1)), (0.2, 0.2))
+    with pytest.warns(JaxsegWarning, match=r"trained on 0\.2 x 0\.2 µm.*and 1 more images") as said:
+        warn_of_sizes((0.2, 0.2), [far, near, far])
+    assert len(said) == 1
+    warn_of_sizes((0.2, 0.2), [near])
+    warn_of_sizes((), [far])

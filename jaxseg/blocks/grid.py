@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jaxseg.config.schema import parse_shard
+from jaxseg.config.blocks import parse_shard
 from jaxseg.errors import ConfigError
 from jaxseg.geometry import Box
 

@@ -6,14 +6,14 @@ decodes the true planes, and prints what is left: the ceiling of any network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jaxseg.cli.new_config import shipped
 from jaxseg.config import Channel, ch
 from jaxseg.config.load import load
-from jaxseg.errors import ConfigError, InputError
+from jaxseg.errors import ConfigError, InputError, raise_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +75,7 @@ def execute(options: Arguments) -> int:
 
 def _labels(options: Arguments) -> tuple[list[np.ndarray], tuple[float, ...], int]:
     """The label images as arrays, the size of their voxels, and their dimensions."""
+    from jaxseg.data import masks_in
     from jaxseg.io import list_images
 
     paths = list_images(options.labels)
@@ -94,17 +95,20 @@ def _labels(options: Arguments) -> tuple[list[np.ndarray], tuple[float, ...], in
             found=", ".join(map(str, sizes)),
             fix="give one size for all with --spacing",
         )
+    raise_all(masks_in(volumes))
     print(f"{len(volumes)} label images in {ndim}D, voxels of {sizes[0]} {volumes[0].unit}")
     return [_middle(volume, options.crop) for volume in volumes], sizes[0], ndim
 
 
 def _ndim(path: Path, options: Arguments) -> int:
     """The dimensions in which the axes of a file make sense; they never do in both."""
+    # What is said of the voxels is judged once the dimensions are known.
+    flat_voxels, voxels = ((1.0,) * ndim if options.spacing else () for ndim in (2, 3))
     try:
-        _open(path, 2, options)
+        _open(path, 2, replace(options, spacing=flat_voxels))
     except InputError as flat:
         try:
-            _open(path, 3, options)
+            _open(path, 3, replace(options, spacing=voxels))
         except InputError:
             raise flat from None
         return 3

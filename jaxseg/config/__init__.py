@@ -30,6 +30,7 @@ from jaxseg.config.augmentations import (
     Shift,
     Zoom,
 )
+from jaxseg.config.blocks import Blocks
 from jaxseg.config.channels import OPTIONS, Channel, ChannelOptions, ch
 from jaxseg.config.decoders import (
     Agglomeration,
@@ -40,6 +41,7 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
     AttentionUNet,
@@ -61,6 +63,8 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.preprocess import Canny, Clahe, Preprocess
+from jaxseg.config.properties import Measurement
 from jaxseg.config.sampling import (
     CrossValidation,
     PatchGrid,
@@ -69,32 +73,33 @@ from jaxseg.config.sampling import (
     SampleFilter,
 )
 from jaxseg.config.schema import (
-    Blocks,
     Config,
     Data,
     Evaluate,
-    Loss,
     Normalize,
     Predict,
     SemanticOutput,
     Source,
-    Train,
 )
+from jaxseg.config.training import Loss, Train
 
 __all__ = [
     "ARCHITECTURES",
     "OPTIONS",
     "UNETR",
     "Agglomeration",
+    "Architecture",
     "AttentionUNet",
     "Augment",
     "Augmentation",
     "Blocks",
     "Blur",
     "Brightness",
+    "Canny",
     "Chance",
     "Channel",
     "ChannelOptions",
+    "Clahe",
     "Condition",
     "Config",
     "Contrast",
@@ -115,6 +120,7 @@ __all__ = [
     "HRNet",
     "Impulse",
     "Loss",
+    "Measurement",
     "Median",
     "MedianBlur",
     "Misalign",
@@ -129,6 +135,7 @@ __all__ = [
     "Poisson",
     "PostProcess",
     "Predict",
+    "Preprocess",
     "ProbabilityMap",
     "Refine",
     "Repair",

@@ -7,9 +7,11 @@ An option class is on by default, so that ``Augment(elastic=Elastic())`` turns i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from jaxseg.config.augmentations import (
     Blur,
@@ -39,13 +41,16 @@ from jaxseg.config.augmentations import (
     Shift,
     Zoom,
 )
+from jaxseg.config.limits import between
+from jaxseg.config.option import option, section, shown
+from jaxseg.errors import ConfigError
 
 Kind = Literal["turn", "affine", "field", "patch", "intensity"]
 Border = Literal["reflect", "symmetric", "wrap", "constant"]
 OFF = 0.0
 
 
-@dataclass(frozen=True)
+@section(kw_only=False)
 class Augmentation:
     """A row of the table of changes, or one of your own in ``Augment(extra=...)``.
 
@@ -62,94 +67,115 @@ class Augmentation:
     """
 
     name: str
-    """what it is called; the name gives its random stream"""
+    """What it is called; the name gives its random stream."""
     kind: Kind
-    """what it changes"""
+    """What it changes."""
     apply: Callable[..., Any]
-    """the function"""
-    options: Chance = field(default_factory=Chance)
-    """its probability and ranges"""
-    volumes_only: bool = False
-    """whether it needs a stack of planes"""
+    """The function."""
+    options: Chance = option(Chance())
+    """Its probability and ranges."""
+    volumes_only: bool = option(False)
+    """Whether it needs a stack of planes."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """A function that a saved configuration cannot name."""
+        if not hasattr(self.apply, "__qualname__"):
+            yield ConfigError(
+                "not a function with a name",
+                file=f"{where}.apply",
+                expected="a function that a module defines with def",
+                found=shown(self.apply),
+            )
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Augment:
     """Random changes of a training patch, on the device; targets are computed afterwards."""
 
-    enable: bool = True
-    """change the training patches at all"""
-    border: Border = "reflect"
-    """what lies beyond the border of a patch that is rotated or deformed: a mirror image (with
-    symmetric the outermost voxels twice), the patch again, or zeros"""
-    flip_z: Chance = field(default_factory=Chance)
-    """mirror along z, in volumes"""
-    flip_y: Chance = field(default_factory=Chance)
-    """mirror along y"""
-    flip_x: Chance = field(default_factory=Chance)
-    """mirror along x"""
-    rot90: Rot90 = field(default_factory=Rot90)
-    """quarter turns"""
-    rotate: Rotate = field(default_factory=lambda: Rotate(probability=OFF))
-    """rotation by any angle"""
-    shear: Shear = field(default_factory=lambda: Shear(probability=OFF))
-    """shear"""
-    zoom: Zoom = field(default_factory=lambda: Zoom(probability=OFF))
-    """zoom"""
-    shift: Shift = field(default_factory=lambda: Shift(probability=OFF))
-    """displacement"""
-    crop_scale: CropScale = field(default_factory=lambda: CropScale(probability=OFF))
-    """a random part, enlarged"""
-    misalign: Misalign = field(default_factory=lambda: Misalign(probability=OFF))
-    """misaligned planes"""
-    elastic: Elastic = field(default_factory=lambda: Elastic(probability=OFF))
-    """elastic deformation"""
-    cutmix: CutMix = field(default_factory=lambda: CutMix(probability=OFF))
-    """boxes of other patches"""
-    blur: Blur = field(default_factory=lambda: Blur(probability=OFF))
-    """Gaussian blur"""
-    median_blur: MedianBlur = field(default_factory=lambda: MedianBlur(probability=OFF))
-    """median filter"""
-    motion_blur: MotionBlur = field(default_factory=lambda: MotionBlur(probability=OFF))
-    """motion blur"""
-    gamma: Gamma = field(default_factory=lambda: Gamma(probability=1.0))
-    """gamma"""
-    contrast: Contrast = field(default_factory=lambda: Contrast(probability=1.0))
-    """contrast"""
-    brightness: Brightness = field(default_factory=lambda: Brightness(probability=1.0))
-    """brightness"""
-    grayscale: Chance = field(default_factory=lambda: Chance(probability=OFF))
-    """all channels become the luminance (three channels) or the mean of the channels"""
-    channel_shuffle: Chance = field(default_factory=lambda: Chance(probability=OFF))
-    """channels in a random order"""
-    noise: Noise = field(default_factory=lambda: Noise(probability=1.0))
-    """Gaussian noise"""
-    poisson: Poisson = field(default_factory=lambda: Poisson(probability=OFF))
-    """shot noise"""
-    salt: Impulse = field(default_factory=lambda: Impulse(probability=OFF))
-    """bright voxels"""
-    pepper: Impulse = field(default_factory=lambda: Impulse(probability=OFF))
-    """dark voxels"""
-    salt_and_pepper: SaltAndPepper = field(default_factory=lambda: SaltAndPepper(probability=OFF))
-    """bright and dark voxels"""
-    dropout: DropOut = field(default_factory=lambda: DropOut(probability=OFF))
-    """lost voxels"""
-    cutblur: CutBlur = field(default_factory=lambda: CutBlur(probability=OFF))
-    """boxes of low resolution"""
-    cutnoise: CutNoise = field(default_factory=lambda: CutNoise(probability=OFF))
-    """boxes with noise"""
-    cutout: CutOut = field(default_factory=lambda: CutOut(probability=OFF))
-    """boxes without content"""
-    grid_mask: GridMask = field(default_factory=lambda: GridMask(probability=OFF))
-    """grid of masked squares"""
-    missing_sections: MissingSections = field(
-        default_factory=lambda: MissingSections(probability=OFF)
-    )
-    """planes that are lost"""
-    extra: tuple[Augmentation, ...] = ()
-    """changes of your own, applied after the others of their kind"""
-    show: int = 0
-    """pairs of pictures, before and after, written to results/<run>/aug when training starts"""
+    enable: bool = option(True)
+    """Change the training patches at all."""
+    border: Border = option("reflect")
+    """What lies beyond the border of a patch that is rotated or deformed: a mirror image (with
+    symmetric the outermost voxels twice), the patch again, or zeros."""
+    flip_z: Chance = option(Chance())
+    """Mirror along z, in volumes."""
+    flip_y: Chance = option(Chance())
+    """Mirror along y."""
+    flip_x: Chance = option(Chance())
+    """Mirror along x."""
+    rot90: Rot90 = option(Rot90())
+    """Quarter turns."""
+    rotate: Rotate = option(Rotate(probability=OFF))
+    """Rotation by any angle."""
+    shear: Shear = option(Shear(probability=OFF))
+    """Shear in the yx plane."""
+    zoom: Zoom = option(Zoom(probability=OFF))
+    """Zoom in the yx plane, or along z, too."""
+    shift: Shift = option(Shift(probability=OFF))
+    """Displacement."""
+    crop_scale: CropScale = option(CropScale(probability=OFF))
+    """A random part, enlarged."""
+    misalign: Misalign = option(Misalign(probability=OFF))
+    """Misaligned planes."""
+    elastic: Elastic = option(Elastic(probability=OFF))
+    """Elastic deformation."""
+    cutmix: CutMix = option(CutMix(probability=OFF))
+    """Boxes of other patches."""
+    blur: Blur = option(Blur(probability=OFF))
+    """Gaussian blur."""
+    median_blur: MedianBlur = option(MedianBlur(probability=OFF))
+    """Median filter."""
+    motion_blur: MotionBlur = option(MotionBlur(probability=OFF))
+    """Motion blur."""
+    gamma: Gamma = option(Gamma(probability=1.0))
+    """Exponents of the intensities."""
+    contrast: Contrast = option(Contrast(probability=1.0))
+    """Changes of contrast."""
+    brightness: Brightness = option(Brightness(probability=1.0))
+    """Brightness."""
+    grayscale: Chance = option(Chance(probability=OFF))
+    """All channels become the luminance (three channels) or the mean of the channels."""
+    channel_shuffle: Chance = option(Chance(probability=OFF))
+    """Channels in a random order."""
+    noise: Noise = option(Noise(probability=1.0))
+    """Gaussian noise."""
+    poisson: Poisson = option(Poisson(probability=OFF))
+    """Shot noise."""
+    salt: Impulse = option(Impulse(probability=OFF))
+    """Bright voxels."""
+    pepper: Impulse = option(Impulse(probability=OFF))
+    """Dark voxels."""
+    salt_and_pepper: SaltAndPepper = option(SaltAndPepper(probability=OFF))
+    """Bright and dark voxels."""
+    dropout: DropOut = option(DropOut(probability=OFF))
+    """Lost voxels."""
+    cutblur: CutBlur = option(CutBlur(probability=OFF))
+    """Boxes of low resolution."""
+    cutnoise: CutNoise = option(CutNoise(probability=OFF))
+    """Boxes with noise."""
+    cutout: CutOut = option(CutOut(probability=OFF))
+    """Boxes without content."""
+    grid_mask: GridMask = option(GridMask(probability=OFF))
+    """Grid of masked squares."""
+    missing_sections: MissingSections = option(MissingSections(probability=OFF))
+    """Planes that are lost."""
+    extra: Annotated[tuple[Augmentation, ...], tyro.conf.Suppress] = option(())
+    """Changes of your own, applied after the others of their kind."""
+    show: int = option(0, between(0, 1000), read_by=())
+    """Pairs of pictures, before and after, written to results/<run>/aug when training starts."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Changes with the same name, which would have the same random stream."""
+        taken = {item.name for item in fields(self)}
+        for number, row in enumerate(self.extra):
+            if row.name in taken:
+                yield ConfigError(
+                    "there is already a change of this name",
+                    file=f"{where}.extra.{number}.name",
+                    expected="a name of its own",
+                    found=row.name,
+                )
+            taken.add(row.name)
 
     def without(self, *names: str) -> Augment:
         """The same options with some changes off.

@@ -97,6 +97,12 @@ def rising(value: tuple[float, ...]) -> bool:
     return all(low < high for low, high in itertools.pairwise(value))
 
 
+def ordered(value: tuple[float, ...]) -> bool:
+    """Whether no number is smaller than the one before it."""
+    return all(low <= high for low, high in itertools.pairwise(value))
+
+
+ORDERED = Limit("the lowest first", ordered, whole=True)
 RISING = Limit("each larger than the one before", rising, whole=True)
 
 

@@ -47,6 +47,7 @@ from jaxseg.errors import ConfigError, raise_all
 T = TypeVar("T")
 # What reads an option; None = as the option whose section this is.
 Readers = tuple[str, ...] | None
+NOTHING: tuple[str, ...] = ()
 
 # No list or text of a configuration is longer, and no whole number is larger.
 MOST_VALUES, MOST_LETTERS, LARGEST = 100_000, 32_768, 2**63 - 1
@@ -66,7 +67,7 @@ def section(kind: Any = None, /, *, kw_only: bool = True) -> Any:
 def option(
     default: T,
     *limits: Limit,
-    read_by: Readers | Mapping[str, tuple[str, ...]] = None,
+    read_by: Readers = None,
     kw_only: bool | None = None,
 ) -> T:
     """A field of a section.
@@ -79,8 +80,7 @@ def option(
         All of them must allow a value.
     read_by : tuple of str, optional
         What reads the option, so that its result is another one with another value; ``()`` where
-        no result depends on it. None = as the option whose section this is. A mapping says it
-        for every option of the section that stands here.
+        no result depends on it. None = as the option whose section this is.
     kw_only : bool, optional
         Given by name only, in a section whose other options are not.
     """
@@ -97,7 +97,7 @@ class Option:
     hint: Any
     default: Any
     limits: tuple[Limit, ...]
-    read_by: Any
+    read_by: Readers
 
 
 @functools.cache
@@ -292,6 +292,8 @@ def _said(hint: Any, value: Any = None) -> str:
     if get_origin(hint) is Literal:
         legal = [str(item) for item in get_args(hint)]
         return "one of " + ", ".join(legal) + nearest(str(value)[:100], legal)
+    if Callable in (hint, get_origin(hint)):
+        return "a function"
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(_said(kind) for kind in get_args(hint))
     if get_origin(hint) is tuple:
@@ -326,7 +328,9 @@ def nearest(word: str, legal: Iterable[str]) -> str:
 # --------------------------------------------------------------------------------- walking
 
 
-def leaves(value: Any, where: str = "", read_by: Any = None) -> Iterator[tuple[str, Any, Readers]]:
+def leaves(
+    value: Any, where: str = "", read_by: Readers = None
+) -> Iterator[tuple[str, Any, Readers]]:
     """All options that hold no section: dotted name, value, and what reads it.
 
     Parameters
@@ -337,8 +341,11 @@ def leaves(value: Any, where: str = "", read_by: Any = None) -> Iterator[tuple[s
     for one in options_of(value.__class__):
         inner, readers = getattr(value, one.name), one.read_by
         if readers is None:
-            readers = read_by[one.name] if isinstance(read_by, Mapping) else read_by
+            readers = read_by
         if _is_section(type(inner)):
+            kind = type(inner)
+            if kind not in (one.hint, *get_args(one.hint)):
+                yield join(where, f"{one.name}.class"), kind, readers
             yield from leaves(inner, join(where, one.name), readers)
         else:
             yield join(where, one.name), inner, readers

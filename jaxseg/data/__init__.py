@@ -1,16 +1,23 @@
 """From folders of images and labels to batches of patches."""
 
+from jaxseg.data.caching import cached
 from jaxseg.data.components import components, split_components
-from jaxseg.data.filters import filter_samples, patch_filter
+from jaxseg.data.filters import filter_samples, patch_filter, tile_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
-from jaxseg.data.masks import emptiness_problems, mask_problems, warn_of_absent, zero_or_one
+from jaxseg.data.masks import (
+    emptiness_problems,
+    mask_problems,
+    masks_in,
+    warn_of_absent,
+    zero_or_one,
+)
 from jaxseg.data.patches import Batch, Place, batch, epoch_batch, grid, grid_batch, read_patch
 from jaxseg.data.prefetch import prefetch
+from jaxseg.data.preprocess import preprocess, reference_of
 from jaxseg.data.probability import probability_map, save_probability_maps
 from jaxseg.data.samples import (
     Opened,
     Sample,
-    cached,
     channel_problems,
     class_problems,
     empty_index,
@@ -42,14 +49,18 @@ __all__ = [
     "k_fold",
     "label_statistics",
     "mask_problems",
+    "masks_in",
     "open_samples",
     "patch_filter",
     "prefetch",
+    "preprocess",
     "probability_map",
     "read_patch",
+    "reference_of",
     "save_probability_maps",
     "split",
     "split_components",
+    "tile_filter",
     "warn_of_absent",
     "zero_or_one",
 ]

@@ -41,6 +41,11 @@ def split_components(labels: Volume, *, ignore: int = -1) -> Volume:
     labels : (*S) integers
     ignore : a value that is no object and stays as it is; -1 = none
 
+    Returns
+    -------
+    Volume
+        (*S) uint32, in memory.
+
     Raises
     ------
     ResourceError : more than there is memory

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from jaxseg.data.components import components
-from jaxseg.data.samples import Sample
+from jaxseg.data.samples import Sample, values_of
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import Changed
 from jaxseg.volume import Volume
@@ -31,20 +31,27 @@ def mask_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
     -------
     one problem for all, or none
     """
-    labelled = [sample for sample in samples if sample.labels is not None and len(sample.index.ids)]
-    values = {int(value) for sample in labelled for value in sample.index.ids}
+    return _masks([(one.labels, one.index.ids) for one in samples if one.labels is not None])
+
+
+def masks_in(labels: Sequence[Volume]) -> list[JaxsegError]:
+    """As :func:`mask_problems`, of label images alone, which are read through."""
+    return _masks([(volume, values_of(volume)) for volume in labels])
+
+
+def _masks(labelled: Sequence[tuple[Volume, np.ndarray]]) -> list[JaxsegError]:
+    """The problem of label images with these ids."""
+    values = {int(value) for _, ids in labelled for value in ids if value}
     if len(values) != 1 or not values <= set(YES):
         return []
-    for sample in labelled:
-        assert sample.labels is not None
-        if (pieces := _pieces(sample.labels)) > 1:
-            value = values.pop()
+    for labels, ids in labelled:
+        if any(ids) and (pieces := _pieces(labels)) > 1:
             return [
                 InputError(
                     "the labels are a mask, not objects: all of them have the same value",
-                    file=sample.labels.path,
+                    file=labels.path,
                     expected="an id of its own for each object",
-                    found=f"{value} for {pieces} separate ones",
+                    found=f"{values.pop()} for {pieces} separate ones",
                     fix="--data.label_components makes an object of each; or learn classes with "
                     "--task semantic; one object in pieces needs another id than 1 or 255",
                 )
@@ -69,6 +76,10 @@ def zero_or_one(samples: Sequence[Sample], *, classes: int, ignore: int) -> tupl
     ----------
     samples : of one source
     classes, ignore : number of classes, and the value of voxels that count for none
+
+    Returns
+    -------
+    tuple of Sample
 
     Warns
     -----

@@ -298,7 +298,22 @@ def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> n
 
 
 def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
-    """A box of a volume that is mirrored beyond its ends, (*patch, C) or (*patch)."""
+    """A box of a volume that is mirrored beyond its ends.
+
+    Parameters
+    ----------
+    volume : Volume
+        Image (*S, C) or labels (*S).
+    start : sequence of int
+        First voxel, (z)yx; may lie outside.
+    patch : sequence of int
+        Size of the box, (z)yx.
+
+    Returns
+    -------
+    numpy.ndarray
+        (*patch, C) or (*patch).
+    """
     shape = volume.spatial_shape
     stop = [at + length for at, length in zip(start, patch, strict=True)]
     low = [max(at, 0) for at in start]

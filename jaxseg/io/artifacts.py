@@ -26,16 +26,33 @@ HASH_FRAME = (0x184D2A50).to_bytes(4, "little") + (16).to_bytes(4, "little")
 
 
 def write_text(path: Name, text: str, *, shared: bool = False) -> None:
-    """Write a text file, UTF-8; ``shared`` as for :func:`jaxseg.io.atomic_path`."""
+    """Write a text file, UTF-8.
+
+    Parameters
+    ----------
+    path : str or path
+        An existing file is replaced.
+    text : str
+        The content.
+    shared : bool
+        As for :func:`jaxseg.io.atomic_path`.
+    """
     with atomic_path(path, shared=shared) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Name, data: Any, *, shared: bool = False) -> None:
-    """Write a JSON file; ``shared`` as for :func:`jaxseg.io.atomic_path`.
+    """Write a JSON file.
 
-    NumPy numbers and arrays, tuples and paths are written as plain values; NaN and infinities,
-    which JSON does not have, as null.
+    Parameters
+    ----------
+    path : str or path
+        An existing file is replaced.
+    data : plain data
+        NumPy numbers and arrays, tuples and paths are written as plain values; NaN and infinities,
+        which JSON does not have, as null.
+    shared : bool
+        As for :func:`jaxseg.io.atomic_path`.
     """
     text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n", shared=shared)

@@ -34,6 +34,11 @@ def atomic_path(path: str | os.PathLike[str], *, shared: bool = False) -> Iterat
     path : final name; an existing file or folder of this name is replaced
     shared : other processes may write the same name now, so the temporary one is this call's own
 
+    Yields
+    ------
+    Path
+        The temporary path.
+
     Raises
     ------
     ResourceError : disk full, or the folder cannot be written

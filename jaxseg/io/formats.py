@@ -114,6 +114,10 @@ def format_named(text: str) -> Format:
     ----------
     text : ``"module:NAME"``, a format in a module that can be imported
 
+    Returns
+    -------
+    Format
+
     Raises
     ------
     ConfigError : no such module, or nothing of that type in it

@@ -114,6 +114,11 @@ def list_images(path: Name, formats: Sequence[Format] = ()) -> tuple[Path, ...]:
     path : folder, image, or pattern with ``*`` or ``?``
     formats : more formats than those of the table
 
+    Returns
+    -------
+    tuple of Path
+        In the order of their names.
+
     Raises
     ------
     InputError : no such folder, no image in it, or images of a format that cannot be read

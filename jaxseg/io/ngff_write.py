@@ -94,6 +94,14 @@ def make_planes(
 
     Its coarser levels are described, and made by :func:`write_levels`.
 
+    Parameters
+    ----------
+    folder, name : where, and the name of the image
+    shape, chunks : (z)yxc
+    dtype : of the planes
+    spacing : size of a voxel, (z)yx, µm
+    channel_names : one per plane, or none
+
     Returns
     -------
     array to write into by slices ``(z)yxc``
@@ -135,6 +143,10 @@ def make_labels(
 
     Parameters
     ----------
+    folder, name : where, and the name of the image
+    shape, chunks : (z)yx
+    dtype : of the labels
+    spacing : size of a voxel, (z)yx, µm
     levels : describe coarser levels, which :func:`write_levels` makes before it is published
 
     Returns

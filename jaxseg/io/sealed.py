@@ -21,7 +21,16 @@ MOST = 2**28
 def write_sealed(
     path: str | os.PathLike[str], document: Mapping[str, Any], *, shared: bool = False
 ) -> None:
-    """Write a JSON object with a hash of its content; ``shared`` as for ``atomic_path``.
+    """Write a JSON object with a hash of its content.
+
+    Parameters
+    ----------
+    path : str or path
+        An existing file is replaced.
+    document : mapping
+        Plain data.
+    shared : bool
+        As for :func:`jaxseg.io.atomic_path`.
 
     >>> import tempfile
     >>> place = Path(tempfile.mkdtemp()) / "a.json"

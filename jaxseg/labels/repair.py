@@ -108,6 +108,11 @@ def absorbable(contacts: Faces, sizes: np.ndarray, large: np.ndarray) -> Faces:
     ----------
     contacts : of all numbers
     sizes, large : (largest number + 1,) voxels, and whether that is large; background is not
+
+    Returns
+    -------
+    Faces
+        Those of the contacts, (n,) each.
     """
     smaller = (sizes[contacts.own] < sizes[contacts.other]) & (contacts.own > 0)
     return Faces(*(values[smaller & large[contacts.other]] for values in contacts))

@@ -40,7 +40,18 @@ def without_unknown(
 def hidden_objects(
     labels: np.ndarray, unknown: np.ndarray, *, voxels: np.ndarray | None = None
 ) -> np.ndarray:
-    """Ids of the objects of which more than half is unknown; arguments as above."""
+    """Ids of the objects of which more than half is unknown.
+
+    Parameters
+    ----------
+    labels : (*S) integers, 0 = background
+    unknown : (*S) bool, unannotated voxels
+    voxels : (*S) integers, how many voxels each element stands for; None = 1
+
+    Returns
+    -------
+    (n,) ids
+    """
     table = overlap(labels, unknown.astype(np.uint8), voxels=voxels)
     return table.true_ids[table.rows[2 * table.shared > table.true_sizes[table.rows]]]
 
@@ -48,7 +59,18 @@ def hidden_objects(
 def cleared(
     truth: np.ndarray, labels: np.ndarray, unknown: np.ndarray, hidden: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both label images, or a part of them, without unknown voxels and hidden objects."""
+    """Both label images, or a part of them, without unknown voxels and hidden objects.
+
+    Parameters
+    ----------
+    truth, labels : (*S) integers, 0 = background
+    unknown : (*S) bool, unannotated voxels
+    hidden : (n,) ids of ``labels`` that are removed
+
+    Returns
+    -------
+    truth, labels : (*S), new arrays
+    """
     gone = unknown | np.isin(labels, hidden)
     return np.where(unknown, truth.dtype.type(0), truth), np.where(
         gone, labels.dtype.type(0), labels

@@ -104,6 +104,12 @@ def iou_per_class(
     For the foreground of labels as a whole compare ``truth > 0`` with ``labels > 0`` as two classes
     and take the second.
 
+    Parameters
+    ----------
+    truth, labels : (*S) integers, the classes
+    classes : number of classes
+    ignore : value of unannotated voxels in ``truth``; -1 = none
+
     Returns
     -------
     (classes,) float64; nan for a class that is in neither image

@@ -67,6 +67,11 @@ def compiled_forward(
     Parameters
     ----------
     model, activate, mesh : as there; the mesh divides the batch
+
+    Returns
+    -------
+    callable
+        Variables and tiles (N, *S, C) to planes (N, *S, K).
     """
 
     def local(variables: Mapping[str, Any], tiles: jax.Array) -> jax.Array:

@@ -39,6 +39,10 @@ def judged(
     threshold : least IoU of a match
     voxels : (*S) int64, how many voxels each element stands for; None = 1
 
+    Returns
+    -------
+    Verdict
+
     Raises
     ------
     InputError : different shapes, or labels that are not integers or are negative

@@ -16,6 +16,9 @@ from pathlib import Path
 from jaxseg.config import Config
 from jaxseg.data import Sample
 
+# Beside a checkpoint: options of the decoder that suit it.
+TUNED = "tuned.json"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -33,6 +36,11 @@ class Run:
     def checkpoints(self) -> Path:
         """State of the training."""
         return self.root / "checkpoints" / self.label
+
+    @property
+    def tuned(self) -> Path:
+        """Options of the decoder that were found on validation images."""
+        return self.checkpoints / TUNED
 
     @property
     def results(self) -> Path:
@@ -148,3 +156,8 @@ def classes_of(labels: Path) -> Path:
 def table_of(labels: Path, kind: str) -> Path:
     """A table beside an image of objects, such as ``full_stats``."""
     return labels.with_name(f"{labels.stem}_{kind}.csv")
+
+
+def at_image_size(labels: Path) -> Path:
+    """The same labels at the size of the image, which was resampled, in a folder beside theirs."""
+    return labels.parent.with_name(f"{labels.parent.name}_at_image_size") / labels.name

@@ -45,6 +45,7 @@ __all__ = [
 READERS: Mapping[str, tuple[str, ...]] = {
     "train": ("train",),
     "predict": ("predict",),
+    "tune": ("tune",),
     "decode": ("create", "merge", "process", "measure", "classes"),
     "instance_creation": ("create", "blocks"),
     "instance_merging": ("merge", "join", "process", "measure"),
@@ -54,10 +55,14 @@ READERS: Mapping[str, tuple[str, ...]] = {
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image", "blocks/predict"),
+    "tune": (),
     "decode": (
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_binarized",
+        "per_image_binarized_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
         *NEEDS,
         "blocks/decode",
         "blocks/decode_post-proc",
@@ -79,7 +84,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
             )
         ),
         "per_image_instances",
+        "per_image_instances_at_image_size",
         "per_image_post_processing",
+        "per_image_post_processing_at_image_size",
     ),
     "evaluate": (
         "blocks/overlaps",
@@ -93,13 +100,6 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ORDER = tuple(READERS)
-# Options that decide no result: where files are, whose content counts instead, and permissions.
-NOT_IDENTITY = frozenset(
-    {
-        *(f"data.{part}.{kind}" for part in ("train", "val", "test") for kind in ("raw", "labels")),
-        *("predict.checkpoint", "predict.reuse", "train.extend", "train.start_from"),
-    }
-)
 
 
 def open_run(config: Config) -> Run:
@@ -187,8 +187,8 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
         return False
     if not config.overwrite:
         raise ConfigError(
-            f"results of another configuration or of other files lie here; {phase} differs in "
-            f"{_listed([MEANING.get(name, name) for name in changed])}",
+            "this run already has results from a different configuration or other files; "
+            f"{phase} differs in {_listed([MEANING.get(name, name) for name in changed])}",
             file=run.results,
             expected=before.get(changed[0]),
             found=values.get(changed[0]),
@@ -211,10 +211,8 @@ def extends(before: Mapping[str, Any], now: Mapping[str, Any], config: Config) -
 
 def values_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> dict[str, Any]:
     """All that decides the result of a phase, as JSON gives it back."""
-    chosen = phase_values(phase, config)
-    chosen = {name: value for name, value in chosen.items() if name not in NOT_IDENTITY}
     given = {"upstream": upstream} if isinstance(upstream, str) else dict(upstream)
-    return json.loads(json.dumps(chosen | given))
+    return json.loads(json.dumps(phase_values(phase, config) | given))
 
 
 def digest_of(phase: str, config: Config, upstream: str | Mapping[str, Any] = "") -> str:
@@ -291,6 +289,7 @@ def discard(run: Run, phases: Iterable[str]) -> None:
         names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
         sources = [run.results / name for name in names]
         sources += [run.checkpoints] if phase == "train" else []
+        sources += [run.tuned] if phase == "tune" else []
         for source in (path for path in sources if path.exists()):
             target = trash / source.relative_to(run.root)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxseg import hosts
-from jaxseg.config.schema import Train
+from jaxseg.config.training import Train
 from jaxseg.errors import Interrupted, NonFiniteError
 from jaxseg.signals import Asked
 from jaxseg.train import logs

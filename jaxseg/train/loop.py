@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jaxseg import hosts
-from jaxseg.config.schema import Train
+from jaxseg.config.training import Train
 from jaxseg.memory import is_exhausted
 from jaxseg.models import Model
 from jaxseg.signals import interruptible

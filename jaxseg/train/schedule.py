@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import ReduceLROnPlateauState, reduce_on_plateau
 
-from jaxseg.config.schema import Train
+from jaxseg.config.training import Train
 from jaxseg.train.start import frozen
 
 Rate = Callable[[Any, Any], jax.Array]

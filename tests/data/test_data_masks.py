@@ -46,6 +46,7 @@ def test_a_mask_is_no_image_of_objects(tmp_path: Path, value: int) -> None:
     assert "--data.label_components" in str(problem)
     assert "1.tif" in str(problem)
     assert len(str(problem).splitlines()) == 3
+    assert str(data.masks_in([sample.labels for sample in samples])[0]) == str(problem)
 
 
 @pytest.mark.parametrize(

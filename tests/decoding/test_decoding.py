@@ -165,7 +165,7 @@ def test_automatic_thresholds_find_the_level() -> None:
 def test_steps_show_how_objects_came_about() -> None:
     truth, channels = balls(3), (ch("F"), ch("C"))
     planes = encode(truth, channels)
-    steps = watershed_steps(planes, channels)
+    steps = watershed_steps(planes, channels, options=Watershed(seed_rule="thresholds"))
     assert np.array_equal(steps.mask, planes[..., 0] > 0.5)
     assert np.array_equal(steps.seeds > 0, (planes[..., 0] > 0.5) & (planes[..., 1] < 0.5))
     assert np.array_equal(steps.surface, planes[..., 1])
@@ -216,7 +216,7 @@ def test_planes_of_other_types_are_taken_as_they_are() -> None:
 
 def test_the_plan_can_be_read() -> None:
     found = str(plan((ch("F"), ch("H"), ch("V")), ndim=2))
-    assert found == "growth: F (0.5); seeds: F (0.5), H+V (0.5); surface: H+V"
+    assert found == "growth: F (0.5); seeds: F (0.5), H+V (0.5); peaks of: H+V; surface: H+V"
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -14,6 +14,7 @@ from jaxseg.decoding.watershed.flood import flood, flood_slices
 from jaxseg.decoding.watershed.growth import growth_mask, seed_mask
 from jaxseg.decoding.watershed.necks import necks
 from jaxseg.decoding.watershed.plan import Plan, plan
+from jaxseg.decoding.watershed.relief import peak_seeds
 from jaxseg.decoding.watershed.seeds import label_seeds
 from jaxseg.decoding.watershed.views import Source, view
 from jaxseg.labels.masks import morph
@@ -129,10 +130,7 @@ def watershed_by_plan(
     mask = growth_mask(planes, chosen.growth)
     mask = reshape(mask, options.growth_morphology)
     mask = mask if within is None else mask & within
-    inside = seed_mask(planes, chosen.seeds, mask)
-    inside = mask & reshape(inside, options.seed_morphology)
-    smallest = chosen.min_seed(options.min_seed)
-    seeds = label_seeds(inside, min_seed=smallest, within=mask)
+    seeds = seeds_of(planes, chosen, options, mask, spacing=spacing)
     surface = surface_of(planes, chosen.surface, mask, seeds)
     fill = flood_slices if options.by_slices else flood
     labels = fill(surface, seeds, mask)
@@ -140,6 +138,31 @@ def watershed_by_plan(
         labels = fill_holes(labels)
     labels = labels if within is None else np.where(within, labels, 0)
     return Steps(drop_small(labels, options.min_size), seeds, surface, mask)
+
+
+def seeds_of(
+    planes: np.ndarray,
+    chosen: Plan,
+    options: Watershed,
+    mask: np.ndarray,
+    *,
+    spacing: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Seeds (*S) int32, 0 and 1..N, as peaks or by thresholds; parameters as above."""
+    smallest = chosen.min_seed(options.min_seed)
+    if chosen.parting:
+        return peak_seeds(
+            planes,
+            chosen,
+            mask,
+            height=options.seed_height,
+            sigma=options.seed_sigma,
+            min_seed=smallest,
+            spacing=spacing or (1.0,) * mask.ndim,
+        )
+    reshape = functools.partial(morph, spacing=spacing, by_slices=options.by_slices)
+    inside = mask & reshape(seed_mask(planes, chosen.seeds, mask), options.seed_morphology)
+    return label_seeds(inside, min_seed=smallest, within=mask)
 
 
 def surface_of(

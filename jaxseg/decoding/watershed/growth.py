@@ -64,18 +64,18 @@ def seed_mask(planes: np.ndarray, criteria: Sequence[Criterion], mask: np.ndarra
     -------
     (*S) bool
     """
-    wide = _passing(planes, criteria, mask, mask)
+    wide = passing(planes, criteria, mask, mask)
     deeper = [replace(c, threshold=c.deeper) for c in criteria if c.deeper is not None]
     if not deeper:
         return wide
-    deep = _passing(planes, deeper, wide, mask)
+    deep = passing(planes, deeper, wide, mask)
     return deep | untouched(wide, deep)
 
 
-def _passing(
+def passing(
     planes: np.ndarray, criteria: Sequence[Criterion], inside: np.ndarray, mask: np.ndarray
 ) -> np.ndarray:
-    """Voxels of ``inside`` that pass the thresholds."""
+    """Voxels of ``inside`` that pass the thresholds of all criteria; see :func:`seed_mask`."""
     for criterion in fixed_first(criteria):
         source = criterion.source
         plane = view(source).seed(planes, source, mask)

@@ -1,10 +1,11 @@
 """Which planes, with which thresholds, give seeds, growth mask and surface: rules, not a list.
 
-Seeds are the voxels on the inner side of the thresholds of *all* channels that can tell inside
-from outside, unless one marks every object: then of that one. Objects grow in the mask of the one
-channel that the table ranks highest for it; where none has a rank, in what contours enclose, or
-where offsets point. The surface is the channel ranked highest for that, or the boundaries of
-offsets; of a mask, its depth. A user may set each of these in part.
+Seeds are the peaks of a map of the channels that part objects. Where there are none, where one
+marks every object, or where thresholds are asked for, they are the voxels on the inner side of the
+thresholds of *all* channels that can tell inside from outside, or of those that mark. Objects grow
+in the mask of the one channel that the table ranks highest for it; where none has a rank, in what
+contours enclose, or where offsets point. The surface is the channel ranked highest for that, or the
+boundaries of offsets; of a mask, its depth. A user may set each of these in part.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxseg.channels import CHANNELS
+from jaxseg.channels import CHANNELS, spec_of
 from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
 from jaxseg.config.decoders import Threshold
 from jaxseg.config.option import Misfit
 from jaxseg.config.option import problems as option_problems
 from jaxseg.decoding.watershed.problems import watershed_problems
-from jaxseg.decoding.watershed.roles import Role, chosen, given, shows_extent
+from jaxseg.decoding.watershed.roles import Role, by_thresholds, chosen, given, shows_extent
 from jaxseg.decoding.watershed.views import NEAR_CENTRE, Source, sources
 from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
 from jaxseg.symmetry import Component
@@ -64,6 +65,8 @@ class Plan:
     seeds: tuple[Criterion, ...]
     growth: tuple[Criterion, ...]
     surface: Source
+    # sources of the map whose peaks are seeds; none where seeds are found by thresholds
+    parting: tuple[Source, ...] = ()
 
     def min_seed(self, voxels: int) -> int:
         """The least size of a seed where ``voxels`` are asked for; marks may be that small."""
@@ -73,6 +76,8 @@ class Plan:
     def __str__(self) -> str:
         """One line per role."""
         lines = [f"surface: {'+'.join(self.surface.names)}"]
+        if self.parting:
+            lines.append(f"peaks of: {', '.join('+'.join(s.names) for s in self.parting)}")
         for role, criteria in (("seeds", self.seeds), ("growth", self.growth)):
             parts = (f"{'+'.join(c.source.names)} ({c.threshold})" for c in criteria)
             lines.append(f"{role}: {', '.join(parts)}")
@@ -106,7 +111,7 @@ def plan(
 
     >>> from jaxseg.config import ch
     >>> print(plan((ch("C"), ch("F")), ndim=2))
-    growth: F (0.5); seeds: C (0.5), F (0.5); surface: C
+    growth: F (0.5); seeds: C (0.5), F (0.5); peaks of: C; surface: C
     """
     options = Watershed() if options is None else options
     alone = list(option_problems(options, "watershed", Watershed))
@@ -118,7 +123,7 @@ def plan(
         name
         for source in found
         for name in source.names
-        if not source.seed and not CHANNELS[name].exclusive
+        if not source.seed and not spec_of(source.channels[0]).exclusive
     ]
     if unusable or not usable:
         raise ConfigError(
@@ -133,10 +138,12 @@ def plan(
             expected=f"one of {' '.join(_bounding(ndim))} among them",
             found=" ".join(usable),
         )
+    seeds = _criteria(options, "seeds", usable)
     return Plan(
-        seeds=_criteria(options, "seeds", usable),
+        seeds=seeds,
         growth=_criteria(options, "growth", usable),
         surface=usable[chosen(options, "surface", usable)[0]],
+        parting=_parting(options, [criterion.source for criterion in seeds]),
     )
 
 
@@ -170,7 +177,7 @@ def _legal() -> list[str]:
         for name, kind in kinds.items()
         if isinstance(kind, Component) and kind.family == "centre"
     }
-    return [name for name, row in CHANNELS.items() if row.seed or name in vectors]
+    return [name for name, row in CHANNELS.items() if row.watershed.seed or name in vectors]
 
 
 def _bounding(ndim: int) -> list[str]:
@@ -195,7 +202,7 @@ def _seed_rule(source: Source) -> Criterion:
     """
     if source.is_vector:
         return Criterion(source, BOUNDARY, by_rule=True)
-    row = CHANNELS[source.names[0]]
+    row = spec_of(source.channels[0]).watershed
     found = row.seed_threshold(source.options)
     if found is None and row.from_centre:
         return Criterion(source, _close_to_centre(source.spacing), by_rule=True)
@@ -214,12 +221,19 @@ def _growth_rule(source: Source) -> Criterion:
     """The table's threshold, or one between the background and the outermost voxels."""
     if source.is_vector:
         return Criterion(source, NEAR_CENTRE * source.unit, by_rule=True)
-    found = CHANNELS[source.names[0]].growth_threshold(source.options)
+    found = spec_of(source.channels[0]).watershed.growth_threshold(source.options)
     if found is None and source.seed < 0:
         return _seed_rule(source)
     if found is None:
         found = _value_at(source, EDGE) if source.measures_lengths else FAINT
     return Criterion(source, found, by_rule=True)
+
+
+def _parting(options: Watershed, seeds: Sequence[Source]) -> tuple[Source, ...]:
+    """The seed channels whose peaks are seeds, none if thresholds are to decide."""
+    found = () if by_thresholds(options) else tuple(one for one in seeds if one.relief)
+    # A mark is a seed as it is.
+    return () if any(one.mark_size for one in seeds) else found
 
 
 def _close_to_centre(spacing: Sequence[float]) -> float:

@@ -37,8 +37,21 @@ def watershed_problems(
             file="watershed.surface",
             found=" ".join(options.surface),
         )
+    yield from _wrong_peaks(options)
     if options.by_slices and ndim == 2:
         yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
+
+
+def _wrong_peaks(options: Watershed) -> Iterator[JaxsegError]:
+    if options.seed_rule == "dynamics":
+        for field in ("seed_thresholds", "seed_morphology"):
+            if getattr(options, field):
+                yield ConfigError(
+                    "peaks are no seeds by thresholds",
+                    file=f"watershed.{field}",
+                    found=getattr(options, field),
+                    fix="seed_rule thresholds",
+                )
 
 
 def _wrong_names(

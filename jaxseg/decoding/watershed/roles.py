@@ -34,6 +34,13 @@ def given(options: Watershed, role: Role) -> tuple[Threshold, ...]:
     return options.seed_thresholds if role == "seeds" else options.growth_thresholds
 
 
+def by_thresholds(options: Watershed) -> bool:
+    """Whether thresholds decide about seeds: asked for, or options of theirs are given."""
+    if options.seed_rule == "auto":
+        return bool(options.seed_thresholds or options.seed_morphology)
+    return options.seed_rule == "thresholds"
+
+
 def _ruled(role: Role, usable: Mapping[str, Source]) -> tuple[str, ...]:
     """All channels for seeds, or the one that marks them; for the others the highest in rank."""
     if role == "seeds":

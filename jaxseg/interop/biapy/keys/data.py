@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from jaxseg.errors import ConfigError
 from jaxseg.interop.biapy.keys.filters import ROWS as FILTERS
 from jaxseg.interop.biapy.keys.filters import settings as filters
+from jaxseg.interop.biapy.keys.preprocess import ROWS as PREPROCESS
+from jaxseg.interop.biapy.keys.preprocess import settings as preprocessing
 from jaxseg.interop.biapy.keys.row import (
     Job,
     Judge,
@@ -25,8 +26,9 @@ from jaxseg.interop.biapy.keys.row import (
 PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
 N = "DATA.NORMALIZATION."
 CLIP = N + "PERC_CLIP."
+GIVEN = N + "ZERO_MEAN_UNIT_VAR."
 METHODS = {"zero_mean_unit_variance": "zscore", "custom": "zscore", "div": "dtype",
-           "scale_range": "percentile"}  # fmt: skip
+           "scale_range": "range"}  # fmt: skip
 
 
 def settings(job: Job) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def settings(job: Job) -> dict[str, Any]:
         "data.foreground": 0.0,
         **_patches(job),
         **filters(job),
+        **preprocessing(job),
         **({} if job["DATA.TRAIN.IN_MEMORY"] else {"data.cache_gib": 0.0}),
         **_normalisation(job),
     }
@@ -164,32 +167,29 @@ def _normalisation(job: Job) -> dict[str, Any]:
             file=job.where(N + "TYPE"),
             expected="one of " + ", ".join(METHODS),
         )
-    found: dict[str, Any] = {"normalize.method": method}
-    if method == "percentile":
-        clipped = job[CLIP + "ENABLE"]
-        found["normalize.percentiles"] = _percentiles(job) if clipped else [0.0, 100.0]
-    scope = job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"]
-    return found | {"normalize.scope": str(scope or "image")}
+    found: dict[str, Any] = {
+        "normalize.method": method,
+        "normalize.scope": str(job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"] or "image"),
+    }
+    if job[CLIP + "ENABLE"]:
+        found["normalize.clip"] = [job[CLIP + "LOWER_PERC"], job[CLIP + "UPPER_PERC"]]
+    if method == "zscore":
+        found["normalize.mean"] = _numbers(job, GIVEN + "MEAN_VAL")
+        found["normalize.deviation"] = _numbers(job, GIVEN + "STD_VAL")
+    return found
 
 
-def _percentiles(job: Job) -> list[float]:
-    return [float(job[CLIP + "LOWER_PERC"]), float(job[CLIP + "UPPER_PERC"])]
+def _numbers(job: Job, key: str) -> list[float]:
+    """Numbers per channel; -1 says that they are measured."""
+    given = [float(value) for value in job[key]]
+    return [] if given == [-1.0] else given
 
 
-def _type(value: str, job: Job) -> Verdict | None:
-    if value == "div":
-        note = "the largest value of the type, whatever the largest of the image"
-        return Verdict("approximated", "normalize.method", note)
+def _of_zscore(value: Any, job: Job) -> Verdict | None:
+    del value
+    if METHODS.get(str(job[N + "TYPE"])) != "zscore":
+        return Verdict("no effect", "", f"{N}TYPE is {job[N + 'TYPE']}")
     return None
-
-
-def _clip(value: bool, job: Job) -> Verdict | None:
-    if not value:
-        return Verdict("no effect", "", "it is off")
-    if job[N + "TYPE"] == "scale_range":
-        note = "the two percentiles become 0 and 1; values beyond are kept, not cut"
-        return Verdict("approximated", "normalize.percentiles", note)
-    return Verdict("refused", "", "with scale_range only")
 
 
 def _scope(value: str, job: Job) -> Verdict | None:
@@ -286,20 +286,7 @@ def part_rows(part: str) -> tuple[Key, ...]:
 
 
 NOT_PER_PATCH = "never by patch: the same intensities in training, test and blocks"
-NO_PREPROCESS = "images are not changed before normalisation"
 NO_FOLDS = "the part for validation is not tested on"
-P = "DATA.PREPROCESS."
-ANY = {"TRAIN": False, "VAL": False, "TEST": False}
-PREPROCESS: Mapping[str, dict[str, Any]] = {
-    "RESIZE.": {"ENABLE": False, "OUTPUT_SHAPE": [512, 512], "ORDER": 1, "MODE": "reflect",
-                "CVAL": 0.0, "CLIP": True, "PRESERVE_RANGE": True, "ANTI_ALIASING": False},
-    "ZOOM.": {"ENABLE": False, "ZOOM_FACTOR": [1, 1, 1, 1, 1]},
-    "GAUSSIAN_BLUR.": {"ENABLE": False, "SIGMA": 1, "MODE": "nearest", "CHANNEL_AXIS": None},
-    "MEDIAN_BLUR.": {"ENABLE": False, "KERNEL_SIZE": [3, 3, 1]},
-    "MATCH_HISTOGRAM.": {"ENABLE": False, "REFERENCE_PATH": ""},
-    "CLAHE.": {"ENABLE": False, "KERNEL_SIZE": None, "CLIP_LIMIT": 0.01},
-    "CANNY.": {"ENABLE": False, "LOW_THRESHOLD": None, "HIGH_THRESHOLD": None},
-}  # fmt: skip
 ROWS: tuple[Key, ...] = (
     exact("DATA.PATCH_SIZE", [256, 256, 1], "patch"),
     exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
@@ -310,18 +297,18 @@ ROWS: tuple[Key, ...] = (
     *FILTERS,
     *switched("DATA.RESOLUTION_NORM.", {"ENABLE": False, "TARGET_RESOLUTION": [-1.0, -1.0, -1.0]},
               "images are not resampled"),
-    exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method", judge=_type),
-    exact(CLIP + "ENABLE", False, "normalize.percentiles", judge=_clip),
-    *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.percentiles",
+    exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method"),
+    exact(CLIP + "ENABLE", False, "normalize.clip"),
+    *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.clip",
           needs=(CLIP + "ENABLE",)),
     *many(refused, CLIP, {"LOWER_VALUE": [-1.0], "UPPER_VALUE": [-1.0]}, "percentiles only",
           needs=(CLIP + "ENABLE",)),
-    *many(refused, N + "ZERO_MEAN_UNIT_VAR.", {"MEAN_VAL": [-1.0], "STD_VAL": [-1.0]},
-          "mean and deviation are fitted"),
+    exact(GIVEN + "MEAN_VAL", [-1.0], "normalize.mean", judge=_of_zscore),
+    exact(GIVEN + "STD_VAL", [-1.0], "normalize.deviation", judge=_of_zscore),
     exact(N + "MEASURE_BY", "", "normalize.scope", judge=_scope),
     exact(N + "CUSTOM_MODE", "", "normalize.scope", judge=_scope),
-    old(N + "CUSTOM_MEAN", N + "ZERO_MEAN_UNIT_VAR.MEAN_VAL"),
-    old(N + "CUSTOM_STD", N + "ZERO_MEAN_UNIT_VAR.STD_VAL"),
+    old(N + "CUSTOM_MEAN", GIVEN + "MEAN_VAL"),
+    old(N + "CUSTOM_STD", GIVEN + "STD_VAL"),
     old(N + "PERC_CLIP", CLIP + "ENABLE"),
     old(N + "PERC_LOWER", CLIP + "LOWER_PERC"),
     old(N + "PERC_UPPER", CLIP + "UPPER_PERC"),
@@ -362,7 +349,5 @@ ROWS: tuple[Key, ...] = (
     old("DATA.TEST._GT_PATH", "DATA.TEST.GT_PATH"),
     refused("DATA.TEST.USE_VAL_AS_TEST", False, NO_FOLDS, needs=("testing",)),
     Key("DATA.TEST.ARGMAX_TO_OUTPUT", True, kind="no effect", note="classes are always written"),
-    *many(refused, P, ANY, NO_PREPROCESS),
-    *(row for prefix, options in PREPROCESS.items()
-      for row in switched(P + prefix, options, NO_PREPROCESS)),
+    *PREPROCESS,
 )  # fmt: skip

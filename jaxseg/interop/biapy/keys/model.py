@@ -45,8 +45,8 @@ def settings(job: Job) -> dict[str, Any]:
     if job[M + "SOURCE"] == "bmz":
         return {"model": {"architecture": "bmz", "path": job[M + "BMZ.SOURCE_MODEL_ID"]}}
     network = plain(network_of(options(job), job.ndim))
-    if "peer_compatible" in network and not weights_of(job):
-        network["peer_compatible"] = False
+    if "biapy_compatible" in network and not weights_of(job):
+        network["biapy_compatible"] = False
     start = "train.start_from" if job["TRAIN.ENABLE"] else "predict.checkpoint"
     return {"model": network, start: weights_of(job)}
 

@@ -1,0 +1,120 @@
+"""Options of the training and of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from jaxseg.config.limits import INSIDE, RATE, above, at_least, between
+from jaxseg.config.option import NOTHING, option, section
+from jaxseg.errors import ConfigError
+
+# Options of the training that act with one choice of another option only.
+ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("betas", "optimizer", ("adamw", "adam")),
+    ("momentum", "optimizer", ("sgd",)),
+    ("nesterov", "optimizer", ("sgd",)),
+    ("plateau_factor", "schedule", ("plateau",)),
+    ("plateau_patience", "schedule", ("plateau",)),
+    ("final_lr", "schedule", ("cosine", "plateau")),
+    ("warmup", "schedule", ("cosine", "constant", "plateau")),
+)
+
+
+@section
+class Train:
+    """The training run: optimiser, learning rate, and how long."""
+
+    epochs: int = option(100, at_least(1))
+    """Passes over the training images."""
+    steps: int = option(0, at_least(0))
+    """Steps per epoch; 0 = as many as cover the training images once, at least 25."""
+    batch: int = option(8, at_least(1))
+    """Patches per step, over all devices."""
+    optimizer: Literal["adamw", "adam", "sgd"] = option("adamw")
+    """adamw: Adam with decoupled weight decay; adam, sgd: the decay is part of the gradient."""
+    betas: tuple[float, float] = option((0.9, 0.999), RATE)
+    """Decay of the averages of the gradient and of its square, of adamw and adam."""
+    momentum: float = option(0.9, RATE)
+    """Share of the last step that the next one keeps, of sgd."""
+    nesterov: bool = option(True)
+    """Look ahead along the momentum, of sgd."""
+    lr: float = option(1e-3, above(0))
+    """Largest learning rate."""
+    weight_decay: float = option(1e-4, at_least(0))
+    """Weight decay, of kernels only."""
+    schedule: Literal["cosine", "constant", "plateau", "one_cycle"] = option("cosine")
+    """How the learning rate goes on after the warm-up: cosine falls to final_lr; constant; plateau
+    falls by plateau_factor whenever validation gets no better; one_cycle rises over three tenths of
+    the run and falls to almost nothing, without another warm-up."""
+    warmup: int = option(2, at_least(0))
+    """Epochs of linear warm-up."""
+    final_lr: float = option(0.01, between(0, 1))
+    """Learning rate at the end, as a fraction of lr; of plateau the least one."""
+    plateau_factor: float = option(0.5, INSIDE)
+    """Factor of the learning rate where validation gets no better."""
+    plateau_patience: int = option(10, at_least(1))
+    """Epochs without a better validation loss after which that happens."""
+    accumulation: int = option(1, at_least(1))
+    """Parts of a batch whose gradients are added up before a step, in the memory of one part."""
+    clip: float = option(1.0, at_least(0))
+    """Largest global norm of the gradient; 0 = no clipping."""
+    patience: int = option(0, at_least(0))
+    """Stop after this many epochs without a better validation loss; 0 = never."""
+    minutes: float = option(0.0, at_least(0))
+    """Shorten the run, decay included, so that it ends after about this many minutes; 0 = no limit.
+    """
+    ema: float = option(0.0, RATE)
+    """Decay of the exponential moving average of the weights that is validated and kept; 0 = off.
+    """
+    precision: Literal["float32", "bfloat16"] = option("float32")
+    """Element type of the network's arithmetic; parameters stay float32."""
+    remat: bool = option(False)
+    """Compute inner results of the network again in the backward pass instead of keeping them: the
+    same numbers; meant for GPUs, on a CPU it saved no memory."""
+    val_patches: int = option(0, at_least(0))
+    """Validation patches; 0 = as many as cover the validation images once."""
+    save_every: int = option(1, at_least(1))
+    """Epochs between two checkpoints of the full state."""
+    start_from: str = option("", read_by=NOTHING)
+    """Folder checkpoints/<name>_<run> of a trained run whose weights the network begins with, as
+    far as names and sizes agree; empty = random weights."""
+    freeze: tuple[str, ...] = option(())
+    """Parts of the network that keep the weights they begin with, as patterns of names such as
+    "enc0_*"; batch normalisation in them keeps its statistics, too."""
+    extend: bool = option(False, read_by=NOTHING)
+    """Let a training go on that was begun with fewer epochs; from then on the learning rate
+    follows the longer plan, and the record says so."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Options that act with one choice of another only, and a batch that has no equal parts."""
+        usual = type(self)()
+        for field, choice, values in ONLY_WITH:
+            found = getattr(self, field)
+            if found != getattr(usual, field) and getattr(self, choice) not in values:
+                yield ConfigError(
+                    f"this option has no effect unless {where}.{choice} is {' or '.join(values)}",
+                    file=f"{where}.{field}",
+                    found=found,
+                )
+        if self.batch % max(self.accumulation, 1):
+            yield ConfigError(
+                "the batch does not divide into equal parts",
+                file=f"{where}.batch",
+                found=self.batch,
+                expected=f"a multiple of {where}.accumulation ({self.accumulation})",
+            )
+
+
+@section
+class Loss:
+    """How much a voxel counts in the loss, in all channels; channels have options beside."""
+
+    border_weight: float = option(0.0, at_least(0))
+    """How much more the background between two objects counts, at most (Ronneberger et al. 2015,
+    who take 10); 0 = no more than elsewhere."""
+    border_sigma: float = option(5.0, above(0))
+    """How near the two objects must be, in the finest voxels."""
+    balance: bool = option(False)
+    """In channels of yes and no, let the rarer answer weigh as much as the other, up to 19 times
+    itself, patch by patch."""
