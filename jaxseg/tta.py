@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,20 @@ import jax.numpy as jnp
 from jaxseg.channels import kinds
 from jaxseg.config import Channel
 from jaxseg.errors import JaxsegWarning
-from jaxseg.symmetry import Group, Move, Orientation, inverse, moves, orientations, turn
+from jaxseg.symmetry import (
+    Group,
+    Move,
+    Orientation,
+    Scalar,
+    inverse,
+    moves,
+    orientations,
+    turn,
+)
 from jaxseg.targets import shifted
 
 Forward = Callable[[Any], jax.Array]
+Mode = Literal["mean", "min", "max"]
 Turn = tuple[Orientation, tuple[Move, ...]]
 
 
@@ -27,6 +37,7 @@ def averaged(
     ndim: int,
     spacing: Sequence[float] | None = None,
     group: Group = "full",
+    mode: Mode = "mean",
 ) -> Forward:
     """A function that predicts as ``forward`` does, averaged over turned images.
 
@@ -42,6 +53,8 @@ def averaged(
     ndim : 2 or 3
     spacing : size of a voxel, (z)yx; where y and x differ they are not exchanged; None = equal
     group : none 1, flips 4 in 2D and 8 in 3D, full 8 and 16 orientations
+    mode : min or max take the smallest or the largest value in place of the mean, of columns that
+        only move with their voxels; components of vectors and affinities are always averaged
 
     Returns
     -------
@@ -70,7 +83,23 @@ def averaged(
             total, known = total + restored, known + present
         return total / known
 
-    return mean
+    if mode == "mean":
+        return mean
+    extreme, start = (jnp.minimum, jnp.inf) if mode == "min" else (jnp.maximum, -jnp.inf)
+    single = [
+        isinstance(kind, Scalar) for _, kind, width in kinds(channels, ndim) for _ in range(width)
+    ]
+
+    def outermost(image: Any) -> jax.Array:
+        total, known, found = jnp.zeros(()), jnp.zeros(()), jnp.full((), start)
+        for orientation, back in turns:
+            values = forward(turn(image, orientation, first=1))
+            restored, present = _restored(values, orientation, back)
+            total, known = total + restored, known + present
+            found = extreme(found, restored)
+        return jnp.where(jnp.asarray(single), found, total / known)
+
+    return outermost
 
 
 def turns_used(

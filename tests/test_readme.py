@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import runpy
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +18,21 @@ from jaxseg.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Files that commands name but nobody has, by those that stand for them.
+FILES = {"mine.py": "inst2d", "CONFIG.py": "inst2d", "job.yaml": "inst2d"}
 
 
-@pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
+def blocks_of(page: Path, kind: str) -> list[tuple[Path, str]]:
+    """The code of one language on a page."""
+    texts = re.findall(rf"```{kind}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    return [(page, text) for text in texts]
+
+
+CODE = [block for page in PAGES for block in blocks_of(page, "python")]
+
+
+@pytest.mark.parametrize("code", [pytest.param(text, id=page.stem) for page, text in CODE])
 def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out.split()
@@ -47,28 +61,33 @@ def test_make_targets_and_files_exist() -> None:
         assert (ROOT / path).is_file()
 
 
-def commands() -> list[list[str]]:
-    """The commands of the README, in words."""
-    lines = [
-        line
-        for kind, text in BLOCKS
-        if kind == "bash"
-        for line in text.replace("\\\n", " ").splitlines()
-    ]
-    words = [shlex.split(line, comments=True) for line in lines]
-    return [line for line in words if line and line[0].rpartition("/")[2] == "jaxseg"]
+def commands() -> Iterator[Any]:
+    """The commands of all pages, in words."""
+    for page in PAGES:
+        for _, text in blocks_of(page, "bash"):
+            for line in text.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words and words[0] == "jaxseg":
+                    yield pytest.param(words[1:], id=f"{page.stem}: {' '.join(words)}")
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_commands_in_the_readme_are_legal(words: list[str], monkeypatch) -> None:
-    name = words[1]
-    options = [word for word in words[2:] if word not in (">", "...")]
+@pytest.mark.parametrize("words", list(commands()))
+def test_commands_of_the_pages_are_legal(words: list[str]) -> None:
     if ">" in words:
-        options = words[2 : words.index(">")]
-    if name in ("run", "plan", "slurm"):
-        values = {"CONFIG.py": "inst2d", "...": "inst2d"}
-        options = [values.get(word, word) for word in words[2:]]
-    if "--help" in options:
-        options.remove("--help")
-    arguments = app._parse([name, *options], name, app._module(name))
-    assert arguments is not None
+        words = words[: words.index(">")]
+    name, *options = [FILES.get(word, word) for word in words if word != "--help"]
+    assert app._parse([name, *options], name, app._module(name)) is not None
+
+
+def test_every_option_has_its_line() -> None:
+    """The page of options is what the program beside it writes."""
+    writer = runpy.run_path(str(ROOT / "docs" / "write_options.py"))
+    assert writer["PAGE"].read_text(encoding="utf-8") == writer["page"](), (
+        "run python docs/write_options.py"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / link).exists(), link

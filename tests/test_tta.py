@@ -47,7 +47,7 @@ def perfect(channels):
 
     def values(image: jax.Array) -> jax.Array:
         labels = image[..., 0].astype(jnp.int32)
-        return encode(legal(labels, channels), channels, objects=36)
+        return encode(legal(labels, channels), channels, max_label=36)
 
     return jax.jit(jax.vmap(values))
 
@@ -103,6 +103,23 @@ def test_it_is_the_mean() -> None:
     # Every row is multiplied by its number, from above or below, or by that of its column.
     found = averaged(forward, (ch("F"),), ndim=2, group="full")(image)
     np.testing.assert_allclose(found, 2.5 * image, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_least_and_the_largest_of_what_is_no_vector(mode) -> None:
+    image = np.random.default_rng(0).uniform(1, 2, size=(2, 6, 6, 1)).astype(np.float32)
+    channels = (ch("F"), ch("H"), ch("V"))
+
+    def forward(image) -> jax.Array:
+        return jnp.concatenate([jnp.asarray(image) * jnp.arange(6.0)[:, None]] * 3, axis=-1)
+
+    found = averaged(forward, channels, ndim=2, group="flips", mode=mode)(image)
+    rows = np.arange(6.0)[:, None]
+    # Columns are multiplied by their number, from the left or from the right.
+    outer = (np.minimum if mode == "min" else np.maximum)(rows, rows[::-1])
+    np.testing.assert_allclose(found[..., :1], outer * image, rtol=1e-5)
+    mean = averaged(forward, channels, ndim=2, group="flips")(image)
+    np.testing.assert_allclose(found[..., 1:], mean[..., 1:], rtol=1e-5, atol=1e-6)
 
 
 def test_affinities_at_the_border_come_from_orientations_that_know_them() -> None:

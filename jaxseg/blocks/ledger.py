@@ -180,6 +180,11 @@ def _afresh(folder: Path) -> str:
     return f"move {folder} away and run the same command again: its blocks are done anew"
 
 
+def known_names(ledger: Ledger) -> list[str]:
+    """The files that a stage was begun with, whether they are still there or not."""
+    return sorted(io.read_sealed(ledger.folder / "ledger.json", "ledger").get("files", {}))
+
+
 def known_file(ledger: Ledger, name: str) -> Path:
     """A file that a stage was begun with, compared with its hash.
 
@@ -238,8 +243,7 @@ def set_aside(folder: Path) -> Path:
 def known_faults(ledger: Ledger) -> list[str]:
     """What is wrong with a stage as a whole: its data are gone, or what it was begun with."""
     wrong = []
-    document = io.read_sealed(ledger.folder / "ledger.json", "ledger")
-    for name in document.get("files", {}):
+    for name in known_names(ledger):
         try:
             known_file(ledger, name)
         except InputError as error:

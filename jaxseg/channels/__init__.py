@@ -9,14 +9,16 @@ from jaxseg.channels.layout import Columns, activate, columns, has_both, kinds, 
 from jaxseg.channels.learning import loss_of
 from jaxseg.channels.objective import loss_parts, metric_parts
 from jaxseg.channels.planes import encode, encode_masked
-from jaxseg.channels.spec import ChannelSpec
-from jaxseg.channels.table import CHANNELS, affinity_offsets
+from jaxseg.channels.spec import ChannelSpec, Joint, Roles
+from jaxseg.channels.table import CHANNELS, affinity_offsets, spec_of
 from jaxseg.config import ch
 
 __all__ = [
     "CHANNELS",
     "ChannelSpec",
     "Columns",
+    "Joint",
+    "Roles",
     "activate",
     "affinity_offsets",
     "ch",
@@ -29,4 +31,5 @@ __all__ = [
     "loss_parts",
     "metric_parts",
     "ndim_of",
+    "spec_of",
 ]

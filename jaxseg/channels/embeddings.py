@@ -39,7 +39,7 @@ def embedding_link(logits: jax.Array, options: Embedding) -> jax.Array:
 
 
 def embedding_target(
-    labels: Any, *, spacing: Any, reach: Any, objects: Any, options: Embedding, **_: Any
+    labels: Any, *, spacing: Any, max_distance: Any, max_label: Any, options: Embedding, **_: Any
 ) -> tuple[jax.Array, None]:
     """Planes that lead back to the objects: what the loss rewards most.
 
@@ -51,16 +51,18 @@ def embedding_target(
     ----------
     labels : (*S) int
     spacing : size of a voxel, (z)yx, µm; None = 1
-    reach : how far distances are followed along each axis, in voxels; None = through the image
-    objects : a number that no label exceeds, needed inside jit
+    max_distance : how far distances are followed along each axis, in voxels; None = to the end
+    max_label : a number that no label exceeds, needed inside jit
     options : size of a unit and kind of centre
 
     Returns
     -------
     (*S, 2 d + 1) float32, and None: known everywhere
     """
-    places, centres = _geometry(labels, spacing, objects, options)
-    depth = targets.other_label_distance(labels, spacing=spacing, reach=reach, background=False)
+    places, centres = _geometry(labels, spacing, max_label, options)
+    depth = targets.other_label_distance(
+        labels, spacing=spacing, max_distance=max_distance, background=False
+    )
     unit = options.grid_size * (min(spacing) if spacing is not None else 1.0)
     return _perfect(labels, places, centres, jnp.asarray(depth) / unit), None
 
@@ -79,12 +81,12 @@ def _perfect(
 
 
 def _geometry(
-    labels: Any, spacing: Sequence[float] | None, objects: int | None, options: Embedding
+    labels: Any, spacing: Sequence[float] | None, max_label: int | None, options: Embedding
 ) -> tuple[jax.Array, jax.Array]:
     """Places of the voxels (*S, d) and centres of the objects (R, d)."""
     step = targets.place_steps(spacing, ndim=labels.ndim, grid_size=options.grid_size)
     places = targets.voxel_places(labels.shape, step)
-    centres = targets.object_centres(labels, places, objects=objects, center=options.center)
+    centres = targets.object_centres(labels, places, max_label=max_label, center=options.center)
     return places, centres
 
 
@@ -98,7 +100,7 @@ def embedding_loss(
     *,
     options: Embedding,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
 ) -> Ratios:
     """The terms of :func:`jaxseg.losses.embedding_losses` with their weights.
 
@@ -109,14 +111,14 @@ def embedding_loss(
     counts : (N, *S) bool, the voxels that count
     options : weights, size of a unit and kind of centre
     spacing : size of a voxel, (z)yx, µm; None = 1
-    objects : a number that no label exceeds, needed inside jit
+    max_label : a number that no label exceeds, needed inside jit
 
     Returns
     -------
     numerators and denominators (N,) of instance, variance and seed
     """
     terms = losses.embedding_losses(
-        *_flat(values, labels, counts, spacing, objects, options),
+        *_flat(values, labels, counts, spacing, max_label, options),
         foreground_weight=options.foreground_weight,
     )
     weights = {
@@ -134,11 +136,11 @@ def embedding_metric(
     *,
     options: Embedding,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
 ) -> Ratios:
     """The IoU of :func:`jaxseg.losses.embedding_overlap`; parameters of :func:`embedding_loss`."""
     return {
-        "IoU": losses.embedding_overlap(*_flat(values, labels, counts, spacing, objects, options))
+        "IoU": losses.embedding_overlap(*_flat(values, labels, counts, spacing, max_label, options))
     }
 
 
@@ -147,12 +149,12 @@ def _flat(
     labels: jax.Array,
     counts: jax.Array,
     spacing: Sequence[float] | None,
-    objects: int | None,
+    max_label: int | None,
     options: Embedding,
 ) -> tuple[losses.Embedding, losses.Objects]:
     """Predicted embeddings and true objects, the voxels of a sample in one row."""
     number, ndim = len(labels), labels.ndim - 1
-    geometry = functools.partial(_geometry, spacing=spacing, objects=objects, options=options)
+    geometry = functools.partial(_geometry, spacing=spacing, max_label=max_label, options=options)
     places, centres = jax.vmap(geometry)(labels)
     offsets, sigmas, seediness = jnp.split(values, (ndim, 2 * ndim), axis=-1)
     predicted = losses.Embedding(

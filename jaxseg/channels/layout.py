@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.channels.spec import ChannelSpec
-from jaxseg.channels.table import CHANNELS
+from jaxseg.channels.table import spec_of
 from jaxseg.config import Channel
 from jaxseg.errors import ConfigError
 from jaxseg.symmetry import Kind
@@ -79,7 +79,7 @@ def columns(channels: Sequence[Channel], ndim: int) -> Columns:
 
 def row(channel: Channel, ndim: int) -> ChannelSpec:
     """The row of the table for a channel, if the channel exists in this dimension."""
-    spec = CHANNELS[channel.name]
+    spec = spec_of(channel)
     if ndim not in spec.ndims:
         raise ConfigError(f"channel {channel.name} does not exist in {ndim}D", fix="remove it")
     return spec
@@ -92,7 +92,7 @@ def has_both(channels: Sequence[Channel]) -> bool:
     >>> has_both((ch("F"), ch("S", classes=4))), has_both((ch("S"),))
     (True, False)
     """
-    kinds = {CHANNELS[channel.name].exclusive for channel in channels}
+    kinds = {spec_of(channel).exclusive for channel in channels}
     return kinds == {True, False}
 
 
@@ -176,7 +176,7 @@ def activate(logits: jax.Array, channels: Sequence[Channel]) -> jax.Array:
     places = columns(channels, ndim_of(logits, channels))
     logits = jnp.asarray(logits, jnp.float32)
     linked = [
-        CHANNELS[channel.name].link(logits[..., places[channel.name]], channel.options)
+        spec_of(channel).link(logits[..., places[channel.name]], channel.options)
         for channel in channels
     ]
     return jnp.concatenate(linked, axis=-1)

@@ -24,8 +24,8 @@ def loss_of(
     *,
     ndim: int,
     spacing: Sequence[float] | None = None,
-    reach: int | Sequence[int] | None = None,
-    objects: int | None = None,
+    max_distance: int | Sequence[int] | None = None,
+    max_label: int | None = None,
     options: Loss | None = None,
 ) -> Callable[..., tuple[Parts, Parts, Any]]:
     """The loss of a list of channels, as the training step calls it.
@@ -35,8 +35,8 @@ def loss_of(
     channels : to learn
     ndim : 2 or 3
     spacing : size of a voxel, (z)yx, µm; None = 1
-    reach : how far distances are followed along each axis, in voxels; None = through the patch
-    objects : a number that no label of a patch exceeds
+    max_distance : how far distances are followed along each axis, in voxels; None = to the end
+    max_label : a number that no label of a patch exceeds
     options : how much a voxel counts; None = all the same
 
     Returns
@@ -58,7 +58,12 @@ def loss_of(
 
     def truth(labels: jax.Array) -> Truth:
         return true_values(
-            labels, channels, spacing=spacing, reach=reach, objects=objects, options=options
+            labels,
+            channels,
+            spacing=spacing,
+            max_distance=max_distance,
+            max_label=max_label,
+            options=options,
         )
 
     def loss(
@@ -76,9 +81,9 @@ def loss_of(
             statistics = variables.get("batch_stats", {})
         levels = tuple(logits) if isinstance(logits, (list, tuple)) else (logits,)
         finest = jax.lax.stop_gradient(levels[0])
-        known: dict[str, Any] = {"labels": found.ids, "spacing": spacing, "objects": objects}
+        known: dict[str, Any] = {"labels": found.ids, "spacing": spacing, "max_label": max_label}
         measured = metric_parts(finest, found.planes, found.mask, channels, **known)
-        whole = Whole(spacing, objects)
+        whole = Whole(spacing, max_label)
         return _parts_of_levels(levels, found, channels, options, whole), measured, statistics
 
     return loss
@@ -101,7 +106,7 @@ class Whole(NamedTuple):
     """What channels that are compared with whole objects need to know beside the labels."""
 
     spacing: Sequence[float] | None
-    objects: int | None
+    max_label: int | None
 
 
 def true_values(
@@ -109,8 +114,8 @@ def true_values(
     channels: Sequence[Channel],
     *,
     spacing: Sequence[float] | None,
-    reach: int | Sequence[int] | None,
-    objects: int | None,
+    max_distance: int | Sequence[int] | None,
+    max_label: int | None,
     options: Loss,
 ) -> Truth:
     """True values of one patch and their weights, from labels as :func:`loss_of` takes them."""
@@ -122,8 +127,8 @@ def true_values(
         spacing=spacing,
         classes=classes,
         known=known,
-        reach=reach,
-        objects=objects,
+        max_distance=max_distance,
+        max_label=max_label,
     )
     if not options.border_weight:
         return Truth(jnp.asarray(planes), jnp.asarray(mask), None, ids)
@@ -155,7 +160,7 @@ def _parts_of_levels(
             channels,
             labels=there.ids,
             spacing=_coarser(whole.spacing, steps),
-            objects=whole.objects,
+            max_label=whole.max_label,
             border=there.border,
             balance=options.balance,
         )

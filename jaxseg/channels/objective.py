@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxseg.channels.layout import columns, ndim_of
 from jaxseg.channels.spec import ChannelSpec, Joint, Parts
-from jaxseg.channels.table import CHANNELS
+from jaxseg.channels.table import spec_of
 from jaxseg.channels.weights import chosen_loss, voxel_weights
 from jaxseg.config import Channel
 from jaxseg.errors import ConfigError
@@ -28,7 +28,7 @@ def loss_parts(
     *,
     labels: jax.Array | None = None,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
     border: jax.Array | None = None,
     balance: bool = False,
 ) -> Parts:
@@ -42,7 +42,7 @@ def loss_parts(
     channels : in the order of the columns
     labels : (N, *S) int32, for channels that are compared with whole objects
     spacing : size of a voxel, (z)yx, µm; None = 1; for these channels
-    objects : a number that no label exceeds; for these channels
+    max_label : a number that no label exceeds; for these channels
     border : (N, *S) how much every voxel counts, in channels compared voxel by voxel; None = 1
     balance : in binary channels, whether the rarer answer counts as much as the other one
 
@@ -62,7 +62,7 @@ def loss_parts(
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
         if isinstance(spec.loss, Joint):
             values = spec.link(own_logits, channel.options)
-            terms = _whole(spec.loss.loss, channel, values, counts, labels, spacing, objects)
+            terms = _whole(spec.loss.loss, channel, values, counts, labels, spacing, max_label)
             parts |= {name: (channel.weight * top, bottom) for name, (top, bottom) in terms.items()}
             continue
         loss = chosen_loss(channel, spec)(own_logits, target, channel.options)
@@ -87,13 +87,13 @@ def metric_parts(
     *,
     labels: jax.Array | None = None,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
 ) -> Parts:
     """How well every channel is predicted, in numbers a person can read.
 
     Parameters
     ----------
-    logits, planes, mask, channels, labels, spacing, objects : as in :func:`loss_parts`
+    logits, planes, mask, channels, labels, spacing, max_label : as in :func:`loss_parts`
 
     Returns
     -------
@@ -112,7 +112,7 @@ def metric_parts(
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
         values = spec.link(own_logits, channel.options)
         if isinstance(spec.loss, Joint):
-            parts |= _whole(spec.loss.metric, channel, values, counts, labels, spacing, objects)
+            parts |= _whole(spec.loss.metric, channel, values, counts, labels, spacing, max_label)
         elif not spec.binary:
             parts[f"{channel.name} error"] = _sums(jnp.abs(values - target), counts)
         elif spec.exclusive and values.shape[-1] > 1:
@@ -132,7 +132,7 @@ def _each(
     places = columns(channels, ndim_of(logits, channels))
     logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     return [
-        (channel, CHANNELS[channel.name], logits[..., own], planes[..., own], mask[..., own])
+        (channel, spec_of(channel), logits[..., own], planes[..., own], mask[..., own])
         for channel, own in zip(channels, places.values(), strict=True)
     ]
 
@@ -144,7 +144,7 @@ def _whole(
     counts: jax.Array,
     labels: jax.Array | None,
     spacing: Sequence[float] | None,
-    objects: int | None,
+    max_label: int | None,
 ) -> Parts:
     """Loss or metric of a channel that is compared with whole objects."""
     if labels is None:
@@ -155,7 +155,7 @@ def _whole(
         counts.all(axis=-1),
         options=channel.options,
         spacing=spacing,
-        objects=objects,
+        max_label=max_label,
     )
     return {f"{channel.name} {part}": ratio for part, ratio in found.items()}
 

@@ -12,7 +12,8 @@ import numpy as np
 from jaxseg.channels.layout import columns, row
 from jaxseg.config import Channel
 from jaxseg.config.channels import Semantic
-from jaxseg.errors import ConfigError, InputError
+from jaxseg.config.option import problems
+from jaxseg.errors import ConfigError, InputError, raise_all
 from jaxseg.symmetry import Edges
 from jaxseg.targets import compact, shifted
 from jaxseg.volume import checked_spacing
@@ -26,8 +27,8 @@ def encode(
     *,
     spacing: Sequence[float] | None = None,
     classes: Any = None,
-    reach: int | Sequence[int] | None = None,
-    objects: int | None = None,
+    max_distance: int | Sequence[int] | None = None,
+    max_label: int | None = None,
 ) -> Planes:
     """What a perfect network would predict for these labels.
 
@@ -39,8 +40,8 @@ def encode(
     spacing : size of a voxel, (z)yx, µm; None = 1
     classes : (*S) int, the class of every voxel, for S beside channels of instances; None = the
         labels are the classes
-    reach : how far distances are followed along each axis, in voxels; None = to the end
-    objects : a number that no label exceeds; JAX labels need it for channels of whole objects
+    max_distance : how far distances are followed along each axis, in voxels; None = to the end
+    max_label : a number that no label exceeds; JAX labels need it for channels of whole objects
 
     Returns
     -------
@@ -49,14 +50,14 @@ def encode(
     Raises
     ------
     InputError : labels that are not integers, are negative, or are no class
-    ConfigError : a channel that does not exist in this dimension, or ``objects`` missing
+    ConfigError : a channel that does not exist in this dimension, or ``max_label`` missing
 
     >>> from jaxseg.config import ch
     >>> labels = np.array([[0, 70000, 70000, 5]])
     >>> encode(labels, (ch("F"), ch("C", mode="inner")))[0].tolist()
     [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
-    parts = _targets(labels, channels, spacing, classes, reach, objects)
+    parts = _targets(labels, channels, spacing, classes, max_distance, max_label)
     planes = jnp.concatenate([planes for planes, _ in parts], axis=-1)
     return np.asarray(planes) if isinstance(labels, np.ndarray) else planes
 
@@ -68,8 +69,8 @@ def encode_masked(
     spacing: Sequence[float] | None = None,
     classes: Any = None,
     known: Any = None,
-    reach: int | Sequence[int] | None = None,
-    objects: int | None = None,
+    max_distance: int | Sequence[int] | None = None,
+    max_label: int | None = None,
 ) -> tuple[Planes, Planes]:
     """The planes of :func:`encode`, and which of their values count in the loss.
 
@@ -80,7 +81,7 @@ def encode_masked(
 
     Parameters
     ----------
-    labels, channels, spacing, classes, reach, objects : as for :func:`encode`
+    labels, channels, spacing, classes, max_distance, max_label : as for :func:`encode`
     known : (*S) bool, where the labels say anything; None = everywhere
 
     Returns
@@ -90,7 +91,7 @@ def encode_masked(
     """
     if known is not None:
         labels = labels * known
-    parts = _targets(labels, channels, spacing, classes, reach, objects)
+    parts = _targets(labels, channels, spacing, classes, max_distance, max_label)
     masks = [
         _counts(planes, defined, labels, known, channel, beside=classes is not None)
         for channel, (planes, defined) in zip(channels, parts, strict=True)
@@ -107,8 +108,8 @@ def _targets(
     channels: Sequence[Channel],
     spacing: Sequence[float] | None,
     classes: Any,
-    reach: int | Sequence[int] | None,
-    objects: int | None,
+    max_distance: int | Sequence[int] | None,
+    max_label: int | None,
 ) -> list[tuple[jax.Array, jax.Array | None]]:
     ndim = labels.ndim
     _check(labels, channels, spacing, classes)
@@ -118,8 +119,8 @@ def _targets(
             ids,
             spacing=None if spacing is None else tuple(map(float, spacing)),
             options=channel.options,
-            reach=reach,
-            objects=objects,
+            max_distance=max_distance,
+            max_label=max_label,
             classes=classes,
         )
         for channel in channels
@@ -134,13 +135,17 @@ def _check(
         raise InputError("labels have two or three axes", expected="(z)yx", found=labels.shape)
     if spacing is not None:
         checked_spacing(spacing, ndim)
+    wrong = [
+        problem for channel in channels for problem in problems(channel, f"channel {channel.name}")
+    ]
+    raise_all(wrong)
     columns(channels, ndim)
     semantic = [channel for channel in channels if isinstance(channel.options, Semantic)]
     if semantic and len(channels) > 1 and classes is None:
         raise ConfigError(
-            "labels cannot be instances for one channel and classes for another",
+            "S beside channels of instances needs an image of classes",
             found=[channel.name for channel in channels],
-            fix="give classes=, an image of classes beside the labels",
+            fix="give classes=",
         )
     values = labels if classes is None else classes
     for channel in semantic if isinstance(values, np.ndarray) else ():

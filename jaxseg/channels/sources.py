@@ -14,7 +14,7 @@ from jaxseg.config.channels import Affinity, Radial, Semantic
 from jaxseg.errors import ConfigError
 
 # What every target function that measures something needs to know beside the labels.
-MEASURES = ("spacing", "reach", "objects")
+MEASURES = ("spacing", "max_distance", "max_label")
 
 
 def single(
@@ -98,7 +98,7 @@ def class_planes(
 
 
 def radial(labels: Any, *, spacing: Any, options: Radial, **_: Any) -> tuple[Any, None]:
-    """R: to the end, as the depth of objects, which ``reach`` is about, does not bound a ray."""
+    """R: to the end; ``max_distance`` is about the depth of objects and bounds no ray."""
     return targets.radial_distances(
         labels, spacing=spacing, nrays=options.nrays, norm=options.norm
     ), None

@@ -1,7 +1,7 @@
 """THE TABLE: one row per channel.
 
-A new channel is an options dataclass in ``jaxseg.config.channels``, a row here and a function that
-makes its true values; the tests of ``tests/test_channels.py`` then hold for it, too.
+A new channel is options in ``jaxseg.config.channel_options``, a row here and a function that makes
+its true values; the tests of ``tests/channels`` then hold for it, too.
 """
 
 from __future__ import annotations
@@ -42,17 +42,36 @@ from jaxseg.channels.sources import (
     radial,
     single,
 )
-from jaxseg.channels.spec import ChannelSpec, Joint, always
-from jaxseg.config.channels import (
+from jaxseg.channels.spec import ChannelSpec, Joint, Roles, always
+from jaxseg.channels.widths import (
+    affinity_names,
+    affinity_width,
+    class_names,
+    class_width,
+    ray_kind,
+    ray_names,
+    ray_width,
+)
+from jaxseg.config.channel_options import (
     Affinity,
+    Background,
+    BoundaryDistance,
+    CentreDistance,
     Contour,
+    ContourOrForeground,
+    Embedding,
+    Flow,
+    Foreground,
     Marker,
     NeighbourCloseness,
+    Offset,
     Radial,
     Semantic,
     SignedDistance,
+    Touching,
 )
-from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Rays, Scalar
+from jaxseg.config.channels import Channel
+from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Scalar
 
 
 def contour_kind(ndim: int, options: Contour) -> Kind:
@@ -82,10 +101,11 @@ def closeness_seeds(options: NeighbourCloseness) -> float | None:
 def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
     """The row of one component of the offset from the centre of the object."""
     return ChannelSpec(
+        options=Offset,
         ndims=ndims,
         target=single(
             targets.centre_offset,
-            context=("spacing", "objects"),
+            context=("spacing", "max_label"),
             options=("norm", "direction"),
             axis=axis,
         ),
@@ -100,8 +120,11 @@ def offset(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
 def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
     """The row of one component of the flow to the centre of the object."""
     return ChannelSpec(
+        options=Flow,
         ndims=ndims,
-        target=single(targets.flow, context=("spacing", "objects"), options=("reach",), axis=axis),
+        target=single(
+            targets.flow, context=("spacing", "max_label"), options=("max_distance",), axis=axis
+        ),
         link=identity,
         loss=flow_loss,
         binary=False,
@@ -109,163 +132,154 @@ def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
     )
 
 
-def affinity_width(ndim: int, options: Affinity) -> int:
-    """One column per offset."""
-    return len(affinity_offsets(options, ndim))
-
-
-def affinity_names(name: str, ndim: int, options: Affinity) -> tuple[str, ...]:
-    """The offset as part of the name, e.g. ``A_0_0_1``."""
-    offsets = affinity_offsets(options, ndim)
-    return tuple("_".join([name, *map(str, offset)]) for offset in offsets)
-
-
-def class_width(ndim: int, options: Semantic) -> int:
-    """Of two classes, the second."""
-    return options.classes if options.classes > 2 else 1
-
-
-def class_names(name: str, ndim: int, options: Semantic) -> tuple[str, ...]:
-    """The number of the class as part of the name."""
-    width = class_width(ndim, options)
-    return tuple(f"{name}_{column}" for column in range(width)) if width > 1 else (name,)
-
-
-def ray_width(ndim: int, options: Radial) -> int:
-    """One column per direction."""
-    return len(targets.ray_directions(ndim, options.nrays))
-
-
-def ray_names(name: str, ndim: int, options: Radial) -> tuple[str, ...]:
-    """The number of the direction as part of the name."""
-    return tuple(f"{name}_{ray}" for ray in range(ray_width(ndim, options)))
-
-
-def ray_kind(ndim: int, options: Radial) -> Kind:
-    """In 3D no turn takes all directions of the spiral to others of it."""
-    return Rays(tuple(map(tuple, targets.ray_directions(ndim, options.nrays).tolist())))
-
-
 CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
     {
         "F": ChannelSpec(
+            options=Foreground,
             target=single(targets.foreground, options=("dilation", "erosion")),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=+1,
-            seed_threshold=always(0.5),
-            growth=7,
-            growth_threshold=always(0.5),
-            surface=2,
-            surface_sign=-1,
+            watershed=Roles(
+                seed=+1,
+                seed_threshold=always(0.5),
+                growth=7,
+                growth_threshold=always(0.5),
+                surface=2,
+                surface_sign=-1,
+            ),
         ),
         "B": ChannelSpec(
+            options=Background,
             target=single(targets.background, options=("dilation", "erosion")),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=-1,
-            seed_threshold=always(0.5),
-            growth=6,
-            growth_threshold=always(0.5),
-            surface=1,
-            surface_sign=+1,
+            watershed=Roles(
+                seed=-1,
+                seed_threshold=always(0.5),
+                growth=6,
+                growth_threshold=always(0.5),
+                surface=1,
+                surface_sign=+1,
+            ),
         ),
         "C": ChannelSpec(
+            options=Contour,
             target=single(targets.boundary, options=("mode",)),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=-1,
-            relief=1.0,
-            seed_threshold=always(0.5),
-            surface=5,
-            surface_sign=+1,
             symmetry=contour_kind,
-            encloses=True,
+            watershed=Roles(
+                seed=-1,
+                relief=1.0,
+                seed_threshold=always(0.5),
+                surface=5,
+                surface_sign=+1,
+                encloses=True,
+            ),
         ),
         "P": ChannelSpec(
+            options=Marker,
             target=single(
                 targets.markers,
-                context=("spacing", "objects"),
+                context=("spacing", "max_label"),
                 options=("type", "dilation", "erosion", "skeleton_mode"),
             ),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=+1,
-            seed_threshold=always(0.5),
-            mark_size=mark_size,
+            watershed=Roles(
+                seed=+1,
+                seed_threshold=always(0.5),
+                mark_size=mark_size,
+            ),
         ),
         "T": ChannelSpec(
+            options=Touching,
             target=single(targets.touching, options=("thickness",)),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=-1,
-            relief=1.0,
-            seed_threshold=always(0.5),
-            surface=4,
-            surface_sign=+1,
+            watershed=Roles(
+                seed=-1,
+                relief=1.0,
+                seed_threshold=always(0.5),
+                surface=4,
+                surface_sign=+1,
+            ),
         ),
         "M": ChannelSpec(
+            options=ContourOrForeground,
             target=single(targets.boundary_or_foreground, options=("mode",)),
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=+1,
-            seed_threshold=always(0.5),
+            watershed=Roles(
+                seed=+1,
+                seed_threshold=always(0.5),
+            ),
         ),
         "Db": ChannelSpec(
+            options=BoundaryDistance,
             target=single(targets.boundary_distance, context=MEASURES, options=("norm",)),
             link=normalised_link,
             loss=compared(losses.absolute_error, normalised_link),
             where=foreground_if_asked,
             binary=False,
-            seed=+1,
-            relief=1.0,
-            seed_threshold=lambda options: 0.3 if options.norm else None,
-            growth=3,
-            surface=9,
-            surface_sign=-1,
+            watershed=Roles(
+                seed=+1,
+                relief=1.0,
+                seed_threshold=lambda options: 0.3 if options.norm else None,
+                growth=3,
+                surface=9,
+                surface_sign=-1,
+            ),
         ),
         "Dc": ChannelSpec(
+            options=CentreDistance,
             target=single(
-                targets.centre_distance, context=("spacing", "objects"), options=("type", "norm")
+                targets.centre_distance, context=("spacing", "max_label"), options=("type", "norm")
             ),
             link=normalised_link,
             loss=compared(losses.absolute_error, normalised_link),
             where=foreground_if_asked_or_in_micrometres,
             binary=False,
-            seed=-1,
-            relief=1.0,
-            seed_threshold=lambda options: 0.4 if options.norm else None,
-            from_centre=True,
-            growth=1,
-            # The outermost voxels of an object have almost the value of the background.
-            growth_threshold=lambda options: 0.995 if options.norm else None,
-            bounds=lambda options: options.norm,
-            surface=7,
-            surface_sign=+1,
+            watershed=Roles(
+                seed=-1,
+                relief=1.0,
+                seed_threshold=lambda options: 0.4 if options.norm else None,
+                from_centre=True,
+                growth=1,
+                # The outermost voxels of an object have almost the value of the background.
+                growth_threshold=lambda options: 0.995 if options.norm else None,
+                bounds=lambda options: options.norm,
+                surface=7,
+                surface_sign=+1,
+            ),
         ),
         "Dn": ChannelSpec(
+            options=NeighbourCloseness,
             target=single(
                 targets.neighbour_closeness,
-                context=("spacing", "objects"),
+                context=("spacing", "max_label"),
                 options=("norm", "closing_size", "decline_power"),
             ),
             link=normalised_link,
             loss=compared(losses.absolute_error, normalised_link),
             where=foreground_if_asked,
             binary=False,
-            seed=-1,
-            relief=0.5,
-            seed_threshold=closeness_seeds,
-            surface=3,
-            surface_sign=+1,
+            watershed=Roles(
+                seed=-1,
+                relief=0.5,
+                seed_threshold=closeness_seeds,
+                surface=3,
+                surface_sign=+1,
+            ),
         ),
         "D": ChannelSpec(
+            options=SignedDistance,
             target=single(
                 targets.signed_distance,
                 context=MEASURES,
@@ -274,35 +288,41 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             link=signed_distance_link,
             loss=compared(losses.squared_error, signed_distance_link),
             binary=False,
-            seed=+1,
-            relief=1.0,
-            seed_threshold=signed_distance_seeds,
-            growth=5,
-            growth_threshold=always(0.0),
-            surface=8,
-            surface_sign=-1,
+            watershed=Roles(
+                seed=+1,
+                relief=1.0,
+                seed_threshold=signed_distance_seeds,
+                growth=5,
+                growth_threshold=always(0.0),
+                surface=8,
+                surface_sign=-1,
+            ),
         ),
         "H": offset(-1),
         "V": offset(-2),
         "Z": offset(-3, ndims=(3,)),
         "A": ChannelSpec(
+            options=Affinity,
             target=affinities,
             width=affinity_width,
             target_width=affinity_width,
             link=sigmoid,
             loss=binary_cross_entropy,
             binary=True,
-            seed=+1,
-            relief=1.0,
-            seed_threshold=always(0.5),
-            growth=2,
-            growth_threshold=always(0.5),
-            surface=6,
-            surface_sign=-1,
             symmetry=lambda ndim, options: Edges(affinity_offsets(options, ndim)),
             column_names=affinity_names,
+            watershed=Roles(
+                seed=+1,
+                relief=1.0,
+                seed_threshold=always(0.5),
+                growth=2,
+                growth_threshold=always(0.5),
+                surface=6,
+                surface_sign=-1,
+            ),
         ),
         "E": ChannelSpec(
+            options=Embedding,
             target=embedding_target,
             width=embedding_width,
             target_width=embedding_width,
@@ -316,6 +336,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         "Gh": flow(-1),
         "Gz": flow(-3, ndims=(3,)),
         "S": ChannelSpec(
+            options=Semantic,
             target=class_planes,
             width=class_width,
             target_width=class_width,
@@ -323,10 +344,10 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             loss=class_loss,
             overlap=class_overlap,
             binary=True,
-            exclusive=True,
             column_names=class_names,
         ),
         "R": ChannelSpec(
+            options=Radial,
             target=radial,
             width=ray_width,
             target_width=ray_width,
@@ -339,3 +360,13 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
         ),
     }
 )
+
+
+def spec_of(channel: Channel) -> ChannelSpec:
+    """The row of a channel: its own, or the one of the table.
+
+    >>> from jaxseg.config import ch
+    >>> spec_of(ch("S")).exclusive
+    True
+    """
+    return CHANNELS[channel.name] if channel.spec is None else channel.spec

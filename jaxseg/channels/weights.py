@@ -28,6 +28,8 @@ def chosen_loss(channel: Channel, spec: ChannelSpec) -> Callable[..., jax.Array]
     -------
     (logits (..., k), target (..., k), options) to (..., k) or (..., 1)
     """
+    if callable(channel.loss):
+        return compared(channel.loss, spec.link)
     if channel.loss in ERRORS:
         return compared(ERRORS[channel.loss], spec.link)
     if channel.loss == "bce":

@@ -41,6 +41,7 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
     AttentionUNet,
@@ -62,6 +63,8 @@ from jaxseg.config.postprocessing import (
     Repair,
     Voronoi,
 )
+from jaxseg.config.preprocess import Canny, Clahe, Preprocess
+from jaxseg.config.properties import Measurement
 from jaxseg.config.sampling import (
     CrossValidation,
     PatchGrid,
@@ -85,15 +88,18 @@ __all__ = [
     "OPTIONS",
     "UNETR",
     "Agglomeration",
+    "Architecture",
     "AttentionUNet",
     "Augment",
     "Augmentation",
     "Blocks",
     "Blur",
     "Brightness",
+    "Canny",
     "Chance",
     "Channel",
     "ChannelOptions",
+    "Clahe",
     "Condition",
     "Config",
     "Contrast",
@@ -114,6 +120,7 @@ __all__ = [
     "HRNet",
     "Impulse",
     "Loss",
+    "Measurement",
     "Median",
     "MedianBlur",
     "Misalign",
@@ -128,6 +135,7 @@ __all__ = [
     "Poisson",
     "PostProcess",
     "Predict",
+    "Preprocess",
     "ProbabilityMap",
     "Refine",
     "Repair",

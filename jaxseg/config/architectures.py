@@ -11,6 +11,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, get_args
 
+from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
     AttentionUNet,
@@ -38,7 +39,8 @@ Network = (
     | HRNet
     | STUNet
 )
-Model = Network | Package
+# A network of one's own extends Architecture and has a method ``build``.
+Model = Network | Package | Architecture
 
 
 def steps(model: Any, ndim: int) -> tuple[tuple[int, ...], ...]:
@@ -58,7 +60,8 @@ def strides(model: Any, ndim: int) -> tuple[int, ...]:
     >>> strides(UNet(features=(8, 16, 32), z_down=(1, 2)), 3)
     (2, 4, 4)
     """
-    return tuple(math.prod(axis) for axis in zip(*steps(model, ndim), strict=True))
+    reduced = zip(*steps(model, ndim), strict=True)
+    return tuple(math.prod(axis) for axis in reduced) or (1,) * ndim
 
 
 def name_of(kind: type) -> str:

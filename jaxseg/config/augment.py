@@ -7,9 +7,11 @@ An option class is on by default, so that ``Augment(elastic=Elastic())`` turns i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from jaxseg.config.augmentations import (
     Blur,
@@ -40,7 +42,8 @@ from jaxseg.config.augmentations import (
     Zoom,
 )
 from jaxseg.config.limits import between
-from jaxseg.config.option import option, section
+from jaxseg.config.option import option, section, shown
+from jaxseg.errors import ConfigError
 
 Kind = Literal["turn", "affine", "field", "patch", "intensity"]
 Border = Literal["reflect", "symmetric", "wrap", "constant"]
@@ -74,6 +77,16 @@ class Augmentation:
     volumes_only: bool = option(False)
     """Whether it needs a stack of planes."""
 
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """A function that a saved configuration cannot name."""
+        if not hasattr(self.apply, "__qualname__"):
+            yield ConfigError(
+                "not a function with a name",
+                file=f"{where}.apply",
+                expected="a function that a module defines with def",
+                found=shown(self.apply),
+            )
+
 
 @section
 class Augment:
@@ -95,9 +108,9 @@ class Augment:
     rotate: Rotate = option(Rotate(probability=OFF))
     """Rotation by any angle."""
     shear: Shear = option(Shear(probability=OFF))
-    """Shear."""
+    """Shear in the yx plane."""
     zoom: Zoom = option(Zoom(probability=OFF))
-    """Zoom."""
+    """Zoom in the yx plane, or along z, too."""
     shift: Shift = option(Shift(probability=OFF))
     """Displacement."""
     crop_scale: CropScale = option(CropScale(probability=OFF))
@@ -115,9 +128,9 @@ class Augment:
     motion_blur: MotionBlur = option(MotionBlur(probability=OFF))
     """Motion blur."""
     gamma: Gamma = option(Gamma(probability=1.0))
-    """Gamma."""
+    """Exponents of the intensities."""
     contrast: Contrast = option(Contrast(probability=1.0))
-    """Contrast."""
+    """Changes of contrast."""
     brightness: Brightness = option(Brightness(probability=1.0))
     """Brightness."""
     grayscale: Chance = option(Chance(probability=OFF))
@@ -146,10 +159,23 @@ class Augment:
     """Grid of masked squares."""
     missing_sections: MissingSections = option(MissingSections(probability=OFF))
     """Planes that are lost."""
-    extra: tuple[Augmentation, ...] = option(())
+    extra: Annotated[tuple[Augmentation, ...], tyro.conf.Suppress] = option(())
     """Changes of your own, applied after the others of their kind."""
     show: int = option(0, between(0, 1000), read_by=())
     """Pairs of pictures, before and after, written to results/<run>/aug when training starts."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Changes with the same name, which would have the same random stream."""
+        taken = {item.name for item in fields(self)}
+        for number, row in enumerate(self.extra):
+            if row.name in taken:
+                yield ConfigError(
+                    "there is already a change of this name",
+                    file=f"{where}.extra.{number}.name",
+                    expected="a name of its own",
+                    found=row.name,
+                )
+            taken.add(row.name)
 
     def without(self, *names: str) -> Augment:
         """The same options with some changes off.

@@ -7,331 +7,36 @@ configuration file or a command line may say about it. Nothing here imports JAX.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any
 
 import tyro
 
-from jaxseg.config.limits import ODD, above, at_least
-from jaxseg.config.option import checked, join, nearest, option, section
-from jaxseg.errors import ConfigError
-
-# In voxels: one number for all axes, or one per axis, (z)yx.
-Radius = int | tuple[int, ...]
-
-
-LossName = Literal["default", "bce", "ce", "mse", "mae"]
-# Losses whose minimum is where the linked value is the true one: cross entropy needs values between
-# 0 and 1 and their link.
-PROBABILITY: tuple[LossName, ...] = ("bce", "mse", "mae")
-NUMBER: tuple[LossName, ...] = ("mse", "mae")
-
-
-@section
-class Foreground:
-    """Options of F, the foreground mask."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    dilation: Radius = option(0, at_least(0))
-    """Radius in voxels, one or one per axis, by which every object grows."""
-    erosion: Radius = option(0, at_least(0))
-    """Radius in voxels, one or one per axis, by which every object then shrinks."""
-
-
-@section
-class Background:
-    """Options of B, the background mask."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    dilation: Radius = option(0, at_least(0))
-    """Radius in voxels, one or one per axis, by which every object shrinks."""
-    erosion: Radius = option(0, at_least(0))
-    """Radius in voxels, one or one per axis, by which every object then grows."""
-
-
-@section
-class Contour:
-    """Options of C, the boundary of every object."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    mode: Literal["thick", "inner", "outer", "subpixel", "dense"] = option("thick")
-    """Which side of the boundary is marked: thick both, inner, outer, as in scikit-image's
-    find_boundaries; dense both sides, 8/26-connected; subpixel one voxel thin, between voxels."""
-
-
-@section
-class Marker:
-    """Options of P, a mark in the middle of every object."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    type: Literal["centroid", "skeleton"] = option("centroid")
-    """The voxel nearest to the centroid, or the skeleton."""
-    dilation: Radius = option(1, at_least(0))
-    """Radius in voxels, one or one per axis, by which the mark grows inside its object."""
-    erosion: Radius = option(0, at_least(0))
-    """Radius in voxels, one or one per axis, by which it then shrinks."""
-    skeleton_mode: Literal["full", "main"] = option("full")
-    """All of the skeleton, or its longest line without branches."""
-
-    def problems(self, where: str) -> Iterator[ConfigError]:
-        """The mode of a skeleton needs a skeleton."""
-        if self.skeleton_mode != "full" and self.type != "skeleton":
-            yield ConfigError(
-                'this has no effect without type="skeleton"',
-                file=join(where, "skeleton_mode"),
-                found=self.skeleton_mode,
-            )
-
-
-@section
-class Touching:
-    """Options of T, where objects touch."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    thickness: int = option(2, at_least(1))
-    """Of the band in voxels, half of it in either object, rounded up."""
-
-
-@section
-class ContourOrForeground:
-    """Options of M, whatever F or C marks; only together with these two."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    mode: Literal["thick", "inner", "outer", "dense"] = option("thick")
-    """As for C."""
-
-
-@section
-class BoundaryDistance:
-    """Options of Db, the distance of every voxel to the boundary of its own object."""
-
-    norm: bool = option(True)
-    """Scale each object to [0, 1]: 0 at its boundary, 1 at its centre and in thin objects; else µm.
-    """
-    mask_values: bool = option(False)
-    """Count only foreground voxels in the loss."""
-
-    @property
-    def losses(self) -> tuple[LossName, ...]:
-        """Cross entropy for values between 0 and 1 only."""
-        return PROBABILITY if self.norm else NUMBER
-
-
-@section
-class CentreDistance:
-    """Options of Dc, the distance of every voxel to the middle of its own object."""
-
-    type: Literal["centroid", "skeleton"] = option("centroid")
-    """From the centroid, or from the skeleton."""
-    norm: bool = option(True)
-    """Scale each object to [0, 1], 0 in its middle, 1 in the background; else µm, and only
-    foreground voxels count."""
-    mask_values: bool = option(False)
-    """Count only foreground voxels in the loss."""
-
-    @property
-    def losses(self) -> tuple[LossName, ...]:
-        """Cross entropy for values between 0 and 1 only."""
-        return PROBABILITY if self.norm else NUMBER
-
-
-@section
-class NeighbourCloseness:
-    """Options of Dn, high where an object comes close to another one."""
-
-    closing_size: int = option(3, ODD.or_(0))
-    """Edge in voxels of the box by which narrow gaps are closed; odd, 0 = none."""
-    norm: bool = option(True)
-    """Scale each object to [0, 1], 0 where it is farthest from any other; else µm."""
-    mask_values: bool = option(True)
-    """Count only foreground voxels in the loss."""
-    decline_power: float = option(3.0, above(0))
-    """exponent: the higher, the faster it declines."""
-
-    @property
-    def losses(self) -> tuple[LossName, ...]:
-        """Cross entropy for values between 0 and 1 only."""
-        return PROBABILITY if self.norm else NUMBER
-
-
-@section
-class SignedDistance:
-    """Options of D, positive inside objects and negative outside."""
-
-    losses: ClassVar[tuple[LossName, ...]] = NUMBER
-
-    alpha: float = option(1.0, above(0))
-    """Factor of the distance outside objects."""
-    beta: float = option(1.0, above(0))
-    """Factor of the distance inside objects."""
-    norm: bool = option(True)
-    """Divide by the largest distance, per object inside and per image outside; else µm."""
-    activation: Literal["tanh", "linear"] = option("tanh")
-    """Tanh of the distance times its factor, or no more than that."""
-
-
-@section
-class Offset:
-    """Options of H, V and Z, the offset from the object's centre along one axis."""
-
-    losses: ClassVar[tuple[LossName, ...]] = NUMBER
-
-    norm: bool = option(True)
-    """Scale each side of each object to 1; else µm."""
-    mask_values: bool = option(True)
-    """Count only foreground voxels in the loss."""
-    direction: Literal["from_center", "to_center"] = option("from_center")
-    """sign: positive right/down/deeper of the centre (from_center), or pointing to it."""
-
-
-@section
-class Affinity:
-    """Options of A, whether two voxels an offset apart belong to the same object."""
-
-    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
-
-    neighborhood: Literal[0, 4, 6, 8, 18, 26] = option(0)
-    """Number of neighbours (4, 8 in 2D, 6, 18, 26 in 3D), one offset per opposite pair; 0: only the
-    offsets listed, or direct neighbours if there are none."""
-    offsets: tuple[tuple[int, ...], ...] = option(())
-    """Offsets in voxels, (z)yx, after those of the neighborhood."""
-    widen: int = option(0, at_least(0))
-    """Voxels so near to another object, in the yx plane, become background first: wide boundaries
-    between objects that fill the image are easier to learn; 0 = none."""
-
-
-@section
-class Flow:
-    """Options of Gv, Gh and Gz, the way to the object's centre along one axis."""
-
-    losses: ClassVar[tuple[LossName, ...]] = NUMBER
-
-    reach: int = option(64, at_least(1))
-    """Longest way through an object from its centre, in voxels; voxels much further have no flow.
-    """
-
-
-@section
-class Embedding:
-    """Options of E: offset to the centre of the object, sigma (bandwidth) and seediness."""
-
-    losses: ClassVar[tuple[LossName, ...]] = ()
-
-    center: Literal["centroid", "medoid"] = option("centroid")
-    """Centre of an object: the mean place of its voxels, or the voxel nearest to that, which is
-    always inside."""
-    grid_size: float = option(64.0, above(0))
-    """The longest offset along an axis, in voxels of the finest spacing; at least the radius of the
-    largest objects."""
-    foreground_weight: float = option(10.0, at_least(0))
-    """Weight of the voxels of objects in the term of the seediness; those of the background have 1.
-    """
-    instance_weight: float = option(1.0, above(0))
-    """Weight of the Lovász hinge of every object."""
-    variance_weight: float = option(10.0, at_least(0))
-    """Weight of the variance of sigma within objects."""
-    seed_weight: float = option(1.0, above(0))
-    """Weight of the term of the seediness."""
-
-
-@section
-class Semantic:
-    """Options of S, the class of every voxel."""
-
-    losses: ClassVar[tuple[LossName, ...]] = ("ce",)
-
-    classes: int = option(2, at_least(2))
-    """Number of classes, background included; 2 gives one column and a sigmoid."""
-    cross_entropy: float = option(1.0, at_least(0))
-    """Weight of cross entropy; 0 = the loss of overlap alone."""
-    focal: float = option(0.0, at_least(1).or_(0))
-    """Exponent by which voxels that are right count less in cross entropy (Lin et al. 2017, who
-    take 2); 0 = all count the same."""
-    dice: float = option(1.0, at_least(0))
-    """Weight of the loss of overlap, soft Dice, beside cross entropy; 0 = none."""
-    tversky: tuple[float, float] = option((0.5, 0.5), above(0))
-    """Weights of false positives and false negatives in the loss of overlap (Salehi et al. 2017);
-    0.5 0.5 is Dice, 0.3 0.7 finds more of rare classes."""
-    ignore: int = option(-1, at_least(0).or_(-1))
-    """A label value that is not counted; -1 = none."""
-    class_weights: tuple[float, ...] = option((), at_least(0))
-    """Weight of the voxels of every class in cross entropy, background first; empty = 1 each."""
-
-    def problems(self, where: str) -> Iterator[ConfigError]:
-        """Weights of classes, one each, and losses that are there."""
-        weights = self.class_weights
-        if weights and len(weights) != self.classes:
-            yield ConfigError(
-                "wrong number of values",
-                file=join(where, "class_weights"),
-                expected=f"{self.classes}, one per class, background included",
-                found=weights,
-            )
-        if weights and not any(weights):
-            yield ConfigError(
-                "all weights are 0",
-                file=join(where, "class_weights"),
-                expected="one of them above 0",
-                found=weights,
-            )
-        if not self.cross_entropy and not self.dice:
-            yield ConfigError(
-                "no loss is left",
-                file=join(where, "cross_entropy"),
-                fix="cross_entropy or dice above 0",
-            )
-        unused = {
-            "focal": self.focal and not self.cross_entropy,
-            "tversky": self.tversky != (0.5, 0.5) and not self.dice,
-        }
-        for field, other in (("focal", "cross_entropy"), ("tversky", "dice")):
-            if unused[field]:
-                yield ConfigError(
-                    f"this option has no effect unless {other} is above 0",
-                    file=join(where, field),
-                    found=getattr(self, field),
-                )
-
-
-@section
-class Radial:
-    """Options of R, the distances from a voxel to the end of its object along many directions."""
-
-    losses: ClassVar[tuple[LossName, ...]] = NUMBER
-
-    nrays: int = option(0, at_least(6).or_(0))
-    """Number of directions; 0 = 32 in 2D, 96 in 3D."""
-    norm: bool = option(True)
-    """In units of ten of the finest voxels, about 0 to 1 in most objects; else µm."""
-    mask_values: bool = option(True)
-    """Count only foreground voxels in the loss."""
-
-
-ChannelOptions = (
-    Foreground
-    | Background
-    | Contour
-    | Marker
-    | Touching
-    | ContourOrForeground
-    | BoundaryDistance
-    | CentreDistance
-    | NeighbourCloseness
-    | SignedDistance
-    | Offset
-    | Affinity
-    | Flow
-    | Radial
-    | Embedding
-    | Semantic
+from jaxseg.config.channel_options import (
+    Affinity,
+    Background,
+    BoundaryDistance,
+    CentreDistance,
+    ChannelOptions,
+    Contour,
+    ContourOrForeground,
+    Embedding,
+    Flow,
+    Foreground,
+    LossName,
+    Marker,
+    NeighbourCloseness,
+    Offset,
+    Radial,
+    Semantic,
+    SignedDistance,
+    Touching,
 )
+from jaxseg.config.limits import above
+from jaxseg.config.option import checked, join, nearest, option, section, shown
+from jaxseg.config.places import WORD
+from jaxseg.errors import ConfigError
 
 OPTIONS: Mapping[str, type] = MappingProxyType(
     {
@@ -364,36 +69,99 @@ class Channel:
     """One channel of a representation; make it with :func:`ch`."""
 
     name: Annotated[str, tyro.conf.Fixed]
-    """A row of the channel table."""
-    options: Annotated[ChannelOptions, tyro.conf.AvoidSubcommands]
+    """A row of the channel table, or the name of a row of your own."""
+    options: Annotated[
+        Foreground
+        | Background
+        | Contour
+        | Marker
+        | Touching
+        | ContourOrForeground
+        | BoundaryDistance
+        | CentreDistance
+        | NeighbourCloseness
+        | SignedDistance
+        | Offset
+        | Affinity
+        | Flow
+        | Radial
+        | Embedding
+        | Semantic
+        | ChannelOptions,
+        tyro.conf.AvoidSubcommands,
+    ] = option(ChannelOptions())
     """Those of this channel."""
     weight: float = option(1.0, above(0))
     """Weight of this channel in the loss."""
-    loss: LossName = option("default")
+    loss: Annotated[LossName | Callable[..., Any], WORD] = option("default")
     """Error of a voxel, by default the channel's own; bce and ce are cross entropy, mse the squared
-    and mae the absolute error: those of them that the channel can be learned with."""
+    and mae the absolute error: those of them that the channel can be learned with. In a
+    configuration file also a function of linked and true values, both (..., k), to (..., k)."""
+    spec: Annotated[Any, tyro.conf.Suppress] = option(None)
+    """A row of your own, a :class:`jaxseg.channels.ChannelSpec`, in place of one of the table."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
-        """A loss that the channel can be learned with."""
+        """A loss that the channel can be learned with, and a row that is there."""
         legal = ("default", *self.options.losses)
-        if self.loss not in legal:
+        if not callable(self.loss) and self.loss not in legal:
             yield ConfigError(
                 f"channel {self.name} cannot be learned with this loss",
                 file=join(where, "loss"),
-                expected=f"one of {', '.join(legal)}",
+                expected=f"one of {', '.join(legal)}, or a function",
                 found=self.loss,
+            )
+        if callable(self.loss) and self.options.joint:
+            yield ConfigError(
+                f"channel {self.name} is compared with whole objects, not voxel by voxel",
+                file=join(where, "loss"),
+                expected="default",
+            )
+        if self.spec is None and self.name not in OPTIONS:
+            yield ConfigError(
+                f"unknown channel {self.name!r}{nearest(self.name, OPTIONS)}",
+                file=join(where, "name"),
+                expected=f"one of {' '.join(OPTIONS)}",
+            )
+        kind = OPTIONS.get(self.name) if self.spec is None else getattr(self.spec, "options", None)
+        if self.spec is not None and not dataclasses.is_dataclass(kind):
+            yield ConfigError(
+                "not a row of a channel",
+                file=join(where, "spec"),
+                expected="a jaxseg.channels.ChannelSpec",
+                found=shown(self.spec),
+            )
+        elif isinstance(kind, type) and not isinstance(self.options, kind):
+            yield ConfigError(
+                f"options of another channel than {self.name}",
+                file=join(where, "options"),
+                expected=kind.__name__,
+                found=type(self.options).__name__,
             )
 
 
-def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options: Any) -> Channel:
+def ch(
+    name: str,
+    *,
+    weight: float = 1.0,
+    loss: LossName | Callable[..., Any] = "default",
+    spec: Any = None,
+    **options: Any,
+) -> Channel:
     """A channel by name, with its options checked.
 
     Parameters
     ----------
-    name : a row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S
-    weight : of this channel in the loss
-    loss : error of a voxel, one of the ``losses`` of the channel's options
-    **options : fields of the channel's options, e.g. ``mode="inner"`` for C
+    name : str
+        A row of the channel table, e.g. F, C, Db, D, H, V, Z, A or S, or any name for ``spec``.
+    weight : float
+        Of this channel in the loss.
+    loss : str or function
+        Error of a voxel: one of the ``losses`` of the channel's options, or a function of linked
+        and true values, both (..., k), to errors (..., k).
+    spec : jaxseg.channels.ChannelSpec, optional
+        A row of your own.
+    **options
+        Fields of the channel's options, e.g. ``mode="inner"`` for C.
 
     Returns
     -------
@@ -401,22 +169,25 @@ def ch(name: str, *, weight: float = 1.0, loss: LossName = "default", **options:
 
     Raises
     ------
-    ConfigError : unknown channel or option, with the nearest legal one, or an illegal value
+    ConfigError
+        Unknown channel or option, with the nearest legal one, or an illegal value.
 
+    Examples
+    --------
     >>> ch("Db", norm=False).options
     BoundaryDistance(norm=False, mask_values=False)
     """
-    if name not in OPTIONS:
+    if spec is None and name not in OPTIONS:
         raise ConfigError(
-            f"unknown channel {name!r}{nearest(name, OPTIONS)}",
+            f"unknown channel {name!r}{nearest(str(name), OPTIONS)}",
             expected=f"one of {' '.join(OPTIONS)}",
         )
-    kind = OPTIONS[name]
+    kind = OPTIONS[name] if spec is None else spec.options
     legal = [field.name for field in dataclasses.fields(kind)]
     for unknown in options.keys() - set(legal):
         raise ConfigError(
             f"channel {name} has no option {unknown!r}{nearest(unknown, legal)}",
             expected=f"one of {', '.join([*legal, 'weight', 'loss'])}",
         )
-    channel = Channel(name=name, options=kind(**options), weight=weight, loss=loss)
+    channel = Channel(name=name, options=kind(**options), weight=weight, loss=loss, spec=spec)
     return checked(channel, Channel, f"channel {name}")

@@ -10,7 +10,6 @@ from jaxseg.config.limits import INSIDE, RATE, SHARE, above, at_least, lengths
 from jaxseg.config.option import NOTHING, join, option, section
 from jaxseg.errors import ConfigError
 
-Decoder = Literal["auto", "stardist", "embedseg", "flow", "agglomeration", "mutex", "watershed"]
 Threshold = float | Literal["auto"]
 
 
@@ -23,9 +22,9 @@ class Watershed:
     seed_thresholds: tuple[Threshold, ...] = option(())
     """One threshold per seed channel, in the channel's own units, or auto."""
     seed_rule: Literal["auto", "dynamics", "thresholds"] = option("auto")
-    """How seeds are found: dynamics, as peaks of the sum of the channels that part objects
-    (contours, distances, offsets, affinities); thresholds, as what passes those of all channels;
-    auto: dynamics where a channel parts objects and no option of the thresholds is given."""
+    """How seeds are found: dynamics, as peaks of the sum of the channels that part objects, such as
+    contours and distances; thresholds, as what passes those of all channels; auto: dynamics where
+    a channel parts objects and neither seed_thresholds nor seed_morphology is given."""
     seed_height: float = option(0.2, above(0))
     """How far one must go down from a peak to a higher one for both to be seeds, in units of a
     normalised channel; lower splits more; four voxels of a channel in µm are a unit."""
@@ -175,6 +174,19 @@ class FlowTracking:
     """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
+
+
+@section
+class Tune:
+    """The search for better options of the decoder, on validation images, after training."""
+
+    minutes: float = option(2.0, at_least(0), read_by=("tune",))
+    """No trial begins later than so many minutes after the first; 0 = only the options as given."""
+    voxels: int = option(4_000_000, at_least(1), read_by=("tune",))
+    """Voxels of validation images that are predicted and decoded, at most."""
+    use: bool = option(True, read_by=("create",))
+    """Decode with the options that were found, except for those that are given here; they are kept
+    beside the checkpoint, and a prediction with that checkpoint finds them, too."""
 
 
 # The options of a decoder: its field of the configuration has the same name.

@@ -11,6 +11,7 @@ from typing import Any
 
 from jaxseg import config as options
 from jaxseg.config.option import problems
+from jaxseg.config.places import remember
 from jaxseg.config.saved import (
     differing,
     digest,
@@ -87,7 +88,9 @@ def load(path: str | Path) -> Config:
 def _run(path: Path) -> dict[str, Any]:
     """Names that a configuration file defines; an error in it becomes one line with its place."""
     try:
-        return runpy.run_path(str(path))
+        found = runpy.run_path(str(path))
+        remember(path, found)
+        return found
     except JaxsegError as error:
         raise ConfigError(str(error), file=path) from error
     except Exception as error:

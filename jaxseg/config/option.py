@@ -292,6 +292,8 @@ def _said(hint: Any, value: Any = None) -> str:
     if get_origin(hint) is Literal:
         legal = [str(item) for item in get_args(hint)]
         return "one of " + ", ".join(legal) + nearest(str(value)[:100], legal)
+    if Callable in (hint, get_origin(hint)):
+        return "a function"
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(_said(kind) for kind in get_args(hint))
     if get_origin(hint) is tuple:
@@ -341,6 +343,9 @@ def leaves(
         if readers is None:
             readers = read_by
         if _is_section(type(inner)):
+            kind = type(inner)
+            if kind not in (one.hint, *get_args(one.hint)):
+                yield join(where, f"{one.name}.class"), kind, readers
             yield from leaves(inner, join(where, one.name), readers)
         else:
             yield join(where, one.name), inner, readers

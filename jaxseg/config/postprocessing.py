@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from jaxseg.config.limits import ODD, SHARE, at_least
 from jaxseg.config.option import option, section
+from jaxseg.config.places import WORD
+from jaxseg.config.properties import Measurement
 
 Axes = Literal["xy", "yx", "zy", "yz", "zx", "xz", "z"]
 Operation = Literal[
@@ -115,8 +117,11 @@ class PostProcess:
     """Pieces of large objects."""
     voronoi: Voronoi = option(Voronoi())
     """Objects that fill a mask."""
-    properties: tuple[str, ...] = option((), read_by=("measure", "evaluate"))
-    """More columns in the tables of measurements: names of scikit-image's regionprops."""
+    properties: tuple[Annotated[str | Measurement, WORD], ...] = option(
+        (), read_by=("measure", "evaluate")
+    )
+    """More columns in the tables of measurements: names of scikit-image's regionprops, and in
+    a configuration file measurements of your own."""
     remove: tuple[tuple[Condition, ...], ...] = option(())
     """Objects that satisfy all conditions of any group are removed."""
 

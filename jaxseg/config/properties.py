@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
+from typing import Any
+
+from jaxseg.config.limits import at_least, matches, one_of
+from jaxseg.config.option import option, section
 
 SPACE = {2: ("area",), 3: ("volume",)}
 LENGTH = ("diameter", "diameter_voxels")
@@ -61,17 +65,55 @@ ONLY_2D = frozenset(
 ISOTROPIC = frozenset({"moments_hu", "moments_weighted_hu", "perimeter_crofton"})
 
 
+NAME = matches(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and '_'")
+
+
+@section(kw_only=False)
+class Measurement:
+    """A measurement of your own, e.g. ``Measurement("thickness", thickness)``."""
+
+    name: str = option("own", NAME)
+    """The name of its column; several columns are followed by -0, -1, ..."""
+    function: Callable[..., Any] = option(len)
+    """(mask, spacing), or (mask, spacing, image) for intensities, of one object in its box, to a
+    number or ``size`` of them: mask (*S) bool, spacing in µm, (z)yx, image (*S, C) float64."""
+    intensity: bool = option(False, kw_only=True)
+    """Measures the image inside the object."""
+    size: int = option(1, at_least(1), kw_only=True)
+    """How many numbers it gives."""
+    ndims: tuple[int, ...] = option((2, 3), one_of(2, 3), kw_only=True)
+    """Dimensions in which it is defined."""
+
+
+# A measurement by name, of scikit-image's regionprops, or one's own.
+Measured = str | Measurement
+
+
+def name_of(measured: Measured) -> str:
+    """The name of the column, or of the first part of several."""
+    return measured if isinstance(measured, str) else measured.name
+
+
+def is_extra(measured: Measured, ndim: int) -> bool:
+    """Whether a further measurement is defined in so many dimensions."""
+    if isinstance(measured, str):
+        return measured in extra_names(ndim)
+    return ndim in measured.ndims
+
+
 def extra_names(ndim: int) -> list[str]:
     """Names of further measurements that are defined in so many dimensions."""
     return [name for name in EXTRA if ndim == 2 or name not in ONLY_2D]
 
 
-def needs_intensity(name: str) -> bool:
+def needs_intensity(name: Measured) -> bool:
     """Whether a further measurement is one of the image inside the object."""
+    if not isinstance(name, str):
+        return name.intensity
     return "weighted" in name or name.startswith("intensity")
 
 
-def table_columns(ndim: int, *, channels: int = 1, extra: Collection[str] = ()) -> list[str]:
+def table_columns(ndim: int, *, channels: int = 1, extra: Collection[Measured] = ()) -> list[str]:
     """Columns of the table of measurements, in their order.
 
     Parameters
@@ -93,15 +135,18 @@ def table_columns(ndim: int, *, channels: int = 1, extra: Collection[str] = ()) 
     names += [f"bbox-{place}" for place in range(2 * ndim)] + [*LENGTH, *SHAPE[ndim]]
     for name in INTENSITY if channels else ():
         names += [f"{name}-{c}" for c in range(channels)] if several else [name]
-    for name in extra:
-        sizes = _shape(name, ndim) + ((channels,) if several and needs_intensity(name) else ())
+    for one in extra:
+        sizes = _shape(one, ndim)
+        sizes += (channels,) if several and isinstance(one, str) and needs_intensity(one) else ()
         for place in itertools.product(*(range(size) for size in sizes)):
-            names.append("-".join([name, *map(str, place)]))
+            names.append("-".join([name_of(one), *map(str, place)]))
     return names
 
 
-def _shape(name: str, ndim: int) -> tuple[int, ...]:
+def _shape(name: Measured, ndim: int) -> tuple[int, ...]:
     """Shape of one value of a further measurement; moments have a power per axis."""
+    if not isinstance(name, str):
+        return (name.size,) if name.size > 1 else ()
     sizes = tuple(ndim if size == "d" else int(size) for size in EXTRA[name])
     return sizes * ndim if sizes == (4,) else sizes
 

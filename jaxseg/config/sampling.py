@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from jaxseg.config.limits import RATE, at_least, lengths
 from jaxseg.config.option import option, section
 from jaxseg.config.postprocessing import Sign
+from jaxseg.errors import ConfigError
 
 
 @section
@@ -18,9 +20,19 @@ class ProbabilityMap:
     w_foreground: float = option(0.94, at_least(0))
     """Weight of all voxels of objects of an image together; all are equally likely."""
     w_background: float = option(0.06, at_least(0))
-    """Weight of all other voxels of the image together."""
+    """Weight of all other voxels of the image together; not both can be 0."""
     save: bool = option(False, read_by=())
     """Write the map of every training image to results/<run>/probability_map."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """No weight at all."""
+        if not self.w_foreground + self.w_background:
+            yield ConfigError(
+                "no voxel has a weight",
+                file=f"{where}.w_foreground",
+                expected="above 0 for one of w_foreground and w_background",
+                found=0,
+            )
 
 
 SampleProperty = Literal[
@@ -66,8 +78,8 @@ class SampleFilter:
     test: Groups = option(())
     """Groups for test images."""
     by: Literal["image", "patch"] = option("image")
-    """Leave out whole images, or patches of training and validation images; test images are left
-    out as a whole."""
+    """Leave out whole images, or patches; tiles of test images that are left out are predicted as
+    0, by the properties of the image alone."""
     normalized: bool = option(False)
     """Intensities are compared after normalisation instead of as they are in the file."""
 
@@ -80,6 +92,25 @@ class CrossValidation:
     """Number of parts; 0 = off."""
     fold: int = option(1, at_least(1))
     """The part that is for validation, from 1."""
+    as_test: bool = option(False)
+    """Predict and evaluate the images of that part, in place of data.test."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """A part that is none of them, and images of no part."""
+        if self.as_test and not self.folds:
+            yield ConfigError(
+                "without folds there is no part to predict",
+                file=f"{where}.as_test",
+                expected="folds of at least 2",
+                found=self.folds,
+            )
+        if self.folds and self.fold > self.folds:
+            yield ConfigError(
+                "there is no such part",
+                file=f"{where}.fold",
+                expected=f"1 to {self.folds}",
+                found=self.fold,
+            )
 
 
 @section

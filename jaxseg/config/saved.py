@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import json
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from jaxseg.config.architectures import SOURCES, Model
 from jaxseg.config.channels import OPTIONS, Channel
+from jaxseg.config.earlier import RENAMED, as_now
 from jaxseg.config.option import (
     bare,
     join,
@@ -21,23 +22,42 @@ from jaxseg.config.option import (
     problems,
     shown,
 )
+from jaxseg.config.places import at_place, place_of
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
 
-# Names of options in configurations that were saved before they were renamed.
-RENAMED: Mapping[str, str] = {"peer_compatible": "biapy_compatible"}
 
+def plain(value: Any, hint: Any = None) -> Any:
+    """Dataclasses as dictionaries and tuples as lists, as JSON holds them.
 
-def plain(value: Any) -> Any:
-    """Dataclasses as dictionaries and tuples as lists, as JSON holds them."""
-    if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value)]
-        return {name: plain(getattr(value, name)) for name in names}
+    Objects of a user's own are stored as the places where Python finds them: functions and rows as
+    text, the class of a section of its own as its key ``class``.
+
+    Parameters
+    ----------
+    value : a section, or a value of an option
+    hint : the annotation of its field; None = it is the class of the value
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind, hint = type(value), bare(hint)
+        if hint is Any:
+            return place_of(value) or f":{kind.__name__}"
+        known = hint is None or kind in (hint, *get_args(hint))
+        data: dict[str, Any] = {} if known else {"class": place_of(kind) or f":{kind.__name__}"}
+        for one in options_of(kind):
+            inner = getattr(value, one.name)
+            # A row of one's own is rare; without one, nothing is said about it.
+            if one.hint is not Any or inner is not None:
+                data[one.name] = plain(inner, one.hint)
+        return data
     if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
+        kinds = get_args(bare(hint)) if get_origin(bare(hint)) is tuple else (None,)
+        repeated = len(kinds) != len(value)
+        hints = [kinds[0]] * len(value) if repeated else list(kinds)
+        return [plain(item, kind) for item, kind in zip(value, hints, strict=True)]
     if isinstance(value, Real) and not isinstance(value, bool):
         return int(value) if isinstance(value, Integral) else float(value)
-    return value
+    return (place_of(value) or f":{value!r}"[:200]) if callable(value) else value
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -45,7 +65,25 @@ def to_plain(config: Config) -> dict[str, Any]:
     return plain(config)
 
 
-def from_plain(data: Any, file: str = "") -> Config:
+class Reading(NamedTuple):
+    """How plain data is read, and what was wrong with it."""
+
+    wrong: list[ConfigError]
+    own: bool
+    """Whether objects of a user's own are looked for, which imports modules."""
+
+    def at_place(self, place: Any, where: str) -> Any:
+        """An object of a user's own; None where it is not found."""
+        try:
+            if not self.own:
+                raise ConfigError("objects of one's own are not read here", file=where, found=place)
+            return at_place(place, where)
+        except ConfigError as error:
+            self.wrong.append(error)
+            return None
+
+
+def from_plain(data: Any, file: str = "", *, own: bool = True) -> Config:
     """A configuration out of :func:`to_plain`'s data, checked like any other.
 
     Parameters
@@ -53,6 +91,8 @@ def from_plain(data: Any, file: str = "") -> Config:
     data : anything that JSON or YAML can hold
     file : str
         Where it comes from.
+    own : bool
+        Whether to look for objects of a user's own, which imports the modules that are named.
 
     Raises
     ------
@@ -63,13 +103,27 @@ def from_plain(data: Any, file: str = "") -> Config:
         raise ConfigError(
             "not a saved configuration", file=file, expected="an object", found=shown(data)
         )
-    wrong: list[ConfigError] = []
-    config = build(data, Config, wrong=wrong)
-    raise_all([*wrong, *problems(config)])
+    reading = Reading([], own)
+    config = _section(as_now(data), Config, "", reading)
+    # Where a part could not be read, what is wrong with it otherwise follows from that.
+    parts = {one.file.rpartition(".")[0] or one.file for one in reading.wrong}
+    told = tuple(parts - {""})
+    raise_all([*reading.wrong, *(one for one in problems(config) if not one.file.startswith(told))])
     return config
 
 
-def build(data: Any, hint: Any, where: str = "", wrong: list[ConfigError] | None = None) -> Any:
+def from_checkpoint(data: Any, file: str = "") -> Config:
+    """The configuration that a network was trained with, as far as its use depends on it.
+
+    Random changes of training patches are left out: a function of the user's own among them need
+    not be installed where the network only predicts.
+    """
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key != "augment"}
+    return from_plain(data, file)
+
+
+def build(data: Any, hint: Any, where: str = "") -> Any:
     """The inverse of :func:`plain`: a value of the annotated type out of plain data.
 
     Parameters
@@ -78,23 +132,24 @@ def build(data: Any, hint: Any, where: str = "", wrong: list[ConfigError] | None
         :func:`jaxseg.config.option.problems`
     hint : the annotation
     where : dotted name of its field
-    wrong : takes keys that are unknown or missing; None = raise them
 
     Raises
     ------
     ConfigError
         A key that the dataclass does not have, or one that is missing.
     """
-    found: list[ConfigError] = []
-    value = _build(data, bare(hint), where, found if wrong is None else wrong)
-    raise_all(found)
+    reading = Reading([], own=True)
+    value = _build(data, bare(hint), where, reading)
+    raise_all(reading.wrong)
     return value
 
 
-def _build(data: Any, hint: Any, where: str, wrong: list[ConfigError]) -> Any:
+def _build(data: Any, hint: Any, where: str, reading: Reading) -> Any:
     if isinstance(data, dict):
-        return _section(data, _kind(data, hint, where, wrong), where, wrong)
+        return _section(data, _kind(data, hint, where, reading), where, reading)
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if isinstance(data, str) and ":" in data and any(get_origin(k) is Callable for k in kinds):
+        return reading.at_place(data, where)
     tuples = [kind for kind in kinds if get_origin(kind) is tuple]
     if not isinstance(data, list) or not tuples:
         return data
@@ -105,40 +160,50 @@ def _build(data: Any, hint: Any, where: str, wrong: list[ConfigError]) -> Any:
         return tuple(data)
     hints = [items[0]] * len(data) if repeated else items
     return tuple(
-        _build(item, bare(kind), join(where, str(index)), wrong)
+        _build(item, bare(kind), join(where, str(index)), reading)
         for index, (item, kind) in enumerate(zip(data, hints, strict=True))
     )
 
 
-def _kind(data: dict[str, Any], hint: Any, where: str, wrong: list[ConfigError]) -> Any:
+def _kind(data: dict[str, Any], hint: Any, where: str, reading: Reading) -> Any:
     """The dataclass that a dictionary stands for; None if there is none."""
+    if "class" in data:
+        kind = reading.at_place(data["class"], where)
+        return kind if isinstance(kind, type) and dataclasses.is_dataclass(kind) else None
     if hint == Model:
         # Configurations saved before there was a choice do not name their network.
         try:
             return architecture(data.get("architecture", "unet"), where)
         except ConfigError as error:
-            wrong.append(error)
+            reading.wrong.append(error)
             return None
-    return hint if dataclasses.is_dataclass(hint) else None
+    own = [kind for kind in get_args(hint) or (hint,) if dataclasses.is_dataclass(kind)]
+    return own[0] if len(own) == 1 else None
 
 
-def _section(data: dict[str, Any], kind: Any, where: str, wrong: list[ConfigError]) -> Any:
+def _section(data: dict[str, Any], kind: Any, where: str, reading: Reading) -> Any:
     if kind is None:
         return data
+    data = {key: item for key, item in data.items() if key != "class"}
     hints: dict[str, Any] = {one.name: one.hint for one in options_of(kind)}
     if kind is Channel:
-        name = data.get("name", "")
-        if not isinstance(name, str) or name not in OPTIONS:
-            wrong.append(ConfigError(f"unknown channel {shown(name)}", file=where))
+        data = {"options": {}} | data
+        if data.get("spec") is not None:
+            data["spec"] = reading.at_place(data["spec"], join(where, "spec"))
+            hints["options"] = getattr(data["spec"], "options", None)
+        elif isinstance(data.get("name"), str) and data["name"] in OPTIONS:
+            hints["options"] = OPTIONS[data["name"]]
+        else:
+            name = shown(data.get("name"))
+            reading.wrong.append(ConfigError(f"unknown channel {name}", file=where))
             return data
-        hints["options"], data = OPTIONS[name], {"options": {}} | data
     inner = {}
     for key, item in data.items():
         name = key if key in hints else RENAMED.get(key, key)
         if name in hints:
-            inner[name] = _build(item, hints[name], join(where, name), wrong)
+            inner[name] = _build(item, hints[name], join(where, name), reading)
         else:
-            wrong.append(unknown_option(str(key), kind, where))
+            reading.wrong.append(unknown_option(str(key), kind, where))
     unset = dataclasses.MISSING
     needed = [
         field.name
@@ -147,7 +212,8 @@ def _section(data: dict[str, Any], kind: Any, where: str, wrong: list[ConfigErro
     ]
     missing = [name for name in needed if name not in inner]
     if missing:
-        wrong.append(ConfigError(f"no {missing[0]} given", file=where, expected=", ".join(hints)))
+        expected = ", ".join(hints)
+        reading.wrong.append(ConfigError(f"no {missing[0]} given", file=where, expected=expected))
         return data
     return kind(**inner)
 

@@ -16,16 +16,15 @@ from jaxseg.config.blocks import Blocks
 from jaxseg.config.channels import Channel
 from jaxseg.config.decoders import (
     Agglomeration,
-    Decoder,
     EmbedSeg,
     FlowTracking,
     Mutex,
     StarDist,
+    Tune,
     Watershed,
 )
 from jaxseg.config.limits import (
     INSIDE,
-    RISING,
     SHARE,
     above,
     at_least,
@@ -33,13 +32,17 @@ from jaxseg.config.limits import (
     lengths,
     matches,
 )
+from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.config.postprocessing import PostProcess
+from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
 PairRule = Literal["name", "order", "name_or_order"]
-Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
+Phase = Literal[
+    "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
+]
 
 NAME = matches(r"(?!\.*$)[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")
 ALL = ("train", "predict", "create", "merge", "evaluate")
@@ -106,26 +109,6 @@ class Data:
 
 
 @section
-class Normalize:
-    """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
-
-    method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
-    """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
-    the smallest and the largest value become 0 and 1; dtype: divide by the largest value of the
-    integer type, and floating point by the first of 1, 255 and 65535 that no value exceeds."""
-    percentiles: tuple[float, float] = option((1.0, 99.8), between(0, 100), RISING)
-    """Percentiles that map to 0 and 1."""
-    clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
-    """Two percentiles beyond which values are clipped first, with any method; empty = none."""
-    mean: tuple[float, ...] = option(())
-    """For zscore: the mean of every channel, or one for all; empty = measured."""
-    deviation: tuple[float, ...] = option((), above(0))
-    """For zscore: the standard deviation of every channel, or one for all; empty = measured."""
-    scope: Literal["image", "dataset"] = option("image")
-    """One set of statistics per image, or one for all training images that also serves new ones."""
-
-
-@section
 class Predict:
     """Sliding-window prediction."""
 
@@ -136,12 +119,17 @@ class Predict:
     over, whatever the other values here, and planes that are missing are refused."""
     tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
     """What the network sees; empty = chosen from the training patch."""
+    full_image: bool = option(False)
+    """Show every image to the network as a whole, without tiles; it must fit the memory."""
     halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
     tta: Literal["none", "flips", "full"] = option("none")
     """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
+    tta_mode: Literal["mean", "min", "max"] = option("mean")
+    """What is taken of the values of the orientations; of vectors and affinities always the mean.
+    """
     batch: int = option(4, at_least(1))
     """Tiles per call of the network."""
     precision: Literal["float32", "bfloat16"] = option("float32")
@@ -203,6 +191,8 @@ class Config:
     """Size of a training patch in voxels, (z)yx."""
     data: Data = option(Data())
     """Where the images are and how to read them."""
+    preprocess: Preprocess = option(Preprocess(), read_by=("train", "predict"))
+    """What is done to images before their intensities are scaled."""
     normalize: Normalize = option(Normalize(), read_by=("train", "predict"))
     """Scaling of the intensities."""
     augment: Augment = option(Augment(), read_by=("train",))
@@ -215,19 +205,22 @@ class Config:
     """How much a voxel counts in the loss."""
     predict: Predict = option(Predict(), read_by=("predict",))
     """Sliding-window prediction."""
-    decoder: Decoder = option("auto", read_by=("create", "merge"))
-    """How planes become instances; auto: as the channels call for."""
-    watershed: Watershed = option(Watershed(), read_by=("create",))
+    decoder: str = option("auto", read_by=("tune", "create", "merge"))
+    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed, or
+    module:name of a row of your own; auto: as the channels call for."""
+    tune: Tune = option(Tune())
+    """The search for better options of the decoder, in the phase tune."""
+    watershed: Watershed = option(Watershed(), read_by=("tune", "create"))
     """Options of that decoder."""
-    stardist: StarDist = option(StarDist(), read_by=("create",))
+    stardist: StarDist = option(StarDist(), read_by=("tune", "create"))
     """Options of that decoder, of rays."""
-    embedseg: EmbedSeg = option(EmbedSeg(), read_by=("create",))
+    embedseg: EmbedSeg = option(EmbedSeg(), read_by=("tune", "create"))
     """Options of that decoder, of embeddings."""
-    agglomeration: Agglomeration = option(Agglomeration(), read_by=("create",))
+    agglomeration: Agglomeration = option(Agglomeration(), read_by=("tune", "create"))
     """Options of that decoder, of affinities: fragments that are joined."""
-    mutex: Mutex = option(Mutex(), read_by=("create",))
+    mutex: Mutex = option(Mutex(), read_by=("tune", "create"))
     """Options of that decoder, of affinities."""
-    flow: FlowTracking = option(FlowTracking(), read_by=("create",))
+    flow: FlowTracking = option(FlowTracking(), read_by=("tune", "create"))
     """Options of that decoder, of flows."""
     semantic: SemanticOutput = option(SemanticOutput(), read_by=("classes", "evaluate"))
     """From predicted planes to classes."""
@@ -241,6 +234,7 @@ class Config:
         (
             "train",
             "predict",
+            "tune",
             "decode",
             "evaluate",
         ),

@@ -1,7 +1,8 @@
 """From folders of images and labels to batches of patches."""
 
+from jaxseg.data.caching import cached
 from jaxseg.data.components import components, split_components
-from jaxseg.data.filters import filter_samples, patch_filter
+from jaxseg.data.filters import filter_samples, patch_filter, tile_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.masks import (
     emptiness_problems,
@@ -12,11 +13,11 @@ from jaxseg.data.masks import (
 )
 from jaxseg.data.patches import Batch, Place, batch, epoch_batch, grid, grid_batch, read_patch
 from jaxseg.data.prefetch import prefetch
+from jaxseg.data.preprocess import preprocess, reference_of
 from jaxseg.data.probability import probability_map, save_probability_maps
 from jaxseg.data.samples import (
     Opened,
     Sample,
-    cached,
     channel_problems,
     class_problems,
     empty_index,
@@ -52,11 +53,14 @@ __all__ = [
     "open_samples",
     "patch_filter",
     "prefetch",
+    "preprocess",
     "probability_map",
     "read_patch",
+    "reference_of",
     "save_probability_maps",
     "split",
     "split_components",
+    "tile_filter",
     "warn_of_absent",
     "zero_or_one",
 ]

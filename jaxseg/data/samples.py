@@ -14,10 +14,12 @@ import numpy as np
 
 from jaxseg.config import Normalize, Source
 from jaxseg.config.option import checked
+from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.schema import PairRule
 from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.pairing import paired
+from jaxseg.data.preprocess import preprocessed, resized
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import (
     Format,
@@ -84,6 +86,8 @@ class _Request(NamedTuple):
     channels: tuple[int, ...]
     components: bool
     formats: tuple[Format, ...]
+    steps: Preprocess
+    reference: np.ndarray | None
 
 
 class Opened(NamedTuple):
@@ -108,6 +112,8 @@ def open_samples(
     components: bool = False,
     formats: Sequence[Format] = (),
     pair: PairRule = "name",
+    preprocess: Preprocess | None = None,
+    reference: np.ndarray | None = None,
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -128,6 +134,8 @@ def open_samples(
     components : make an object of every connected part of the labels
     formats : more file formats than those of the table
     pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
+    preprocess : what is done to the images first; None = nothing
+    reference : intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
 
     Returns
     -------
@@ -154,6 +162,8 @@ def open_samples(
         channels=tuple(channels),
         components=components,
         formats=tuple(formats),
+        steps=preprocess or Preprocess(),
+        reference=reference,
     )
     found = [_open_pair(pair, request, problems) for pair in pairs]
     samples = [sample for sample in found if sample is not None]
@@ -245,31 +255,20 @@ def values_of(volume: Volume) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
-    """The same samples, with as many in memory as fit the budget, the smallest first."""
-    left = gib * 2**30
-    held = {}
-    for at in sorted(range(len(samples)), key=lambda at: _nbytes(samples[at])):
-        left -= _nbytes(samples[at])
-        if left < 0:
-            break
-        sample = samples[at]
-        labels = sample.labels.in_memory() if sample.labels else None
-        classes = sample.classes.in_memory() if sample.classes else None
-        image = sample.image.in_memory()
-        held[at] = replace(sample, image=image, labels=labels, classes=classes)
-    return tuple(held.get(at, sample) for at, sample in enumerate(samples))
-
-
 def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sample | None:
     """Open one image and its labels; None, and more problems, if anything is wrong."""
     before = len(problems)
     image = _attempt(problems, lambda: _open_image(pair.raw, request))
     labels, classes, index = _open_labels(pair, request, image, problems)
+    raw, steps = image, request.steps
+    if raw is not None and steps.any and len(problems) == before:
+        reference = request.reference
+        image = _attempt(problems, lambda: preprocessed(raw, steps, reference=reference))
     stats = _attempt(problems, lambda: _stats_of(image, request)) if image else None
     if len(problems) > before or image is None or stats is None:
         return None
-    return Sample(image, labels, stats, pair.stem, index, classes)
+    original = raw if steps.resize else None
+    return Sample(image, labels, stats, pair.stem, index, classes, original)
 
 
 def _open_image(path: os.PathLike[str], request: _Request) -> Volume:
@@ -302,6 +301,8 @@ def _open_labels(
         labels = replace(labels, spacing=image.spacing, unit=image.unit)
         if classes is not None:
             classes = replace(classes, spacing=image.spacing, unit=image.unit)
+            classes = resized(classes, request.steps.resize)
+    labels = resized(labels, request.steps.resize)
     index = _attempt(problems, lambda: index_labels(labels, ignore=request.ignore))
     return labels, classes, index or nothing
 
@@ -389,9 +390,3 @@ def _attempt(problems: list[JaxsegError], function: Callable[[], Result]) -> Res
     except JaxsegError as problem:
         problems.append(problem)
         return None
-
-
-def _nbytes(sample: Sample) -> int:
-    """Memory that a sample takes when it is read."""
-    parts = (sample.image, sample.labels, sample.classes)
-    return sum(volume.nbytes for volume in parts if volume)

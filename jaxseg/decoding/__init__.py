@@ -21,6 +21,7 @@ from jaxseg.decoding.affinities.agglomeration import (
     near_offsets,
 )
 from jaxseg.decoding.affinities.mutex import mutex, mutex_steps
+from jaxseg.decoding.certainty import agreement, certainty
 from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
@@ -40,8 +41,10 @@ from jaxseg.decoding.table import (
     decoder_problems,
     of_instances,
     planes_of_instances,
+    row_of,
     run_decoder,
 )
+from jaxseg.decoding.tuning import Trial, Tuned, to_json, tune, with_tuned
 from jaxseg.decoding.watershed.decode import (
     Steps,
     watershed,
@@ -68,9 +71,13 @@ __all__ = [
     "Plan",
     "Shapes",
     "Steps",
+    "Trial",
+    "Tuned",
     "affinity_edges",
     "agglomeration",
     "agglomeration_steps",
+    "agreement",
+    "certainty",
     "class_type",
     "class_votes",
     "classes",
@@ -94,6 +101,7 @@ __all__ = [
     "plan",
     "plan_problems",
     "planes_of_instances",
+    "row_of",
     "run_decoder",
     "settle",
     "settle_problems",
@@ -101,9 +109,12 @@ __all__ = [
     "shapes",
     "stardist",
     "stardist_problems",
+    "to_json",
+    "tune",
     "watershed",
     "watershed_by_plan",
     "watershed_steps",
+    "with_tuned",
 ]
 
 
@@ -112,7 +123,7 @@ def decode(
     channels: Sequence[Channel],
     *,
     spacing: Sequence[float] | None = None,
-    decoder: str = "auto",
+    decoder: str | DecoderSpec = "auto",
     options: Any = None,
 ) -> np.ndarray:
     """Objects, or classes for S alone, with the decoder and settings that suit the channels.
@@ -122,7 +133,7 @@ def decode(
     planes : (*S, K) float, values of the channels, not logits
     channels : in the order of the columns
     spacing : size of a voxel, (z)yx, µm; None = 1; the same as for the true planes
-    decoder : a name in ``DECODERS``; auto: the one that the channels call for
+    decoder : a name in ``DECODERS``, a row of your own, or auto: the one that the channels call for
     options : of that decoder, see :mod:`jaxseg.config.decoders`; None = its defaults
 
     Returns

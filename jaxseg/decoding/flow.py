@@ -13,7 +13,7 @@ from jax import lax
 from jax.scipy.ndimage import map_coordinates
 from scipy import ndimage
 
-from jaxseg.channels import CHANNELS, columns
+from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, FlowTracking
 from jaxseg.config.option import checked
 from jaxseg.decoding.mask import check_columns, cleaned, object_mask
@@ -103,7 +103,7 @@ def components(channels: Sequence[Channel], ndim: int) -> dict[int, str]:
     """
     found = {}
     for channel in channels:
-        kind: Any = CHANNELS[channel.name].symmetry(ndim, channel.options)
+        kind: Any = spec_of(channel).symmetry(ndim, channel.options)
         if isinstance(kind, Component) and kind.family == "flow":
             found[kind.axis % ndim] = channel.name
     if len(found) < ndim:

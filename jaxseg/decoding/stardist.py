@@ -16,7 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxseg import targets
-from jaxseg.channels import CHANNELS, columns
+from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, StarDist
 from jaxseg.config.channels import Radial
 from jaxseg.config.option import checked
@@ -171,9 +171,9 @@ def package_problems() -> list[JaxsegError]:
 
 def _is_probability(channel: Channel) -> bool:
     """Whether a channel is high inside objects, in units that need no scale."""
-    spec, options = CHANNELS[channel.name], channel.options
+    spec, options = spec_of(channel), channel.options
     scalar = isinstance(spec.symmetry(2, options), Scalar)
-    return scalar and spec.seed > 0 and getattr(options, "norm", True)
+    return scalar and spec.watershed.seed > 0 and getattr(options, "norm", True)
 
 
 def _radial(channels: Sequence[Channel]) -> Radial:
@@ -195,7 +195,7 @@ def _probability(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
 
 def _tells_depth(channels: Sequence[Channel]) -> bool:
     """Whether a channel has higher values the farther inside an object a voxel is."""
-    return any(not CHANNELS[channel.name].binary for channel in channels if channel.name != "R")
+    return any(not spec_of(channel).binary for channel in channels if channel.name != "R")
 
 
 def _central(rays: np.ndarray) -> np.ndarray:

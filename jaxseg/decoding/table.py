@@ -1,11 +1,13 @@
 """The decoders: one row each, which says how to run it and what would stop it.
 
-A new decoder is a dataclass of options and a line of ``NEEDS`` in ``jaxseg.config.decoders``, a
-field of the configuration, a row here and a function.
+A new decoder of ours is a section of options and a line of ``KINDS`` and ``NEEDS`` in
+``jaxseg.config.decoders``, a field of the configuration, a row here and a function. One of your own
+is an object of the same type, given in place of a name; a configuration names it ``module:name``.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxseg.channels import CHANNELS, columns
+from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, decoder_for
 from jaxseg.config.decoders import KINDS, NEEDS
 from jaxseg.config.option import Misfit, problems
@@ -21,6 +23,14 @@ from jaxseg.decoding.affinities.agglomeration import agglomeration_steps
 from jaxseg.decoding.affinities.mutex import mutex_steps
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow_steps
+from jaxseg.decoding.knobs import (
+    agglomeration_knobs,
+    embedseg_knobs,
+    flow_knobs,
+    mutex_knobs,
+    stardist_knobs,
+    watershed_knobs,
+)
 from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.stardist import package_problems, stardist, stardist_problems
 from jaxseg.decoding.watershed.decode import Steps, watershed_steps
@@ -47,10 +57,21 @@ def nothing_wrong(channels: Sequence[Channel], *, ndim: int, options: Any) -> li
     return []
 
 
+def nothing_to_tune(channels: Sequence[Channel], ndim: int) -> Mapping[str, tuple[Any, ...]]:
+    """Of a decoder whose options are given by hand."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecoderSpec:
     """One row of the table."""
 
+    # what it is called, in messages and names of files
+    name: str
+    # its options where none are given; None = it has none
+    options: Any = None
+    # names of the channels that it cannot do without
+    needs: frozenset[str] = frozenset()
     # (planes (*S, K), channels, *, spacing, options, within) to Decoded; ``within`` is (*S) bool,
     # where objects may be, or None
     run: Callable[..., Decoded]
@@ -58,14 +79,18 @@ class DecoderSpec:
     problems: Callable[..., list[JaxsegError]] = field(default=nothing_wrong)
     # () to the packages that it needs and that are not installed
     missing: Callable[[], list[JaxsegError]] = list
+    # (channels, ndim) to the options worth tuning, each with its values, the usual ones first
+    tunes: Callable[..., Mapping[str, tuple[Any, ...]]] = field(default=nothing_to_tune)
+    # jaxseg.stages.decoders.Decoding to the last stage by blocks; None = every block alone, joined
+    # by what they share
+    stages: Callable[..., Any] | None = None
 
 
 def _watershed(
     planes: np.ndarray, channels: Sequence[Channel], *, spacing: Any, options: Any, within: Any
 ) -> Decoded:
     found = watershed_steps(planes, channels, spacing=spacing, options=options, within=within)
-    shown = options is None or options.check_files
-    return Decoded(found.labels, pictures(found) if shown else {})
+    return Decoded(found.labels, pictures(found) if options.check_files else {})
 
 
 def _cut(labels: np.ndarray, within: np.ndarray | None) -> np.ndarray:
@@ -106,56 +131,92 @@ def pictures(found: Steps) -> Mapping[str, np.ndarray]:
     }
 
 
+def _row(name: str, run: Callable[..., Decoded], **facts: Any) -> DecoderSpec:
+    """A row whose options and channels the configuration knows."""
+    return DecoderSpec(name=name, options=KINDS[name](), needs=NEEDS[name], run=run, **facts)
+
+
 DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
     {
-        "stardist": DecoderSpec(
-            run=_confined(stardist), problems=stardist_problems, missing=package_problems
-        ),
-        "embedseg": DecoderSpec(run=_confined(embedseg)),
-        "flow": DecoderSpec(run=_in_steps(flow_steps)),
-        "agglomeration": DecoderSpec(run=_in_steps(agglomeration_steps)),
-        "mutex": DecoderSpec(run=_in_steps(mutex_steps)),
-        "watershed": DecoderSpec(run=_watershed, problems=plan_problems),
+        row.name: row
+        for row in (
+            _row("stardist", _confined(stardist), problems=stardist_problems,
+                 missing=package_problems, tunes=stardist_knobs),
+            _row("embedseg", _confined(embedseg), tunes=embedseg_knobs),
+            _row("flow", _in_steps(flow_steps), tunes=flow_knobs),
+            _row("agglomeration", _in_steps(agglomeration_steps), tunes=agglomeration_knobs),
+            _row("mutex", _in_steps(mutex_steps), tunes=mutex_knobs),
+            _row("watershed", _watershed, problems=plan_problems, tunes=watershed_knobs),
+        )
     }
-)
+)  # fmt: skip
 
 
-def decoder_of(channels: Sequence[Channel], decoder: str = "auto") -> str:
-    """The name of the decoder to use.
+def row_of(channels: Sequence[Channel], decoder: str | DecoderSpec = "auto") -> DecoderSpec:
+    """The decoder to use.
 
     Parameters
     ----------
     channels : of the planes
-    decoder : a row of the table, or auto for the one that suits the channels
+    decoder : the name of a row of the table, a row of your own or ``module:name`` of it, or auto
+        for the one that suits the channels
 
     Returns
     -------
-    str
+    DecoderSpec
 
     Raises
     ------
     ConfigError : there is no such decoder, or it needs other channels
+    """
+    names = [channel.name for channel in of_instances(channels)]
+    if isinstance(decoder, str):
+        row = _named(decoder_for(names) if decoder == "auto" else decoder)
+    else:
+        row = decoder
+    if not row.needs <= set(names):
+        raise ConfigError(
+            f"the decoder {row.name} needs other channels",
+            expected=" ".join(sorted(row.needs)),
+            found=" ".join(sorted(names)),
+        )
+    return row
+
+
+def _named(decoder: str) -> DecoderSpec:
+    """The row of a name, ours or one of a module."""
+    if decoder in DECODERS:
+        return DECODERS[decoder]
+    module, _, name = decoder.partition(":")
+    if not name:
+        raise ConfigError(
+            "no such decoder", expected=f"{' '.join(DECODERS)} or module:name", found=decoder
+        )
+    try:
+        row = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"no such decoder: {error}", found=decoder) from error
+    if not isinstance(row, DecoderSpec):
+        raise ConfigError("this is no decoder", expected="a DecoderSpec", found=decoder)
+    return row
+
+
+def decoder_of(channels: Sequence[Channel], decoder: str | DecoderSpec = "auto") -> str:
+    """The name of the decoder to use; parameters and errors as for :func:`row_of`.
 
     >>> from jaxseg.config import ch
     >>> decoder_of((ch("A"),)), decoder_of((ch("A"), ch("F"))), decoder_of((ch("A"),), "mutex")
     ('agglomeration', 'watershed', 'mutex')
     """
-    names = [channel.name for channel in of_instances(channels)]
-    if decoder == "auto":
-        return decoder_for(names)
-    if decoder not in DECODERS:
-        raise ConfigError("no such decoder", expected=" ".join(DECODERS), found=decoder)
-    if not NEEDS[decoder] <= set(names):
-        raise ConfigError(
-            f"the decoder {decoder} needs other channels",
-            expected=" ".join(sorted(NEEDS[decoder])),
-            found=" ".join(sorted(names)),
-        )
-    return decoder
+    return row_of(channels, decoder).name
 
 
 def decoder_problems(
-    channels: Sequence[Channel], *, ndim: int, decoder: str = "auto", options: Any = None
+    channels: Sequence[Channel],
+    *,
+    ndim: int,
+    decoder: str | DecoderSpec = "auto",
+    options: Any = None,
 ) -> list[JaxsegError]:
     """What is wrong with a decoder for these channels, to be told before anything is computed.
 
@@ -163,7 +224,7 @@ def decoder_problems(
     ----------
     channels : of the planes
     ndim : 2 or 3
-    decoder : as for :func:`decoder_of`
+    decoder : as for :func:`row_of`
     options : of that decoder, None = the defaults
 
     Returns
@@ -171,15 +232,15 @@ def decoder_problems(
     list of errors, empty if the planes can be decoded
     """
     try:
-        name = decoder_of(channels, decoder)
+        row = row_of(channels, decoder)
     except JaxsegError as error:
         return [error]
-    alone = [] if options is None else list(problems(options, name, KINDS[name]))
+    alone = [] if options is None else list(problems(options, row.name, type(row.options)))
     if any(isinstance(problem, Misfit) for problem in alone):
         return list(alone)
-    row = DECODERS[name].problems(of_instances(channels), ndim=ndim, options=options)
-    told = {str(problem) for problem in row}
-    return [*(problem for problem in alone if str(problem) not in told), *row]
+    wrong = row.problems(of_instances(channels), ndim=ndim, options=options)
+    told = {str(problem) for problem in wrong}
+    return [*(problem for problem in alone if str(problem) not in told), *wrong]
 
 
 def run_decoder(
@@ -187,7 +248,7 @@ def run_decoder(
     channels: Sequence[Channel],
     *,
     spacing: Sequence[float] | None = None,
-    decoder: str = "auto",
+    decoder: str | DecoderSpec = "auto",
     options: Any = None,
     within: np.ndarray | None = None,
 ) -> Decoded:
@@ -212,13 +273,14 @@ def run_decoder(
     check_columns(planes, channels)
     kept = of_instances(channels)
     planes = planes_of_instances(planes, channels)
-    row = DECODERS[decoder_of(kept, decoder)]
-    return row.run(planes, kept, spacing=spacing, options=options, within=within)
+    row = row_of(kept, decoder)
+    chosen = row.options if options is None else options
+    return row.run(planes, kept, spacing=spacing, options=chosen, within=within)
 
 
 def of_instances(channels: Sequence[Channel]) -> list[Channel]:
     """All channels but those of classes."""
-    return [channel for channel in channels if not CHANNELS[channel.name].exclusive]
+    return [channel for channel in channels if not spec_of(channel).exclusive]
 
 
 def planes_of_instances(planes: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:

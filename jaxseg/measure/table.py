@@ -10,7 +10,7 @@ import fastremap
 import numpy as np
 import pandas as pd
 
-from jaxseg.config.properties import INTENSITY
+from jaxseg.config.properties import INTENSITY, Measured
 from jaxseg.errors import InputError
 from jaxseg.measure.extra import extra_columns
 from jaxseg.measure.perimeter import perimeters
@@ -29,7 +29,7 @@ def measure(
     spacing: Sequence[float] | None = None,
     intensity: np.ndarray | None = None,
     shape: bool = True,
-    extra: Sequence[str] = (),
+    extra: Sequence[Measured] = (),
 ) -> pd.DataFrame:
     """Measure every object.
 

@@ -66,7 +66,8 @@ def build(
 
     Parameters
     ----------
-    config : options of an architecture; its type chooses the architecture
+    config : options of an architecture; its type chooses the architecture, or, of a network of your
+        own, has a method ``build(heads, ndim, *, style, remat)`` that gives a :class:`Model`
     heads : number of output channels, or of those of each head; logits hold one head after another
     ndim : number of spatial axes, 2 or 3
     dtype : element type of the arithmetic, float32 or bfloat16; parameters, statistics and logits
@@ -96,4 +97,7 @@ def build(
         recipe or default_recipe(),
         jnp.dtype(dtype),
     )
+    build_own = getattr(config, "build", None)
+    if build_own is not None:
+        return build_own(heads, ndim, style=style, remat=remat)
     return BUILDERS[config.architecture](config, heads, ndim, style=style, remat=remat)

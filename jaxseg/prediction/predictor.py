@@ -11,7 +11,8 @@ import jax
 from jaxseg import channels as table
 from jaxseg import checkpoint, data
 from jaxseg.config import Config, Package
-from jaxseg.config.load import differing, digest, from_plain, select
+from jaxseg.config.load import differing, digest, select
+from jaxseg.config.saved import from_checkpoint
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
 from jaxseg.network import network
@@ -22,7 +23,7 @@ from jaxseg.prediction.tiling import Tiling, choose_tile
 from jaxseg.resample import warn_of_sizes
 
 # What a network was trained with; a later prediction must not differ in it.
-LEARNED = ("task", "ndim", "channels", "model", "normalize")
+LEARNED = ("task", "ndim", "channels", "model", "normalize", "preprocess")
 
 
 def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -> Predictor:
@@ -47,7 +48,7 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     folder = Path(config.predict.checkpoint) if config.predict.checkpoint else checkpoints
     found = checkpoint.best(folder)
     variables, meta = checkpoint.nested(found.arrays), found.meta
-    _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
+    _refuse_another_network(config, from_checkpoint(meta["config"], str(folder)), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))
     raise_all(data.channel_problems(samples, stats))
     # Checkpoints of earlier versions do not tell the size.
@@ -67,6 +68,17 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
 
 def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
     """How to cut an image of so many voxels."""
+    if config.predict.full_image:
+        if sight.tile:
+            raise ConfigError(
+                "this network sees tiles of one size only",
+                file="predict.full_image",
+                found=sight.tile,
+                fix="leave out predict.full_image",
+            )
+        whole = tuple(-(-n // step) * step for n, step in zip(shape, sight.stride, strict=True))
+        none = (0,) * config.ndim
+        return Tiling(whole, none, none, sight.stride, jax.device_count())
     choose = functools.partial(
         choose_tile,
         shape,

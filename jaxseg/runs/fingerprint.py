@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from jaxseg.io import container_of
 
 # Bytes up to which the whole content is read: a second or so from a warm disk.
-WHOLE = 2**30
+WHOLE = 2**29
 # Files of one image that are looked at, and that are read.
 MOST_FILES, READ_FILES = 100_000, 10_000
 # Pieces that are read of a larger file, and their bytes.

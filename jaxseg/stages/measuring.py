@@ -11,6 +11,7 @@ import pandas as pd
 
 from jaxseg.blocks import Block, BlockGrid
 from jaxseg.blocks.stage import NOTHING, Arrays, Made, Noted, Result, Results, Stage
+from jaxseg.config.properties import Measured
 from jaxseg.measure import MARGIN, Part, measure, measure_part, measured
 from jaxseg.volume import Volume
 
@@ -21,7 +22,7 @@ def measurements(
     grid: BlockGrid,
     *,
     name: str = "measurements",
-    extra: Sequence[str] = (),
+    extra: Sequence[Measured] = (),
     reads: Mapping[str, str | Path] = NOTHING,
 ) -> Stage:
     """The stage that measures objects.
@@ -59,7 +60,7 @@ def measurements(
                  values={"spacing": spacing}, work=work)  # fmt: skip
 
 
-def _of_whole(labels: Any, image: Volume, extra: Sequence[str]) -> Noted:
+def _of_whole(labels: Any, image: Volume, extra: Sequence[Measured]) -> Noted:
     """Of an image that is one block every object is measured as it is."""
     found = measure(labels[...], spacing=image.spacing, intensity=image.array(), extra=extra)
     # Stored tables are in the order of their names.

@@ -9,6 +9,8 @@ import numpy as np
 
 from jaxseg.blocks import Block, BlockGrid
 from jaxseg.blocks.stage import NOTHING, Arrays, Made, Noted, Result, Results, Stage
+from jaxseg.config.properties import Measured
+from jaxseg.config.saved import plain
 from jaxseg.labels.numbering import numbered
 from jaxseg.measure import extra_column_names, extra_columns
 from jaxseg.stages.extents import Extents, box_of_objects, extents
@@ -21,7 +23,7 @@ def properties(
     labels: Stage,
     measured: Stage,
     image: Volume,
-    names: Sequence[str],
+    names: Sequence[Measured],
     grid: BlockGrid,
     *,
     name: str = "properties",
@@ -67,12 +69,12 @@ def properties(
         return Made(note=lambda: Noted(tables, {"objects": len(own.ids)}))
 
     return Stage(name=name, phase=labels.phase, grid=grid, needs=(labels, measured), reads=reads,
-                 values={"spacing": spacing, "properties": names}, summarise=summarise,
+                 values={"spacing": spacing, "properties": plain(names)}, summarise=summarise,
                  work=work)  # fmt: skip
 
 
 def property_columns(
-    result: Result, stage: Stage, names: Sequence[str], *, channels: int
+    result: Result, stage: Stage, names: Sequence[Measured], *, channels: int
 ) -> dict[str, np.ndarray]:
     """The columns of further measurements, a row per object by ascending id."""
     wanted = extra_column_names(len(stage.grid.shape), names, channels=channels)

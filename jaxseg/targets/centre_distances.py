@@ -18,7 +18,7 @@ def centre_distance(
     labels: Any,
     *,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
     type: Type = "centroid",
     norm: bool = True,
 ) -> jax.Array:
@@ -30,7 +30,7 @@ def centre_distance(
     ----------
     labels : (*S) int
     spacing : size of a voxel along each axis, µm; None = 1
-    objects : a number that no label exceeds, needed inside jit
+    max_label : a number that no label exceeds, needed inside jit
     type : "centroid", exact and perhaps outside the object; "skeleton", see
         :func:`jaxseg.targets.markers.line_distance`
     norm : scale every object to [0, 1], 0 at the voxels nearest to the middle, 1 at the farthest;
@@ -41,12 +41,12 @@ def centre_distance(
     (*S) float32; in the background 1, or not normalised the largest distance in the image and one
     voxel (of the smallest spacing) more
 
-    >>> centre_distance(jnp.array([0, 1, 1, 1, 1, 1, 2]), objects=2).tolist()
+    >>> centre_distance(jnp.array([0, 1, 1, 1, 1, 1, 2]), max_label=2).tolist()
     [1.0, 1.0, 0.5, 0.0, 0.5, 1.0, 0.0]
     """
     labels = compact(labels)
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * labels.ndim
-    return _centre_distance(jnp.asarray(labels), sizes, segments(labels, objects), type, norm)
+    return _centre_distance(jnp.asarray(labels), sizes, segments(labels, max_label), type, norm)
 
 
 @functools.partial(jax.jit, static_argnames=("spacing", "rows", "type", "norm"))

@@ -18,8 +18,8 @@ def boundary_distance(
     labels: Any,
     *,
     spacing: Sequence[float] | None = None,
-    reach: int | Sequence[int] | None = None,
-    objects: int | None = None,
+    max_distance: int | Sequence[int] | None = None,
+    max_label: int | None = None,
     norm: bool = True,
 ) -> jax.Array:
     """Distance of every voxel of an object to the nearest voxel that is not of it.
@@ -30,9 +30,9 @@ def boundary_distance(
     ----------
     labels : (*S) int
     spacing : size of a voxel along each axis, µm; None = 1
-    reach : how far to look along each axis, in voxels; longer distances are cut, see
+    max_distance : how far to look along each axis, in voxels; longer distances are cut, see
         :func:`other_label_distance`; None = the whole image
-    objects : a number that no label exceeds, needed inside jit to normalise
+    max_label : a number that no label exceeds, needed inside jit to normalise
     norm : scale every object to [0, 1]: with s the smallest spacing and m the largest distance in
         the object, ``(d - s) / (m - s)``, so that 0 is at the boundary and 1 at the centre; where
         m = s, in objects one or two voxels thin, 1. Else µm, at least s
@@ -48,11 +48,13 @@ def boundary_distance(
     [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 1.0, 0.0]
     """
     labels = compact(labels)
-    distance = other_label_distance(labels, spacing=spacing, reach=reach, background=False)
+    distance = other_label_distance(
+        labels, spacing=spacing, max_distance=max_distance, background=False
+    )
     if not norm:
         return jnp.asarray(distance)
     smallest = min(spacing) if spacing is not None else 1.0
-    return _scaled_to_object(distance, labels, smallest, segments(labels, objects))
+    return _scaled_to_object(distance, labels, smallest, segments(labels, max_label))
 
 
 @functools.partial(jax.jit, static_argnames=("smallest", "rows"))
@@ -70,8 +72,8 @@ def signed_distance(
     labels: Any,
     *,
     spacing: Sequence[float] | None = None,
-    reach: int | Sequence[int] | None = None,
-    objects: int | None = None,
+    max_distance: int | Sequence[int] | None = None,
+    max_label: int | None = None,
     alpha: float = 1.0,
     beta: float = 1.0,
     norm: bool = True,
@@ -86,9 +88,9 @@ def signed_distance(
     ----------
     labels : (*S) int
     spacing : size of a voxel along each axis, µm; None = 1
-    reach : how far to look along each axis, in voxels; longer distances are cut, see
+    max_distance : how far to look along each axis, in voxels; longer distances are cut, see
         :func:`other_label_distance`; None = the whole image
-    objects : a number that no label exceeds, needed inside jit to normalise
+    max_label : a number that no label exceeds, needed inside jit to normalise
     alpha, beta : factors of the distance outside and inside
     norm : divide by the largest distance, inside per object, outside per image; else µm
     activation : tanh of the result, or the result as it is
@@ -102,8 +104,10 @@ def signed_distance(
     """
     labels = compact(labels)
     smallest = min(spacing) if spacing is not None else 1.0
-    distance = other_label_distance(labels, spacing=spacing, reach=reach) - np.float32(smallest / 2)
-    rows = segments(labels, objects) if norm else 0
+    distance = other_label_distance(
+        labels, spacing=spacing, max_distance=max_distance
+    ) - np.float32(smallest / 2)
+    rows = segments(labels, max_label) if norm else 0
     return _signed(distance, labels, alpha, beta, rows, activation)
 
 

@@ -64,7 +64,7 @@ def voxel_places(shape: Sequence[int], step: Sequence[float]) -> jax.Array:
 
 
 def object_centres(
-    labels: Any, places: Any, *, objects: int | None = None, center: Center = "centroid"
+    labels: Any, places: Any, *, max_label: int | None = None, center: Center = "centroid"
 ) -> jax.Array:
     """The centre of every object.
 
@@ -72,7 +72,7 @@ def object_centres(
     ----------
     labels : (*S) int
     places : (*S, d) float, of every voxel
-    objects : a number that no label exceeds, needed inside jit
+    max_label : a number that no label exceeds, needed inside jit
     center : centroid: the mean place of its voxels; medoid: the place of the voxel whose squared
         distances to the others have the smallest sum, which is the one nearest to the centroid, of
         equally near ones the first. Only the medoid is always inside
@@ -82,11 +82,11 @@ def object_centres(
     (R, d) float32, by label; of labels that do not occur, 0
 
     >>> labels = jnp.array([[1, 1, 0, 2]])
-    >>> object_centres(labels, voxel_places((1, 4), (1.0, 1.0)), objects=2)[1:].tolist()
+    >>> object_centres(labels, voxel_places((1, 4), (1.0, 1.0)), max_label=2)[1:].tolist()
     [[0.0, -1.0], [0.0, 1.5]]
     """
     labels = compact(labels)
-    return _centres(labels, jnp.asarray(places), segments(labels, objects), center)
+    return _centres(labels, jnp.asarray(places), segments(labels, max_label), center)
 
 
 @functools.partial(jax.jit, static_argnames=("rows", "center"))

@@ -40,8 +40,8 @@ def flow(
     *,
     axis: int,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
-    reach: int = 64,
+    max_label: int | None = None,
+    max_distance: int = 64,
 ) -> jax.Array:
     """One component of the unit vectors that lead from every voxel to the centre of its object.
 
@@ -57,27 +57,29 @@ def flow(
         has no flow
     axis : of the component, counted from the last: -1 is x
     spacing : size of a voxel along each axis, µm; None = 1
-    objects : a number that no label exceeds, needed inside jit
-    reach : the longest way through an object from its centre, in voxels; heat is spread twice as
-        many times, so that voxels twice as far have no flow
+    max_label : a number that no label exceeds, needed inside jit
+    max_distance : the longest way through an object from its centre, in voxels; heat is spread
+        twice as many times, so that voxels twice as far have no flow
 
     Returns
     -------
     (*S) float32 in [-1, 1]; 0 in the background, at the centre and in objects of one voxel
 
     >>> labels = jnp.array([[0, 1, 1, 1, 0, 2]])
-    >>> flow(labels, axis=-1, objects=2).tolist()
+    >>> flow(labels, axis=-1, max_label=2).tolist()
     [[0.0, 1.0, 0.0, -1.0, 0.0, 0.0]]
     """
     labels = compact(labels)
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * labels.ndim
-    rows = segments(labels, objects)
-    return flow_field(labels, sizes, rows, min(reach, math.prod(labels.shape)))[axis % labels.ndim]
+    rows = segments(labels, max_label)
+    return flow_field(labels, sizes, rows, min(max_distance, math.prod(labels.shape)))[
+        axis % labels.ndim
+    ]
 
 
-@functools.partial(jax.jit, static_argnames=("spacing", "rows", "reach"))
+@functools.partial(jax.jit, static_argnames=("spacing", "rows", "max_distance"))
 def flow_field(
-    labels: jax.Array, spacing: tuple[float, ...], rows: int, reach: int
+    labels: jax.Array, spacing: tuple[float, ...], rows: int, max_distance: int
 ) -> tuple[jax.Array, ...]:
     """All components, (z)yx; parameters as for :func:`flow`, ``rows`` one more than any label."""
     around = neighbours(spacing)
@@ -94,7 +96,7 @@ def flow_field(
         return total / np.float32(whole)
 
     # Not a constant: under shard_map the heat differs between devices from the first turn.
-    heat = lax.fori_loop(0, 2 * reach, spread, 0 * source)
+    heat = lax.fori_loop(0, 2 * max_distance, spread, 0 * source)
     return _uphill(heat, same, around)
 
 
@@ -120,7 +122,7 @@ def _centres(labels: jax.Array, spacing: tuple[float, ...], rows: int) -> jax.Ar
     finest = min(spacing)
     square = jnp.zeros(labels.shape, jnp.float32)
     for axis in range(labels.ndim):
-        away = centre_offset(labels, axis=axis, spacing=spacing, objects=rows - 1, norm=False)
+        away = centre_offset(labels, axis=axis, spacing=spacing, max_label=rows - 1, norm=False)
         square += (away / np.float32(finest)) ** 2
     nearest = jax.ops.segment_min(square.ravel(), labels.ravel(), num_segments=rows)
     return (labels > 0) & (square <= nearest[labels] + SHARED)

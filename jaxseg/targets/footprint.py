@@ -106,7 +106,7 @@ def dilated(mask: Any, *, radius: Radius) -> jax.Array:
 def _distance(labels: Any, sizes: Sequence[int]) -> Any:
     """Distance to another label in units of the radii; above 1 outside the ellipsoid."""
     spacing = tuple(1 / size if size else 2.0 for size in sizes)
-    return other_label_distance(labels, spacing=spacing, reach=sizes)
+    return other_label_distance(labels, spacing=spacing, max_distance=sizes)
 
 
 @functools.partial(jax.jit, static_argnames=("grow", "shrink"))

@@ -46,13 +46,13 @@ def compact(labels: Any) -> Any:
     return labels.astype(np.int32, copy=False)
 
 
-def segments(labels: Any, objects: int | None) -> int:
+def segments(labels: Any, max_label: int | None) -> int:
     """Number of rows of a table with one row per id, background included.
 
     Parameters
     ----------
     labels : (*S) int32
-    objects : largest id, None = look
+    max_label : largest id, None = look
 
     Returns
     -------
@@ -60,14 +60,14 @@ def segments(labels: Any, objects: int | None) -> int:
 
     Raises
     ------
-    ConfigError : ``objects`` is needed because the labels are not known yet, inside jit
+    ConfigError : ``max_label`` is needed because the labels are not known yet, inside jit
     """
-    if objects is not None:
-        return objects + 1
+    if max_label is not None:
+        return max_label + 1
     if not isinstance(labels, np.ndarray):
         raise ConfigError(
             "the largest label must be known when the function is compiled",
-            fix="give objects=, a number that no label exceeds",
+            fix="give max_label=, a number that no label exceeds",
         )
     # A power of two: images with similar numbers of objects share one compilation.
     return 1 << int(labels.max(initial=0)).bit_length()

@@ -26,7 +26,7 @@ def markers(
     labels: Any,
     *,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
     type: Type = "centroid",
     dilation: Radius = 1,
     erosion: Radius = 0,
@@ -43,7 +43,7 @@ def markers(
     ----------
     labels : (*S) int
     spacing : size of a voxel along each axis, µm; None = 1
-    objects : a number that no label exceeds, needed inside jit
+    max_label : a number that no label exceeds, needed inside jit
     type : "centroid": the middle voxel; "skeleton": the skeleton of the object
     dilation : the mark grows, inside its object, by an ellipsoid of this radius, in voxels, one or
         one per axis
@@ -55,11 +55,11 @@ def markers(
     (*S) float32; an object in several parts is marked in one of them
 
     >>> labels = jnp.array([0, 1, 1, 1, 2, 2, 2])
-    >>> markers(labels, dilation=0, objects=2).tolist()
+    >>> markers(labels, dilation=0, max_label=2).tolist()
     [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
     """
     labels = compact(labels)
-    rows = segments(labels, objects)
+    rows = segments(labels, max_label)
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * labels.ndim
     return _markers(
         jnp.asarray(labels),

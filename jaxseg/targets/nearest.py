@@ -31,7 +31,7 @@ def other_label_distance(
     labels: Any,
     *,
     spacing: Sequence[float] | None = None,
-    reach: int | Sequence[int] | None = None,
+    max_distance: int | Sequence[int] | None = None,
     background: bool = True,
 ) -> jax.Array | np.ndarray:
     """Distance of the centre of every voxel to the nearest centre of a voxel of another label.
@@ -40,34 +40,36 @@ def other_label_distance(
     ----------
     labels : (*S) int; the background is a label like any other; the image border is no boundary
     spacing : size of a voxel along each axis, µm; None = 1
-    reach : how far to look along each axis, in voxels; None = the whole image
+    max_distance : how far to look along each axis, in voxels; None = the whole image
     background : False gives 0 in the background, in less time
 
     Returns
     -------
-    (*S) float32, µm. Distances above the smallest ``(reach + 1) * spacing`` of the axes on which
-    the search did not cover the image are cut to that value; where there is no other label at all,
-    the value is that one or, if the search covered everything, the diagonal of the image
+    (*S) float32, µm. Distances above the smallest ``(max_distance + 1) * spacing`` of the axes
+    where the search did not cover the image are cut to that value; where there is no other label
+    at all, the value is that one or, if the search covered everything, the diagonal of the image
 
     >>> other_label_distance(np.array([0, 1, 1, 1, 2]), spacing=(0.5,)).tolist()
     [0.5, 0.5, 1.0, 0.5, 0.5]
     """
     spacing = tuple(spacing) if spacing is not None else (1.0,) * labels.ndim
-    reach = _clipped(reach, labels.shape)
-    cap = _cap(labels.shape, spacing, reach)
+    max_distance = _clipped(max_distance, labels.shape)
+    cap = _cap(labels.shape, spacing, max_distance)
     if isinstance(labels, np.ndarray):
         return _on_host(compact(labels), spacing, cap, background)
-    return _on_device(labels, spacing, reach, cap, background)
+    return _on_device(labels, spacing, max_distance, cap, background)
 
 
-def _clipped(reach: int | Sequence[int] | None, shape: Sequence[int]) -> tuple[int, ...]:
-    wanted = np.broadcast_to(max(shape) if reach is None else reach, len(shape)).tolist()
+def _clipped(max_distance: int | Sequence[int] | None, shape: Sequence[int]) -> tuple[int, ...]:
+    wanted = np.broadcast_to(
+        max(shape) if max_distance is None else max_distance, len(shape)
+    ).tolist()
     return tuple(min(r, n - 1) for r, n in zip(wanted, shape, strict=True))
 
 
-def _cap(shape: Sequence[int], spacing: Sequence[float], reach: Sequence[int]) -> float:
+def _cap(shape: Sequence[int], spacing: Sequence[float], max_distance: Sequence[int]) -> float:
     """Below it the search is exact: whatever is nearer lies inside the window on every axis."""
-    axes = list(zip(shape, spacing, reach, strict=True))
+    axes = list(zip(shape, spacing, max_distance, strict=True))
     searched = [(r + 1) * size for n, size, r in axes if r < n - 1]
     return min(searched, default=math.hypot(*(n * size for n, size, _ in axes)))
 
@@ -82,34 +84,36 @@ def _on_host(
     return np.minimum(found, np.float32(cap))
 
 
-@functools.partial(jax.jit, static_argnames=("spacing", "reach", "cap", "background"))
+@functools.partial(jax.jit, static_argnames=("spacing", "max_distance", "cap", "background"))
 def _on_device(
     labels: jax.Array,
     spacing: tuple[float, ...],
-    reach: tuple[int, ...],
+    max_distance: tuple[int, ...],
     cap: float,
     background: bool,
 ) -> jax.Array:
     # The widest axis first: its pass costs the logarithm of the reach.
-    first, *rest = sorted(range(labels.ndim), key=lambda axis: -reach[axis])
-    steps = _steps_to_change(labels, first, reach[first]) * np.float32(spacing[first])
+    first, *rest = sorted(range(labels.ndim), key=lambda axis: -max_distance[axis])
+    steps = _steps_to_change(labels, first, max_distance[first]) * np.float32(spacing[first])
     square = jnp.minimum(steps * steps, np.float32(cap * cap))
     if not background:
         square = jnp.where(labels > 0, square, 0)
     for axis in rest:
-        square = _lower(square, labels, axis, spacing[axis], reach[axis])
+        square = _lower(square, labels, axis, spacing[axis], max_distance[axis])
     return jnp.sqrt(square)
 
 
-def _steps_to_change(labels: jax.Array, axis: int, reach: int) -> jax.Array:
+def _steps_to_change(labels: jax.Array, axis: int, max_distance: int) -> jax.Array:
     """Steps to the next voxel of another label on the line along ``axis``; inf where none is."""
     place = lax.broadcasted_iota(jnp.float32, labels.shape, axis)
-    before = _run_start(labels, place, axis, 1, reach)
-    after = -_run_start(labels, -place, axis, -1, reach)
+    before = _run_start(labels, place, axis, 1, max_distance)
+    after = -_run_start(labels, -place, axis, -1, max_distance)
     return jnp.minimum(place - before, after - place) + 1
 
 
-def _run_start(labels: jax.Array, place: jax.Array, axis: int, step: int, reach: int) -> jax.Array:
+def _run_start(
+    labels: jax.Array, place: jax.Array, axis: int, step: int, max_distance: int
+) -> jax.Array:
     """Where the run of equal labels began that a voxel is in, coming along the direction ``step``.
 
     -inf for the run that touches the border, whose beginning is not in the image. The window over
@@ -118,7 +122,7 @@ def _run_start(labels: jax.Array, place: jax.Array, axis: int, step: int, reach:
     previous = shifted(labels, along(axis, step, labels.ndim), fill=-1)
     start = jnp.where((previous != labels) & (previous >= 0), place, -jnp.inf)
     width = 1
-    while width < reach:
+    while width < max_distance:
         start = jnp.maximum(
             start, shifted(start, along(axis, width * step, labels.ndim), fill=-jnp.inf)
         )
@@ -126,9 +130,11 @@ def _run_start(labels: jax.Array, place: jax.Array, axis: int, step: int, reach:
     return start
 
 
-def _lower(square: jax.Array, labels: jax.Array, axis: int, size: float, reach: int) -> jax.Array:
+def _lower(
+    square: jax.Array, labels: jax.Array, axis: int, size: float, max_distance: int
+) -> jax.Array:
     """One pass of the transform: the least over shifts along ``axis``, as far as one can matter."""
-    length, turns = labels.shape[axis], -(-reach // UNROLL)
+    length, turns = labels.shape[axis], -(-max_distance // UNROLL)
     margin = turns * UNROLL
     widths = [(margin, margin) if place == axis else (0, 0) for place in range(labels.ndim)]
     # Beyond the border the outermost label goes on, infinitely far from any other: no boundary.

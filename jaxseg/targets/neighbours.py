@@ -55,7 +55,7 @@ def neighbour_closeness(
     labels: Any,
     *,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
     norm: bool = True,
     closing_size: int = 3,
     decline_power: float = 3.0,
@@ -69,7 +69,7 @@ def neighbour_closeness(
     ----------
     labels : (*S) int
     spacing : size of a voxel along each axis, µm; None = 1
-    objects : a number that no label exceeds, needed inside jit
+    max_label : a number that no label exceeds, needed inside jit
     norm : ``1 - d / max(d)`` with d the distance to the nearest other object and the maximum over
         the voxel's object; else µm, ``max(d) - d`` with the maximum over the image
     closing_size : edge, in voxels, of the box of a grey closing; odd, or 0 for none
@@ -81,12 +81,12 @@ def neighbour_closeness(
     other
 
     >>> labels = jnp.array([1, 1, 1, 1, 2, 2])
-    >>> neighbour_closeness(labels, objects=2, decline_power=1.0).tolist()
+    >>> neighbour_closeness(labels, max_label=2, decline_power=1.0).tolist()
     [0.0, 0.25, 0.5, 0.75, 0.5, 0.0]
     """
     labels = compact(labels)
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * labels.ndim
-    rows = segments(labels, objects) if norm else 0
+    rows = segments(labels, max_label) if norm else 0
     return _closeness(jnp.asarray(labels), sizes, rows, closing_size, float(decline_power))
 
 

@@ -19,7 +19,7 @@ def centre_offset(
     *,
     axis: int,
     spacing: Sequence[float] | None = None,
-    objects: int | None = None,
+    max_label: int | None = None,
     norm: bool = True,
     direction: Literal["from_center", "to_center"] = "from_center",
 ) -> jax.Array:
@@ -33,7 +33,7 @@ def centre_offset(
     labels : (*S) int
     axis : along which, counted from the last: -1 is x
     spacing : size of a voxel along each axis, µm; None = 1
-    objects : a number that no label exceeds, needed inside jit
+    max_label : a number that no label exceeds, needed inside jit
     norm : divide by the largest offset of the object on the voxel's side of the centroid, so that
         the outermost voxels have -1 and 1; else µm
     direction : "from_center": positive right of, below and deeper than the centroid; "to_center":
@@ -44,13 +44,15 @@ def centre_offset(
     (*S) float32; 0 in the background and where an object is one voxel wide along the axis
 
     >>> labels = jnp.array([0, 1, 1, 1, 1, 0, 2])
-    >>> centre_offset(labels, axis=-1, norm=False, objects=2).tolist()
+    >>> centre_offset(labels, axis=-1, norm=False, max_label=2).tolist()
     [0.0, -1.5, -0.5, 0.5, 1.5, 0.0, 0.0]
     """
     labels = compact(labels)
     size = spacing[axis] if spacing is not None else 1.0
     sign = 1.0 if direction == "from_center" else -1.0
-    return _centre_offset(labels, axis % labels.ndim, sign * size, segments(labels, objects), norm)
+    return _centre_offset(
+        labels, axis % labels.ndim, sign * size, segments(labels, max_label), norm
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("axis", "size", "rows", "norm"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from jaxseg import data, io
 from jaxseg.channels import has_both
-from jaxseg.config import Config, Source
+from jaxseg.config import Config, Normalize, Source
 from jaxseg.config.channels import Semantic
 from jaxseg.config.rules import check
 from jaxseg.data import Sample
-from jaxseg.errors import ConfigError, InputError, JaxsegError
+from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.problems import postprocessing_problems
 from jaxseg.tasks.rescaling import rescaled
 
@@ -44,15 +46,22 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
 def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
-    needed = ["train", "val"] if "train" in config.phases else []
-    needed += ["test"] if set(config.phases) - {"train"} else []
+    needed = ["train", "val"] if {"train", "tune"} & set(config.phases) else []
+    fold, predicts = config.data.cross_val, bool(set(config.phases) - {"train", "tune"})
+    if predicts:
+        needed += ["test"] if not fold.as_test else [] if needed else ["train"]
     samples: dict[str, tuple[Sample, ...]] = {}
     problems: list[JaxsegError] = []
+    reference = _reference(config)
     for name in (name for name in needed if sources[name].raw):
-        samples[name], found = _open_source(config, sources[name])
-        problems += found
-        if not found:
+        samples[name], more = _open_source(config, sources[name], reference)
+        problems += more
+        if not more:
             samples[name] = _filtered(config, name, samples[name])
+    if predicts and fold.as_test and samples.get("train"):
+        _, samples["test"] = data.k_fold(
+            samples["train"], folds=fold.folds, fold=fold.fold, seed=config.seed
+        )
     if config.predict.rescale and "test" in samples:
         trained = samples.get("train", ())
         samples["test"], more = rescaled(config, samples["test"], trained)
@@ -68,8 +77,25 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     return samples, problems
 
 
+def _reference(config: Config) -> np.ndarray | None:
+    """Intensities whose histogram all images are matched to, if that is asked for."""
+    if not config.preprocess.match_histogram:
+        return None
+    opened = data.open_samples(
+        Source(raw=config.preprocess.match_histogram),
+        ndim=config.ndim,
+        axes=config.data.axes,
+        spacing=config.data.spacing,
+        normalize=Normalize(method="none"),
+        channels=config.data.image_channels,
+        formats=tuple(map(io.format_named, config.data.formats)),
+    )
+    raise_all(opened.problems)
+    return data.reference_of([sample.image for sample in opened.samples])
+
+
 def _open_source(
-    config: Config, source: Source
+    config: Config, source: Source, reference: np.ndarray | None
 ) -> tuple[tuple[Sample, ...], Sequence[JaxsegError]]:
     """The images of a source, and what is wrong with the others and with the labels."""
     classes, both = _classes(config), has_both(config.channels)
@@ -87,6 +113,8 @@ def _open_source(
         components=config.data.label_components,
         pair=config.data.pair,
         formats=tuple(map(io.format_named, config.data.formats)),
+        preprocess=config.preprocess,
+        reference=reference,
     )
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
@@ -102,7 +130,7 @@ def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[S
     """The images of a source that are not left out; those that are are named."""
     options = config.data.filter
     groups = getattr(options, name)
-    if options.by == "patch" and name != "test":
+    if options.by == "patch":
         return samples
     found = data.filter_samples(samples, groups, normalized=options.normalized)
     if found.left_out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,7 +13,20 @@ import numpy as np
 import pytest
 
 from jaxseg.augment import AUGMENTATIONS, random_augment
-from jaxseg.config import Augment, Augmentation, Brightness, Chance
+from jaxseg.config import (
+    Augment,
+    Augmentation,
+    Brightness,
+    Chance,
+    Config,
+    Contrast,
+    MedianBlur,
+    Noise,
+    Rotate,
+)
+from jaxseg.config.option import problems
+from jaxseg.config.saved import from_plain, to_plain
+from jaxseg.errors import JaxsegError
 
 NAMES = tuple(AUGMENTATIONS)
 OFF = Augment().without(*NAMES)
@@ -31,6 +45,10 @@ IDS = [f"{row.name} {len(shape)}D" for row, shape in ROWS]
 def only(row: Augmentation, probability: float = 1.0) -> Augment:
     """One row is on, with its usual ranges."""
     return replace(OFF, **{row.name: replace(row.options, probability=probability)})
+
+
+def only_extra(settings: Augment) -> Augment:
+    return replace(OFF, extra=settings.extra)
 
 
 def patch(*shape: int) -> tuple[np.ndarray, np.ndarray]:
@@ -182,3 +200,30 @@ def test_own_change_is_an_object_like_a_row() -> None:
     change = np.asarray(found - image)
     np.testing.assert_allclose(change, np.broadcast_to(change[:1, :, :1], change.shape), atol=1e-6)
     assert 0.4 < np.abs(change).max() <= 0.5001
+
+
+def test_own_change_is_saved_by_name_and_made_again() -> None:
+    row = Augmentation("stripes", "intensity", stripes, Stripes(strength=0.25))
+    config = Config(augment=Augment(extra=(row,)))
+    data = json.loads(json.dumps(to_plain(config)))
+    assert data["augment"]["extra"][0]["apply"].endswith(":stripes")
+    assert from_plain(data) == config
+    # A prediction reads what the training saved and needs no function; a training does.
+    data["augment"]["extra"][0]["apply"] = "jaxseg.nowhere:stripes"
+    with pytest.raises(JaxsegError, match="nothing is found"):
+        from_plain(data)
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        (Augment(rotate=Rotate(degrees=(10.0, -10.0))), "augment.rotate.degrees"),
+        (Augment(noise=Noise(probability=1.5)), "augment.noise.probability"),
+        (Augment(median_blur=MedianBlur(size=(3, 6))), "augment.median_blur.size"),
+        (Augment(contrast=Contrast(limit=(-1.0, 0.0))), "augment.contrast.limit"),
+        (Augment(extra=(Augmentation("zoom", "intensity", stripes),)), "augment.extra.0.name"),
+        (Augment(extra=(Augmentation("one", "colour", stripes),)), "augment.extra.0.kind"),  # type: ignore[arg-type]
+    ],
+)
+def test_illegal_options_are_named(settings: Augment, where: str) -> None:
+    assert [problem.file for problem in problems(settings, "augment")] == [where]

@@ -104,7 +104,7 @@ def encoded(ndim: int) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
 
     def every(labels: jax.Array) -> dict[str, tuple[jax.Array, jax.Array]]:
         return {
-            name: encode_masked(legal(labels, channels), channels, objects=OBJECTS)
+            name: encode_masked(legal(labels, channels), channels, max_label=OBJECTS)
             for name, channels in cases(ndim).items()
         }
 

@@ -172,7 +172,7 @@ def test_unknown_voxels_count_in_no_channel(rng: np.random.Generator) -> None:
     labels = np.stack([scene(rng), scene(rng)])
     labels[:, 4:7, 5:11] = -1
     channels = (ch("A"), ch("F"), ch("C"), ch("Db"))
-    loss = loss_of(channels, ndim=2, objects=6, options=Loss(border_weight=10.0, balance=True))
+    loss = loss_of(channels, ndim=2, max_label=6, options=Loss(border_weight=10.0, balance=True))
     batch = batch_of(labels, channels, rng)
     variables = {"params": jnp.float32(1)}
     run = jax.jit(lambda image: loss(Copy(), variables, batch | {"image": image}, None, True)[:2])
@@ -194,7 +194,7 @@ def test_nothing_counts_where_nothing_is_known(rng: np.random.Generator) -> None
     channels = (ch("F"), ch("Db"), ch("A"))
     batch = batch_of(np.full((1, 6, 6), -1, np.int32), channels, rng)
     options = Loss(border_weight=10.0, balance=True)
-    loss = loss_of(channels, ndim=2, objects=3, options=options)
+    loss = loss_of(channels, ndim=2, max_label=3, options=options)
     for found in jax.jit(lambda: loss(Copy(), {"params": 1.0}, batch, None, False)[:2])():
         assert all(float(part[0]) == 0 for pair in found.values() for part in pair)
 
@@ -205,7 +205,7 @@ def test_classes_beside_instances_in_any_order(order: tuple[int, ...]) -> None:
     ids, classes = scene(rng), rng.integers(0, 5, (12, 12), np.int32)
     some = (ch("A"), ch("S", classes=4, ignore=4, weight=3.0), ch("Db"))
     channels = tuple(some[place] for place in order)
-    loss = loss_of(channels, ndim=2, objects=6)
+    loss = loss_of(channels, ndim=2, max_label=6)
     batch = batch_of(np.stack([ids, classes], axis=-1)[None], channels, rng)
     parts, metrics = jax.jit(lambda: loss(Copy(), {"params": 1.0}, batch, None, False)[:2])()
     own = columns(channels, 2)["S"]
@@ -230,7 +230,7 @@ def test_classes_beside_instances_in_any_order(order: tuple[int, ...]) -> None:
 def test_levels_of_deep_supervision(rng: np.random.Generator) -> None:
     channels = (ch("A"), ch("Db", mask_values=True), ch("F", weight=2.0))
     labels = np.stack([scene(rng), scene(rng)])
-    loss = loss_of(channels, ndim=2, objects=6, options=Loss(border_weight=3.0, balance=True))
+    loss = loss_of(channels, ndim=2, max_label=6, options=Loss(border_weight=3.0, balance=True))
     batch = batch_of(labels, channels, rng)
 
     def judged(model: Copy) -> tuple[dict, dict]:

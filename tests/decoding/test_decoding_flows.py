@@ -25,8 +25,8 @@ SHAPES = {2: (72, 64), 3: (18, 36, 28)}
 FLOWS = ("Gv", "Gh", "Gz")
 
 
-def sets(ndim: int, reach: int = 16) -> dict[str, tuple[Channel, ...]]:
-    vectors = tuple(ch(name, reach=reach) for name in FLOWS[:ndim])
+def sets(ndim: int, max_distance: int = 16) -> dict[str, tuple[Channel, ...]]:
+    vectors = tuple(ch(name, max_distance=max_distance) for name in FLOWS[:ndim])
     return {
         "F": (ch("F"), *vectors),
         "Db": (*vectors, ch("Db", norm=False)),
@@ -88,7 +88,7 @@ def test_the_flow_is_its_definition() -> None:
     labels[6:9, 2:15] = 2
     labels[2, 10] = 3
     labels[9:13, 4:6] = labels[11:13, 6:10] = 4
-    found = [targets.flow(labels, axis=axis, reach=12) for axis in (-2, -1)]
+    found = [targets.flow(labels, axis=axis, max_distance=12) for axis in (-2, -1)]
     expected = plain_flow(labels, 24)
     sure = np.hypot(*expected) > 0
     assert sure.sum() > 0.9 * (labels > 0).sum()
@@ -109,7 +109,7 @@ def test_flows_are_unit_vectors_inside_objects_only(ndim: int) -> None:
 
 def test_what_the_heat_does_not_reach_has_no_flow() -> None:
     labels = np.ones((1, 41), np.int32)
-    short, far = (np.asarray(targets.flow(labels, axis=-1, reach=r))[0] for r in (5, 41))
+    short, far = (np.asarray(targets.flow(labels, axis=-1, max_distance=r))[0] for r in (5, 41))
     assert far.tolist() == [1.0] * 20 + [0.0] + [-1.0] * 20
     assert np.array_equal(short[10:31], far[10:31])
     assert not short[:9].any()
@@ -120,7 +120,7 @@ def test_what_the_heat_does_not_reach_has_no_flow() -> None:
 def test_long_thin_objects_keep_their_flow() -> None:
     labels = np.zeros((3, 121), np.int32)
     labels[1] = 1
-    found = np.asarray(targets.flow(labels, axis=-1, reach=128))[1]
+    found = np.asarray(targets.flow(labels, axis=-1, max_distance=128))[1]
     assert found.tolist() == [1.0] * 60 + [0.0] + [-1.0] * 60
 
 
@@ -134,14 +134,14 @@ def test_the_flow_follows_the_spacing() -> None:
 
 def test_targets_in_jit_need_only_static_sizes() -> None:
     labels = truth_of(2, "balls")
-    run = jax.jit(lambda ids: targets.flow(ids, axis=-1, objects=8, reach=16))
-    expected = targets.flow(labels, axis=-1, reach=16)
+    run = jax.jit(lambda ids: targets.flow(ids, axis=-1, max_label=8, max_distance=16))
+    expected = targets.flow(labels, axis=-1, max_distance=16)
     np.testing.assert_allclose(run(jnp.asarray(labels)), expected, atol=1e-5)
 
 
 def test_targets_can_be_spread_over_devices() -> None:
     labels = np.stack([truth_of(2, "balls"), truth_of(2, "shapes")])
-    one = functools.partial(targets.flow, axis=-1, objects=8, reach=16)
+    one = functools.partial(targets.flow, axis=-1, max_label=8, max_distance=16)
     mesh = jax.make_mesh((2,), ("data",))
     spec = jax.sharding.PartitionSpec("data")
     run = jax.jit(jax.shard_map(jax.vmap(one), mesh=mesh, in_specs=spec, out_specs=spec))
@@ -159,7 +159,10 @@ CASES += [(2, "balls", "Db"), (2, "balls", "turned")]
 
 @pytest.mark.parametrize(("ndim", "kind", "name"), CASES)
 def test_objects_come_back(ndim: int, kind: str, name: str) -> None:
-    truth, channels = truth_of(ndim, kind), sets(ndim, reach=16 if kind == "balls" else 48)[name]
+    truth, channels = (
+        truth_of(ndim, kind),
+        sets(ndim, max_distance=16 if kind == "balls" else 48)[name],
+    )
     assert decoder_of(channels) == "flow"
     labels = decode(np.asarray(encode(truth, channels)), channels)
     assert recovered(truth, labels) >= 0.95
@@ -182,7 +185,7 @@ def test_noisy_flows_still_give_the_objects(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_noise_nothing_and_everything(ndim: int, rng: np.random.Generator) -> None:
-    channels = sets(ndim, reach=48)["F"]
+    channels = sets(ndim, max_distance=48)["F"]
     shape = SHAPES[ndim]
     for planes in (np.zeros((*shape, ndim + 1)), rng.normal(0.5, 0.002, (*shape, ndim + 1))):
         found = flow(planes, channels)
@@ -230,7 +233,9 @@ def test_what_is_missing_is_named() -> None:
         flow(np.zeros((4, 4, 2)), (ch("Gv"), ch("Gh")))
     with pytest.raises(ConfigError, match="found Gv"):
         watershed(np.zeros((4, 4, 2)), both, options=Watershed())
-    config = Config(ndim=3, channels=(ch("Gv"), ch("Gh", reach=9)), flow=FlowTracking(steps=0))
+    config = Config(
+        ndim=3, channels=(ch("Gv"), ch("Gh", max_distance=9)), flow=FlowTracking(steps=0)
+    )
     text = "\n".join(map(str, check(config)))
     for part in ("belong together", "add ch('F')", "different options", "flow.steps"):
         assert part in text
@@ -242,5 +247,5 @@ def test_what_is_missing_is_named() -> None:
 @pytest.mark.parametrize("name", real_images.NAMES)
 def test_real_objects_come_back(name: str) -> None:
     truth = drop_small(real_images.labels(name), 10)
-    channels = sets(truth.ndim, reach=200)["F"]
+    channels = sets(truth.ndim, max_distance=200)["F"]
     assert recovered(truth, decode(np.asarray(encode(truth, channels)), channels)) >= 0.95

@@ -225,7 +225,7 @@ def test_the_weights_of_the_options_are_obeyed(rng: np.random.Generator) -> None
     def parts(weight: float = 1.0, **options: float) -> dict[str, float]:
         channels = (ch("E", weight=weight, **options),)
         counts = jnp.ones(logits.shape, bool)
-        found = loss_parts(logits, logits, counts, channels, labels=labels, objects=1)
+        found = loss_parts(logits, logits, counts, channels, labels=labels, max_label=1)
         return {name: float(top[0]) for name, (top, _) in found.items()}
 
     usual = parts()

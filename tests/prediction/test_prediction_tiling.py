@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxseg.config import Blocks, Config, Predict
+from jaxseg.config.rules import check
+from jaxseg.errors import ConfigError
 from jaxseg.geometry import TileGrid
 from jaxseg.prediction import choose_tile, chunk_shape
+from jaxseg.prediction.foreign import Sight
+from jaxseg.prediction.predictor import tiling_of
 
 DEEP = {"reach": (100, 100), "stride": (16, 16)}
 
@@ -89,3 +95,17 @@ def test_chunks_fit_the_tiles(
 ) -> None:
     grid = TileGrid(shape, (256, 256), (8, 8), (0, 0), (8, 8))
     assert chunk_shape(grid, largest=largest) == chunks
+
+
+def test_an_image_as_a_whole_is_one_tile() -> None:
+    config = Config(predict=Predict(full_image=True))
+    sight = Sight((100, 100), (16, 32))
+    tiling = tiling_of(config, sight, (250, 300))
+    assert (tiling.tile, tiling.halo, tiling.overlap) == ((256, 320), (0, 0), (0, 0))
+    assert len(tiling.grid((250, 300))) == 1
+    with pytest.raises(ConfigError, match="one size only"):
+        tiling_of(config, sight._replace(tile=(64, 64)), (250, 300))
+    for predict in (Predict(full_image=True, tile=(64, 64)), Predict(tta_mode="max")):
+        assert any("predict" in str(problem.file) for problem in check(Config(predict=predict)))
+    blocks = replace(config, blocks=Blocks(size=(64, 64)))
+    assert any("full_image" in str(problem.file) for problem in check(blocks))

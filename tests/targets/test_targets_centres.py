@@ -100,7 +100,7 @@ def test_the_mark_is_an_ellipsoid_about_the_middle(seed: int) -> None:
     middle = low + (size - 1) // 2
     places = np.moveaxis(np.indices(labels.shape), 0, -1)
     expected = (((places - middle) / (1, 3)) ** 2).sum(axis=-1) <= 1
-    found = markers(jnp.asarray(labels), dilation=(1, 3), spacing=(2.0, 0.5), objects=1)
+    found = markers(jnp.asarray(labels), dilation=(1, 3), spacing=(2.0, 0.5), max_label=1)
     np.testing.assert_array_equal(found, expected)
 
 

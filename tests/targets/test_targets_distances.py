@@ -48,7 +48,9 @@ def test_thin_objects_stay_visible() -> None:
 def test_one_object_everywhere_is_all_centre() -> None:
     labels = np.ones((6, 7), np.int32)
     np.testing.assert_array_equal(boundary_distance(labels), 1)
-    np.testing.assert_array_equal(boundary_distance(jnp.asarray(labels), objects=1, reach=3), 1)
+    np.testing.assert_array_equal(
+        boundary_distance(jnp.asarray(labels), max_label=1, max_distance=3), 1
+    )
     np.testing.assert_allclose(boundary_distance(labels, norm=False), np.hypot(6, 7))
     np.testing.assert_allclose(signed_distance(labels), np.tanh(1), rtol=1e-6)
 
@@ -98,11 +100,11 @@ def test_long_distances_are_cut_at_the_reach() -> None:
     labels = np.zeros((40, 40), np.int32)
     labels[2:-2, 2:-2] = 1
     for array in (labels, jnp.asarray(labels)):
-        cut = boundary_distance(array, reach=5, norm=False, objects=1)
-        whole = boundary_distance(array, norm=False, objects=1)
+        cut = boundary_distance(array, max_distance=5, norm=False, max_label=1)
+        whole = boundary_distance(array, norm=False, max_label=1)
         np.testing.assert_allclose(cut, np.minimum(whole, 6))
 
 
 def test_the_largest_label_is_needed_inside_jit() -> None:
-    with pytest.raises(ConfigError, match="objects"):
+    with pytest.raises(ConfigError, match="max_label"):
         jax.jit(boundary_distance)(jnp.ones((3, 3), jnp.int32))

@@ -27,7 +27,7 @@ def test_the_medoid_has_the_least_sum_of_squared_distances(rng: np.random.Genera
     labels = rng.integers(0, 4, (9, 11)).astype(np.int32)
     labels[labels == 3] = 0
     places = np.asarray(voxel_places(labels.shape, (0.5, 0.25)))
-    found = jax.jit(lambda ids: object_centres(ids, places, objects=5, center="medoid"))(labels)
+    found = jax.jit(lambda ids: object_centres(ids, places, max_label=5, center="medoid"))(labels)
     for label in (1, 2):
         own = places[labels == label]
         sums = np.square(own[:, None] - own).sum(axis=(1, 2))

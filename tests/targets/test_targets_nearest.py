@@ -57,9 +57,9 @@ def test_equals_brute_force(case: tuple, kinds: int, seed: int) -> None:
     labels = labels[tuple(slice(n) for n in shape)]
     expected = capped(brute_force(labels, spacing), spacing, reach)
     for array in (labels, jnp.asarray(labels)):
-        found = other_label_distance(array, spacing=spacing, reach=reach)
+        found = other_label_distance(array, spacing=spacing, max_distance=reach)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-        inside = other_label_distance(array, spacing=spacing, reach=reach, background=False)
+        inside = other_label_distance(array, spacing=spacing, max_distance=reach, background=False)
         np.testing.assert_allclose(inside, np.where(labels > 0, expected, 0), rtol=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_one_label_everywhere_has_the_cap(fill: int) -> None:
     labels = np.full((6, 8), fill, np.int32)
     for array in (labels, jnp.asarray(labels)):
         np.testing.assert_allclose(other_label_distance(array), 10.0)
-        np.testing.assert_allclose(other_label_distance(array, reach=(5, 3)), 4.0)
+        np.testing.assert_allclose(other_label_distance(array, max_distance=(5, 3)), 4.0)
 
 
 def test_jit_vmap_and_host_agree(rng: np.random.Generator) -> None:
@@ -78,9 +78,11 @@ def test_jit_vmap_and_host_agree(rng: np.random.Generator) -> None:
     @jax.jit
     @jax.vmap
     def batched(one: jax.Array) -> jax.Array:
-        return other_label_distance(one, spacing=(2.0, 1.0), reach=(3, 6))
+        return other_label_distance(one, spacing=(2.0, 1.0), max_distance=(3, 6))
 
-    expected = [other_label_distance(one, spacing=(2.0, 1.0), reach=(3, 6)) for one in labels]
+    expected = [
+        other_label_distance(one, spacing=(2.0, 1.0), max_distance=(3, 6)) for one in labels
+    ]
     np.testing.assert_allclose(batched(labels), expected, rtol=1e-6)
 
 

@@ -83,7 +83,7 @@ def test_without_another_object_nothing_is_close() -> None:
 def test_three_hundred_objects_inside_jit() -> None:
     ids = np.arange(1, 301).reshape(15, 20)
     labels = ids.repeat(3, 0).repeat(3, 1)
-    inside = jax.jit(lambda labels: neighbour_closeness(labels, objects=300, closing_size=0))
+    inside = jax.jit(lambda labels: neighbour_closeness(labels, max_label=300, closing_size=0))
     found = np.asarray(inside(jnp.asarray(labels)))
     expected = neighbour_closeness(labels + 2**40, closing_size=0)
     np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -33,9 +33,9 @@ def test_equals_brute_force(seed: int, axis: int, norm: bool) -> None:
     expected = brute_force(labels, axis, norm)
     options = {"axis": axis, "spacing": SPACING, "norm": norm}
     for array in (labels, jnp.asarray(labels)):
-        found = centre_offset(array, objects=7, **options)
+        found = centre_offset(array, max_label=7, **options)
         np.testing.assert_allclose(found, expected, atol=1e-4)
-        back = centre_offset(array, objects=7, direction="to_center", **options)
+        back = centre_offset(array, max_label=7, direction="to_center", **options)
         np.testing.assert_allclose(back, -expected, atol=1e-4)
 
 

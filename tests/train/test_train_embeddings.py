@@ -38,7 +38,7 @@ def trained(
     model = models.build(UNet(features=features, norm="bn"), 5, ndim=2)
     tx = optax.adam(optax.cosine_decay_schedule(5e-3, steps))
     state = init_state(model, tx, jax.random.key(0), images[:1].shape, mesh)
-    step = make_step(model, tx, loss_of(CHANNEL, ndim=2, objects=8), mesh)
+    step = make_step(model, tx, loss_of(CHANNEL, ndim=2, max_label=8), mesh)
     losses, overlaps, order = [], [], np.random.default_rng(0)
     for _ in range(steps):
         chosen = order.permutation(len(images))[:4]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from jaxseg.config.option import section
+from jaxseg.config.option import option, section
 from jaxseg.errors import ConfigError
 
 Normalisation = Literal["in", "bn", "gn", "ln", "none"]
@@ -17,12 +17,19 @@ Hidden = tyro.conf.Suppress
 
 @section
 class Architecture:
-    """What all networks have in common: how they reduce an image, and lists of some length."""
+    """What all networks have in common: how they reduce an image, and lists of some length.
+
+    A network of your own is a section that extends this, gives its ``reductions``, and has a method
+    ``build(heads, ndim, *, style, remat)`` that gives a :class:`jaxseg.models.Model`.
+    """
+
+    architecture: Annotated[str, Hidden] = option("own")
+    """Which network."""
 
     @property
     def reductions(self) -> tuple[int, ...]:
         """Stride along y and x of each step down."""
-        raise NotImplementedError
+        return ()
 
     @property
     def lists(self) -> Mapping[str, int]:

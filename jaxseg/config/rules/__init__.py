@@ -10,6 +10,7 @@ from jaxseg.config.option import Misfit, problems
 from jaxseg.config.rules.blocks import block_problems
 from jaxseg.config.rules.decoding import decoder_problems
 from jaxseg.config.rules.network import network_problems
+from jaxseg.config.rules.patches import patch_problems
 from jaxseg.config.rules.phases import phase_problems
 from jaxseg.config.rules.postprocessing import postprocessing_problems
 from jaxseg.config.rules.representation import representation_problems
@@ -23,6 +24,7 @@ RULES = (
     network_problems,
     decoder_problems,
     phase_problems,
+    patch_problems,
     postprocessing_problems,
     block_problems,
 )

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jaxseg.config.option import nearest
 from jaxseg.config.postprocessing import PostProcess, Refine
-from jaxseg.config.properties import ALIASES, ONLY_2D, SHAPE, extra_names, table_columns
+from jaxseg.config.properties import (
+    ALIASES,
+    EXTRA,
+    ONLY_2D,
+    SHAPE,
+    Measured,
+    extra_names,
+    is_extra,
+    name_of,
+    table_columns,
+)
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -96,23 +106,26 @@ def _voronoi(config: Config) -> Iterator[ConfigError]:
 
 def _properties(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
     legal, standard = extra_names(ndim), set(table_columns(ndim))
-    for name in options.properties:
-        if name in legal:
+    for one in options.properties:
+        name, own = name_of(one), not isinstance(one, str)
+        taken = name in standard or any(column.startswith(f"{name}-") for column in standard)
+        if is_extra(one, ndim) and not (own and (taken or name in EXTRA)):
             continue
-        if name in ONLY_2D:
-            what = f"{name} is not measured in 3D"
-        elif name in standard or any(column.startswith(f"{name}-") for column in standard):
-            what = f"{name} is measured anyway"
+        if name in ONLY_2D or (own and not is_extra(one, ndim)):
+            what = f"{name} is not measured in {ndim}D"
+        elif taken or own:
+            what = f"{name} is measured anyway" if taken else f"{name} has a meaning already"
         else:
             what = f"unknown property {name!r}{nearest(name, legal)}"
         expected = f"some of {', '.join(legal)}"
         yield ConfigError(what, file="postprocess.properties", expected=expected)
-    for name in sorted({n for n in options.properties if options.properties.count(n) > 1}):
+    names = [name_of(one) for one in options.properties]
+    for name in sorted({name for name in names if names.count(name) > 1}):
         yield ConfigError(f"{name} is listed twice", file="postprocess.properties")
 
 
 def _conditions(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
-    extra = [name for name in options.properties if name in extra_names(ndim)]
+    extra = [one for one in options.properties if is_extra(one, ndim)]
     for number, group in enumerate(options.remove):
         field = f"postprocess.remove.{number}"
         if not group:
@@ -124,7 +137,7 @@ def _conditions(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
 
 
 def property_problems(
-    name: str, field: str, ndim: int, *, extra: list[str], channels: int | None = None
+    name: str, field: str, ndim: int, *, extra: Sequence[Measured], channels: int | None = None
 ) -> Iterator[ConfigError]:
     """What is wrong with the name of a column in a condition.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
-from jaxseg.config.channels import Affinity, Channel, Flow, Semantic
+from jaxseg.config.channels import Affinity, Channel, Semantic
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
+# Components that belong together, and those that may be left out.
+FLOWS = {2: ((("Gh", "Gv"), ("Gz",)),), 3: ((("Gh", "Gv", "Gz"), ()),)}
 NEIGHBORHOODS = {2: (0, 4, 8), 3: (0, 6, 18, 26)}
 
 
@@ -22,27 +25,32 @@ def representation_problems(config: Config) -> Iterator[ConfigError]:
         )
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield ConfigError(f"channel {name} is listed twice", file="channels")
-    if config.task == "semantic" and names and names != ["S"]:
+    options = [channel.options for channel in config.channels]
+    classes = [one for one in options if one.exclusive]
+    if config.task == "semantic" and names and not len(classes) == len(names) == 1:
         yield ConfigError(
             "a semantic task learns exactly the channel S", file="channels", found=names
         )
-    if config.task == "instances" and names == ["S"]:
+    if config.task == "instances" and names and len(classes) == len(names):
         yield ConfigError(
-            "S alone shows no objects",
+            f"{names[0]} alone shows no objects",
             file="channels",
             fix="--task semantic, or channels of instances beside it",
         )
     elif config.task == "instances":
         yield from _classes_of_objects(config)
-    if "E" in names and set(names) - {"E", "S"}:
-        yield ConfigError("E cannot be used with other channels", file="channels", found=names)
-    if ("H" in names) != ("V" in names) or ("Z" in names and "H" not in names):
-        yield ConfigError("H and V belong together, and Z to them", file="channels", found=names)
-    if "Z" in names and config.ndim == 2:
+    for channel in config.channels:
+        if channel.options.joint and len(names) > 1 + len(classes):
+            yield ConfigError(
+                f"{channel.name} cannot be used with other channels", file="channels", found=names
+            )
+    yield from _components(config)
+    if any(one.family == "flow" for one in options) and not any(
+        one.tells_objects for one in options
+    ):
         yield ConfigError(
-            "Z needs three dimensions", file="channels", fix="remove it or set ndim=3"
+            "flows do not tell objects from background", file="channels", fix="add ch('F')"
         )
-    yield from _flows(config, set(names))
     for index, channel in enumerate(config.channels):
         yield from _radii(channel, f"channels.{index}.options", config.ndim)
     yield from _legacy(config)
@@ -91,27 +99,30 @@ def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
             )
 
 
-def _flows(config: Config, names: set[str]) -> Iterator[ConfigError]:
-    flows = {"Gv", "Gh"} | ({"Gz"} if config.ndim == 3 else set())
-    given = names & {"Gv", "Gh", "Gz"}
-    if given and given != flows:
+def _components(config: Config) -> Iterator[ConfigError]:
+    """Vectors whose components are missing, or not of the same options."""
+    given = {channel.name for channel in config.channels}
+    for name in sorted(given & {"Z", "Gz"}) if config.ndim == 2 else ():
         yield ConfigError(
-            "the components of a flow belong together",
-            file="channels",
-            expected=" ".join(sorted(flows)),
-            found=" ".join(sorted(given)),
+            f"{name} needs three dimensions", file="channels", fix="remove it or set ndim=3"
         )
-    if given and not names & {"F", "B", "D", "Db", "A"}:
-        yield ConfigError(
-            "flows do not tell objects from background", file="channels", fix="add ch('F')"
-        )
-    reaches = {c.options.reach for c in config.channels if isinstance(c.options, Flow)}
-    if len(reaches) > 1:
-        yield ConfigError(
-            "components of one flow with different options",
-            file="channels",
-            found=f"reach {sorted(reaches)}",
-        )
+    for needed, more in ((("H", "V"), ("Z",)), *FLOWS[config.ndim]):
+        found = given & {*needed, *more}
+        if found and not found >= set(needed):
+            yield ConfigError(
+                "the components of a vector belong together",
+                file="channels",
+                expected=" ".join(needed),
+                found=" ".join(sorted(found)),
+            )
+    for family in sorted({c.options.family for c in config.channels} - {"", "centre"}):
+        own = [channel.options for channel in config.channels if channel.options.family == family]
+        if any(one != own[0] for one in own):
+            yield ConfigError(
+                f"components of one {family} with different options",
+                file="channels",
+                found=own,
+            )
 
 
 def _affinities(config: Config) -> Iterator[ConfigError]:
@@ -127,6 +138,12 @@ def _affinities(config: Config) -> Iterator[ConfigError]:
                 expected=legal,
                 found=channel.options.neighborhood,
             )
+        whole = [*_near(channel.options.neighborhood, config.ndim), *offsets]
+        seen = {max(offset, tuple(-step for step in offset)) for offset in whole}
+        if len(seen) < len(whole):
+            yield ConfigError(
+                "an offset or its opposite is there twice", file="channels.A.offsets", found=offsets
+            )
         if any(len(offset) != config.ndim or not any(offset) for offset in offsets):
             yield ConfigError(
                 "illegal offset",
@@ -134,3 +151,10 @@ def _affinities(config: Config) -> Iterator[ConfigError]:
                 found=offsets,
                 expected=f"{config.ndim} numbers each, not all zero",
             )
+
+
+def _near(neighborhood: int, ndim: int) -> list[tuple[int, ...]]:
+    """One offset per pair of a neighbourhood."""
+    most = {4: 1, 6: 1, 18: 2, 8: 2, 26: 3}.get(neighborhood, 0)
+    every = itertools.product((-1, 0, 1), repeat=ndim)
+    return [one for one in every if one > (0,) * ndim and sum(map(abs, one)) <= most]

@@ -27,6 +27,24 @@ def size_problems(config: Config) -> Iterator[ConfigError]:
             expected=f"less than half of {tile}",
             found=halo,
         )
+    predict = config.predict
+    if predict.full_image:
+        given = {"predict.tile": predict.tile, "predict.halo": any(predict.halo) and predict.halo,
+                 "predict.overlap": any(predict.overlap) and predict.overlap,
+                 "blocks.size": config.blocks.size}  # fmt: skip
+        for field in (field for field, value in given.items() if value):
+            yield ConfigError(
+                "an image that is predicted as a whole is not cut",
+                file=f"{field}, predict.full_image",
+                found=given[field],
+                fix="leave out one of them",
+            )
+    if predict.tta_mode != "mean" and predict.tta == "none":
+        yield ConfigError(
+            "this option has no effect unless predict.tta is flips or full",
+            file="predict.tta_mode",
+            found=predict.tta_mode,
+        )
     devices = config.cpu_devices
     if devices > 1 and config.train.batch % devices:
         yield ConfigError(

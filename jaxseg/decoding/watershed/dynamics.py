@@ -9,7 +9,9 @@ are joined across their highest passes first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cc3d
 import numpy as np
@@ -18,7 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from jaxseg.decoding.affinities.chains import followed
-from jaxseg.labels.contacts import FACES, face_pairs
+from jaxseg.labels.contacts import FACES
 
 # How far a Gaussian reaches, in standard deviations.
 TRUNCATE = 3.0
@@ -79,69 +81,96 @@ def peaks(
     >>> peaks(height, mask, least=0.25, min_seed=2).tolist()
     [[0, 1, 1, 1, 0, 0]]
     """
-    hills, tops = _hills(height, mask)
-    inside = hills > 0
-    values = np.asarray(height, np.float32)[inside].astype(np.float64)
-    flat = np.asarray(height, np.float32).ravel()
-    summit, (pairs, passes) = flat[tops].astype(np.float64), _passes(hills, flat, len(tops))
-    hill = hills[inside] - 1
+    ground = _Ground.of(np.asarray(height, np.float32), mask)
+    hill, tops = _hills(ground)
+    values = ground.values.astype(np.float64)
+    summit, (pairs, passes) = values[tops], _passes(ground, hill, len(tops))
     owner = _joined(summit, pairs, passes, least, np.zeros(len(tops), bool))
     level = _level(owner, pairs, passes)
     above = values > level[owner[hill]]
     barred = np.bincount(owner[hill[above]], minlength=len(tops)) < min_seed
     if sure is not None:
-        above &= sure[inside]
+        above &= sure[mask]
         barred |= np.bincount(owner[hill[above]], minlength=len(tops)) == 0
     if (barred & np.isfinite(level)).any():
         owner = _joined(summit, pairs, passes, least, barred & np.isfinite(level))
     own = owner[hill]
-    near = np.zeros(hills.shape, np.int32)
-    near[inside] = np.where(values > summit[own] - least, own + 1, 0)
+    near = np.zeros(mask.shape, np.int32)
+    near[mask] = np.where(values > summit[own] - least, own + 1, 0)
     parts = cc3d.connected_components(near, connectivity=FACES[near.ndim])
     kept = np.zeros(int(parts.max(initial=0)) + 1, np.int32)
-    chosen = np.unique(parts.ravel()[tops[np.unique(owner)]])
+    chosen = np.unique(parts[mask][tops[np.unique(owner)]])
     kept[chosen] = np.arange(1, len(chosen) + 1)
     return kept[parts]
 
 
-def _hills(height: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels that lead to the same top, (*S) int32 from 1, and the place of every top.
+class _Ground(NamedTuple):
+    """The voxels of a mask in a row, in the order of the array.
+
+    Parameters
+    ----------
+    values : (n,) float32
+    places : (n,) where they are in the array with a margin of one voxel
+    numbers : the array with a margin, flat: which voxel of the row it is, n outside the mask
+    steps : along each axis from a voxel to the next one, in that array
+    """
+
+    values: np.ndarray
+    places: np.ndarray
+    numbers: np.ndarray
+    steps: tuple[int, ...]
+
+    @classmethod
+    def of(cls, height: np.ndarray, mask: np.ndarray) -> _Ground:
+        """The ground of a map."""
+        places = np.flatnonzero(np.pad(mask, 1))
+        wide = tuple(side + 2 for side in mask.shape)
+        numbers = np.full(math.prod(wide), len(places), np.int32 if mask.size < 2**31 else np.int64)
+        numbers[places] = np.arange(len(places))
+        steps = tuple(math.prod(wide[axis + 1 :]) for axis in range(mask.ndim))
+        return cls(height[mask], places, numbers, steps)
+
+    def neighbours(self, step: int) -> np.ndarray:
+        """For every voxel the one a step away, n where that is outside the mask."""
+        return self.numbers[self.places + step]
+
+
+def _hills(ground: _Ground) -> tuple[np.ndarray, np.ndarray]:
+    """For every voxel the hill whose top it leads to, from 0, and the tops.
 
     Of equal neighbours a later one is the higher one, so that a plateau may have several tops.
     """
-    ground = np.where(mask, height, -np.inf).astype(np.float32, copy=False)
-    places = np.arange(mask.size, dtype=np.int32 if mask.size < 2**31 else np.int64)
-    places = places.reshape(mask.shape)
-    best, parent = ground.copy(), places.copy()
-    directions = list(face_pairs(mask.ndim))
-    later, earlier = directions[::2], directions[1::2]
-    for ways, higher in ((earlier, np.greater), (later, np.greater_equal)):
-        for here, there in ways:
-            better = higher(ground[there], best[here])
-            np.copyto(best[here], ground[there], where=better)
-            np.copyto(parent[here], places[there], where=better)
-    inside = mask.ravel()
-    root = followed(np.where(inside, parent.ravel(), places.ravel()))
-    tops = np.flatnonzero(inside & (root == places.ravel()))
-    numbers = np.zeros(mask.size, np.int32)
-    numbers[tops] = np.arange(1, len(tops) + 1)
-    return np.where(inside, numbers[root], 0).reshape(mask.shape), tops
+    values = np.append(ground.values, np.float32(-np.inf))
+    best, parent = ground.values.copy(), np.arange(len(ground.values), dtype=ground.numbers.dtype)
+    steps = [(np.greater, -step) for step in ground.steps]
+    for higher, step in [*steps, *((np.greater_equal, step) for step in ground.steps)]:
+        there = ground.neighbours(step)
+        near = values[there]
+        better = higher(near, best)
+        np.copyto(best, near, where=better)
+        np.copyto(parent, there, where=better)
+    root = followed(parent)
+    tops = np.flatnonzero(root == np.arange(len(root)))
+    hills = np.zeros(len(root), np.int64)
+    hills[tops] = np.arange(len(tops))
+    return hills[root], tops
 
 
-def _passes(hills: np.ndarray, flat: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The highest pass between every two hills that touch: (n, 2) numbers from 0, (n,) heights."""
-    height = flat.reshape(hills.shape)
-    keys, values = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for here, there in list(face_pairs(hills.ndim))[::2]:
-        meets = (hills[here] != hills[there]) & (hills[here] > 0) & (hills[there] > 0)
-        one, other = (hills[side][meets].astype(np.int64) - 1 for side in (here, there))
+def _passes(ground: _Ground, hill: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The highest pass between every two hills that touch: (n, 2) numbers, (n,) heights."""
+    keys, heights = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    beyond, values = np.append(hill, -1), np.append(ground.values, np.float32(-np.inf))
+    for step in ground.steps:
+        there = ground.neighbours(step)
+        meets = np.flatnonzero((beyond[there] != hill) & (beyond[there] >= 0))
+        one, other, there = hill[meets], beyond[there[meets]], there[meets]
         keys.append(np.minimum(one, other) * count + np.maximum(one, other))
-        values.append(np.minimum(height[here][meets], height[there][meets]))
-    key, value = np.concatenate(keys), np.concatenate(values)
-    order = np.lexsort((-value, key))
+        heights.append(np.minimum(ground.values[meets], values[there]))
+    key, height = np.concatenate(keys), np.concatenate(heights)
+    order = np.lexsort((-height, key))
     key, first = np.unique(key[order], return_index=True)
     pairs = np.stack(np.divmod(key, max(count, 1)), axis=1)
-    return pairs, value[order][first].astype(np.float64)
+    return pairs, height[order][first].astype(np.float64)
 
 
 def _level(owner: np.ndarray, pairs: np.ndarray, passes: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Which planes, with which thresholds, give seeds, growth mask and surface: rules, not a list.
 
-Seeds are the peaks of a map of the channels that part objects; where there are none, where one
+Seeds are the peaks of a map of the channels that part objects. Where there are none, where one
 marks every object, or where thresholds are asked for, they are the voxels on the inner side of the
-thresholds of *all* channels that can tell inside from outside, or of those that mark. Objects grow in the mask of the one
-channel that the table ranks highest for it; where none has a rank, in what contours enclose, or
-where offsets point. The surface is the channel ranked highest for that, or the boundaries of
-offsets; of a mask, its depth. A user may set each of these in part.
+thresholds of *all* channels that can tell inside from outside, or of those that mark. Objects grow
+in the mask of the one channel that the table ranks highest for it; where none has a rank, in what
+contours enclose, or where offsets point. The surface is the channel ranked highest for that, or the
+boundaries of offsets; of a mask, its depth. A user may set each of these in part.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxseg.channels import CHANNELS
+from jaxseg.channels import CHANNELS, spec_of
 from jaxseg.config import OPTIONS, Channel, Watershed
 from jaxseg.config.channels import SignedDistance
 from jaxseg.config.decoders import Threshold
@@ -123,7 +123,7 @@ def plan(
         name
         for source in found
         for name in source.names
-        if not source.seed and not CHANNELS[name].exclusive
+        if not source.seed and not spec_of(source.channels[0]).exclusive
     ]
     if unusable or not usable:
         raise ConfigError(
@@ -177,7 +177,7 @@ def _legal() -> list[str]:
         for name, kind in kinds.items()
         if isinstance(kind, Component) and kind.family == "centre"
     }
-    return [name for name, row in CHANNELS.items() if row.seed or name in vectors]
+    return [name for name, row in CHANNELS.items() if row.watershed.seed or name in vectors]
 
 
 def _bounding(ndim: int) -> list[str]:
@@ -202,7 +202,7 @@ def _seed_rule(source: Source) -> Criterion:
     """
     if source.is_vector:
         return Criterion(source, BOUNDARY, by_rule=True)
-    row = CHANNELS[source.names[0]]
+    row = spec_of(source.channels[0]).watershed
     found = row.seed_threshold(source.options)
     if found is None and row.from_centre:
         return Criterion(source, _close_to_centre(source.spacing), by_rule=True)
@@ -221,7 +221,7 @@ def _growth_rule(source: Source) -> Criterion:
     """The table's threshold, or one between the background and the outermost voxels."""
     if source.is_vector:
         return Criterion(source, NEAR_CENTRE * source.unit, by_rule=True)
-    found = CHANNELS[source.names[0]].growth_threshold(source.options)
+    found = spec_of(source.channels[0]).watershed.growth_threshold(source.options)
     if found is None and source.seed < 0:
         return _seed_rule(source)
     if found is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 from jaxseg.config import Watershed
@@ -53,20 +52,6 @@ def _wrong_peaks(options: Watershed) -> Iterator[JaxsegError]:
                     found=getattr(options, field),
                     fix="seed_rule thresholds",
                 )
-    if not 0 < options.seed_height < math.inf:
-        yield ConfigError(
-            "value out of range",
-            file="watershed.seed_height",
-            expected="above 0",
-            found=options.seed_height,
-        )
-    if not 0 <= options.seed_sigma < math.inf:
-        yield ConfigError(
-            "value out of range",
-            file="watershed.seed_sigma",
-            expected="at least 0",
-            found=options.seed_sigma,
-        )
 
 
 def _wrong_names(

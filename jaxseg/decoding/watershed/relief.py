@@ -55,7 +55,8 @@ def peak_seeds(
 
     A peak beside a higher one counts if a voxel of it passes the thresholds of the channels that
     tell depth, so that a corner of a large object is no object. Where the mask comes from a channel
-    that gives seeds, too, parts of it without a voxel that passes its threshold are no objects.
+    that says more than yes or no, parts of it without a voxel that passes the threshold for seeds
+    are no objects.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def peak_seeds(
     -------
     (*S) int32, 0 and 1..N
     """
-    bounding = {criterion.source for criterion in chosen.growth}
+    bounding = {one.source for one in chosen.growth if not one.source.is_mask}
     both = [criterion for criterion in chosen.seeds if criterion.source in bounding]
     if both:
         parts, count = face_connected(mask)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxseg.channels import CHANNELS, columns
+from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel
 from jaxseg.decoding.affinities.affinity_map import loosest_edge, nearest_offsets, tightest_edge
 from jaxseg.decoding.watershed.offset_map import offset_boundary, offset_size
@@ -77,29 +77,29 @@ class Source:
     @property
     def seed(self) -> int:
         """Sign in finding seeds; boundaries of vectors are low inside."""
-        return -1 if self.is_vector else CHANNELS[self.names[0]].seed
+        return -1 if self.is_vector else spec_of(self.channels[0]).watershed.seed
 
     @property
     def growth(self) -> int:
         """Rank as growth mask by a threshold, 0 = not by one."""
-        row = CHANNELS[self.names[0]]
+        row = spec_of(self.channels[0]).watershed
         return row.growth if not self.is_vector and row.bounds(self.options) else 0
 
     @property
     def encloses(self) -> bool:
         """Whether objects are what lies between its voxels."""
-        return not self.is_vector and CHANNELS[self.names[0]].encloses
+        return not self.is_vector and spec_of(self.channels[0]).watershed.encloses
 
     @property
     def mark_size(self) -> int:
         """Voxels by which it marks every object, 0 = it marks none."""
-        size = CHANNELS[self.names[0]].mark_size
+        size = spec_of(self.channels[0]).watershed.mark_size
         return size(len(self.spacing), self.options) if size else 0
 
     @property
     def relief(self) -> float:
         """How much a unit of it counts in the map whose peaks are seeds, 0 = it parts nothing."""
-        weight = 1.0 if self.is_vector else CHANNELS[self.names[0]].relief
+        weight = 1.0 if self.is_vector else spec_of(self.channels[0]).watershed.relief
         linear = getattr(self.options, "activation", "linear") == "linear"
         lengths = self.measures_lengths and linear and not self.is_vector
         return weight / (LENGTH * self.unit) if lengths else weight
@@ -107,22 +107,24 @@ class Source:
     @property
     def tells_depth(self) -> bool:
         """Whether its values, in parts of an object's own, say how far inside a voxel is."""
-        return not self.is_vector and not CHANNELS[self.names[0]].binary
+        return not self.is_vector and not spec_of(self.channels[0]).binary
 
     @property
     def is_mask(self) -> bool:
         """Whether it marks whole objects, or all that is outside of them, by yes and no."""
-        return isinstance(self.kind, Scalar) and self.growth > 0 and CHANNELS[self.names[0]].binary
+        return (
+            isinstance(self.kind, Scalar) and self.growth > 0 and spec_of(self.channels[0]).binary
+        )
 
     @property
     def surface(self) -> int:
         """Rank as surface, 0 = never."""
-        return VECTOR_RANK if self.is_vector else CHANNELS[self.names[0]].surface
+        return VECTOR_RANK if self.is_vector else spec_of(self.channels[0]).watershed.surface
 
     @property
     def surface_sign(self) -> int:
         """1: low inside objects; -1: high inside."""
-        return 1 if self.is_vector else CHANNELS[self.names[0]].surface_sign
+        return 1 if self.is_vector else spec_of(self.channels[0]).watershed.surface_sign
 
 
 def sources(
@@ -137,7 +139,7 @@ def sources(
     places = columns(channels, ndim)
     groups: dict[Any, list[tuple[Channel, Kind]]] = {}
     for channel in channels:
-        kind = CHANNELS[channel.name].symmetry(ndim, channel.options)
+        kind = spec_of(channel).symmetry(ndim, channel.options)
         group = ("vector", kind.family) if isinstance(kind, Component) else channel.name
         groups.setdefault(group, []).append((channel, kind))
     sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * ndim
@@ -189,7 +191,7 @@ def offsets(planes: np.ndarray, source: Source) -> dict[int, np.ndarray]:
     """For every axis of a vector, (*S) offsets from the centre, whichever way they were learnt."""
     ndim, found = planes.ndim - 1, {}
     for channel, start in zip(source.channels, source.starts, strict=True):
-        kind: Any = CHANNELS[channel.name].symmetry(ndim, channel.options)
+        kind: Any = spec_of(channel).symmetry(ndim, channel.options)
         towards = getattr(channel.options, "direction", "from_center") == "to_center"
         plane = np.asarray(planes[..., start], np.float32)
         found[kind.axis % ndim] = -plane if towards else plane

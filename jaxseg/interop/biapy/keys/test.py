@@ -38,6 +38,7 @@ def settings(job: Job) -> dict[str, Any]:
         "phases": _phases(job),
         "predict.batch": job["TRAIN.BATCH_SIZE"],
         "predict.tta": _orientations(job),
+        **({"predict.tta_mode": job[T + "AUGMENTATION_MODE"]} if job[T + "AUGMENTATION"] else {}),
         **_tiles(job),
         **_blocks(job),
         "postprocess.median": _median(job),
@@ -84,6 +85,8 @@ def _tiles(job: Job) -> dict[str, Any]:
     inner = [side - 2 * edge for side, edge in zip(tile, halo, strict=True)]
     overlap = [round(share * side) for share, side in zip(shares, inner, strict=True)]
     dtype = "float16" if job[T + "REDUCE_MEMORY"] else "float32"
+    if job[T + "FULL_IMG"] and job.ndim == 2:
+        return {"predict.full_image": True, "predict.dtype": dtype}
     return {
         "predict.tile": tile,
         "predict.halo": [int(edge) for edge in halo],
@@ -179,10 +182,15 @@ def _as_ours(name: str, numbers: list[Any]) -> list[float]:
 
 
 def _full(value: bool, job: Job) -> Verdict | None:
-    if not value:
-        return Verdict("exact", "predict.tile")
-    if job.ndim == 3:
+    if value and job.ndim == 3:
         return Verdict("no effect", "", "for 2D only, in BiaPy as well")
+    return None
+
+
+def _of_tiles(value: Any, job: Job) -> Verdict | None:
+    del value
+    if job[T + "FULL_IMG"] and job.ndim == 2:
+        return Verdict("no effect", "", f"{T}FULL_IMG is True")
     return None
 
 
@@ -202,8 +210,8 @@ CH = (C + "ENABLE",)
 W = C + "WORKFLOW_PROCESS."
 ROWS: tuple[Key, ...] = (
     exact(T + "ENABLE", False, "phases"),
-    exact(D + "PADDING", [0, 0], "predict.halo"),
-    exact(D + "OVERLAP", [0, 0], "predict.overlap"),
+    exact(D + "PADDING", [0, 0], "predict.halo", judge=_of_tiles),
+    exact(D + "OVERLAP", [0, 0], "predict.overlap", judge=_of_tiles),
     refused(D + "MEDIAN_PADDING", False, "images are mirrored", needs=("testing",)),
     exact(D + "ROI_MASK.ENABLE", False, "postprocess.masks"),
     exact(D + "ROI_MASK.PATH", "", "postprocess.masks", needs=(D + "ROI_MASK.ENABLE",)),
@@ -216,14 +224,14 @@ ROWS: tuple[Key, ...] = (
                        "STATS.FULL_IMG": False}, "no meaning here"),
     nothing(T + "SAVE_MODEL_RAW_OUTPUT", True, "planes are always kept, as Zarr"),
     exact(T + "AUGMENTATION", False, "predict.tta"),
-    exact(T + "AUGMENTATION_MODE", "mean", "predict.tta",
-          judge=only(("mean",), "the mean only"), needs=(T + "AUGMENTATION", "testing")),
+    exact(T + "AUGMENTATION_MODE", "mean", "predict.tta_mode",
+          judge=only(("mean", "min", "max"), "mean, min or max"),
+          needs=(T + "AUGMENTATION", "testing")),
     exact(T + "AUGMENTATION_GROUP", "auto", "predict.tta", needs=(T + "AUGMENTATION",)),
     refused(T + "ANALIZE_2D_IMGS_AS_3D_STACK", False, "images are not stacked",
             needs=("testing",)),
     exact(T + "REUSE_PREDICTIONS", False, "predict.reuse"),
-    refused(T + "FULL_IMG", False, "images are predicted in tiles", needs=("testing",),
-            judge=_full),
+    exact(T + "FULL_IMG", False, "predict.full_image", judge=_full),
     nothing(T + "METRICS", [], "IoU of classes, matching of objects"),
     exact(T + "EVAL_BORDER_CROP", [], "evaluate.border_crop", same),
     nothing(T + "MATCHING_STATS", True, "matching is part of the comparison with labels"),

@@ -110,7 +110,7 @@ def _with_record(
 ) -> tuple[Description, Config]:
     """What our record says, and the configuration of the training in it."""
     try:
-        trained = from_plain(record["config"], file)
+        trained = from_plain(record["config"], file, own=False)
         stats = Stats(*(tuple(map(float, values)) for values in record["stats"]))
         sizes = tuple((int(least), int(step)) for least, step in record["sizes"])
         halo = tuple(map(int, record["halo"]))

@@ -1,0 +1,76 @@
+"""Which options of a decoder are worth tuning, and the values to try, the usual ones first.
+
+Each function takes the channels of the planes and the number of axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxseg.config import Channel
+from jaxseg.decoding.watershed.plan import plan
+
+Knobs = Mapping[str, tuple[Any, ...]]
+
+# Above which value of a channel between 0 and 1 a voxel is inside.
+LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
+# Voxels of the smallest object, by dimension.
+SIZES = {2: (1, 10, 20, 40), 3: (1, 20, 60, 200)}
+# Channels that a mask by one of ``LEVELS`` is made of.
+MASKS = frozenset({"F", "B"})
+
+
+def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
+    """How deep a valley parts objects, how smooth the map is, and where objects end."""
+    chosen = plan(channels, ndim=ndim)
+    found: dict[str, tuple[Any, ...]] = {}
+    if chosen.parting:
+        found["seed_height"] = (0.2, 0.15, 0.3, 0.1, 0.4, 0.05, 0.03)
+        found["seed_sigma"] = (0.7, 1.0, 0.0, 1.5, 2.0)
+    if [source.names for source in (c.source for c in chosen.growth)] in ([("F",)], [("B",)]):
+        found["growth_thresholds"] = tuple((level,) for level in LEVELS)
+    return {**found, "min_size": SIZES[ndim]}
+
+
+def stardist_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
+    """Which voxels propose objects, and how far two of them may overlap."""
+    return {
+        "prob_threshold": (0.4, 0.3, 0.5, 0.2, 0.6, 0.7, 0.8),
+        "nms_threshold": (0.4, 0.3, 0.5, 0.2, 0.6),
+    }
+
+
+def embedseg_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
+    """How sure the seed of an object is, and where objects end."""
+    return {
+        "seed_threshold": (0.8, 0.7, 0.9, 0.6, 0.5),
+        "foreground_threshold": LEVELS,
+        "min_object_size": (10, 20, 40, 5),
+    }
+
+
+def agglomeration_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
+    """How strong a contact joins fragments, and what a fragment is."""
+    return {
+        "merge": (0.55, 0.65, 0.45, 0.75, 0.85, 0.35),
+        "inside": (0.5, 0.6, 0.7, 0.8, 0.4),
+        "min_size": SIZES[ndim],
+    }
+
+
+def mutex_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
+    """Which affinities join and which separate."""
+    return {
+        "near_bias": (0.6, 0.5, 0.7, 0.4, 0.8),
+        "far_bias": (0.5, 0.4, 0.6, 0.3, 0.7),
+        "min_size": SIZES[ndim],
+    }
+
+
+def flow_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
+    """How many voxels end in an object, and where objects end."""
+    found: dict[str, tuple[Any, ...]] = {"min_sink": (10, 5, 20, 40)}
+    if MASKS & {channel.name for channel in channels}:
+        found["threshold"] = tuple((level,) for level in LEVELS)
+    return {**found, "min_size": SIZES[ndim]}
