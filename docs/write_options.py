@@ -36,7 +36,7 @@ def page() -> str:
             parts += _networks()
         elif dataclasses.is_dataclass(one.default):
             parts += [f"\n## {one.name}\n", f"{docs_of(Config).get(one.name, '')}\n"]
-            parts += _table(type(one.default), one.name)
+            parts += _table(type(one.default), one.name, holder=one.default)
     return "\n".join(parts) + "\n"
 
 
@@ -64,21 +64,22 @@ def _sentence(kind: Any) -> str:
     return (kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ").strip()
 
 
-def _table(kind: Any, where: str, *, nested: bool = True) -> Iterator[str]:
+def _table(kind: Any, where: str, *, nested: bool = True, holder: Any = None) -> Iterator[str]:
     """The rows of a section and, where asked for, of the sections in it."""
     yield "| option | default | meaning |"
     yield "|---|---|---|"
-    yield from _rows(kind, where, nested=nested)
+    yield from _rows(kind, where, nested=nested, holder=holder)
 
 
-def _rows(kind: Any, where: str, *, nested: bool) -> Iterator[str]:
+def _rows(kind: Any, where: str, *, nested: bool, holder: Any = None) -> Iterator[str]:
+    """Rows of a section; ``holder`` is the section as it stands where it is used."""
     docs = docs_of(kind)
     for one in options_of(kind):
         name = f"{where}.{one.name}" if where else one.name
-        inner = one.default
+        inner = one.default if holder is None else getattr(holder, one.name)
         if dataclasses.is_dataclass(inner) and not isinstance(inner, type):
             if nested:
-                yield from _rows(type(inner), name, nested=True)
+                yield from _rows(type(inner), name, nested=True, holder=inner)
             continue
         if one.name in ("channels", "model", "architecture"):
             continue

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ class _Process:
         self.code = STOPPED
         self.in_hand = 0
         self.last_acts: list[Callable[[], None]] = []
+        self.ends: tuple[socket.socket, ...] = ()
 
 
 _process = _Process()
@@ -171,15 +173,18 @@ def take_over() -> None:
     Signals that the process was told to ignore stay ignored.
     """
     numbers = {number for number in _numbers() if signal.getsignal(number) is not signal.SIG_IGN}
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
+    # Sockets, since Windows tells of signals through them alone.
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
     # The thread hears of a signal even while the main one is busy outside of Python.
     threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
     _process.taken_over = True
     for number in numbers:
         signal.signal(number, _note)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    os.register_at_fork(after_in_child=_as_usual)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    _process.ends = reader, writer
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_as_usual)
 
 
 def ended(code: int) -> int:
@@ -193,10 +198,10 @@ def _note(number: int, frame: FrameType | None) -> None:
     _process.pending.append(number)
 
 
-def _watch(reader: int, numbers: set[int]) -> None:
+def _watch(reader: socket.socket, numbers: set[int]) -> None:
     """Act on every signal that arrives."""
     count = 0
-    while arrived := os.read(reader, 1):
+    while arrived := reader.recv(1):
         if arrived[0] not in numbers:
             continue
         count += 1

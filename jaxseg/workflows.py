@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from jaxseg import hosts, io
+from jaxseg import blocks, hosts, io
 from jaxseg.blocks.stage import Stage, View, with_needs
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError
@@ -21,6 +21,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import (
     Plan,
     await_needs,
+    is_complete,
     published,
     run_by_blocks,
     run_in_memory,
@@ -30,6 +31,7 @@ from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.lock import locked, paths_of
 from jaxseg.runs.results import Found, is_begun, versions_of
 from jaxseg.signals import safe_point
+from jaxseg.stages.chosen import versions_of_planes
 from jaxseg.stages.planes import PREDICT
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
@@ -39,6 +41,7 @@ from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.rescaling import write_back
 from jaxseg.tasks.table import DECODE
 from jaxseg.tasks.training import train_network
+from jaxseg.tasks.tuning import TUNE, tune_decoder
 
 
 def run(config: Config) -> None:
@@ -73,6 +76,8 @@ def run_phase(config: Config, run: Run, samples: Samples, phase: str) -> None:
         train_network(config, run, samples)
     elif phase == PREDICT:
         predict(config, run, samples)
+    elif phase == TUNE:
+        tune_decoder(config, run, samples)
     elif phase == EVALUATE:
         evaluate(config, run, samples)
     else:
@@ -94,8 +99,9 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
     predictor = predictor_of(config, run.checkpoints, samples["test"])
     digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
     for work in works(config, run, samples):
+        safe_point()
         state = prediction_state(work, digest)
-        if runs.is_done(run, PREDICT, work.name, state, [work.planes]):
+        if runs.is_done(run, PREDICT, work.name, state, [work.planes]) and _has_all_blocks(work):
             continue
         plan = Plan(work, (prediction(work, predictor, digest),))
         if not config.blocks.size:
@@ -105,6 +111,12 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
         # What was made by blocks has the hash of every block.
         whole = [] if config.blocks.size else [work.planes]
         runs.mark_done(run, PREDICT, work.name, state, whole)
+
+
+def _has_all_blocks(work: Work) -> bool:
+    """Whether no block of the planes was taken back since, because it is damaged."""
+    folder = work.stage(PREDICT)
+    return not (folder / "ledger.json").exists() or is_complete(blocks.read_ledger(folder))
 
 
 def works(config: Config, run: Run, samples: Samples) -> list[Work]:
@@ -143,7 +155,8 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
         raise ConfigError(
             "no instances were created yet", file=run.results, fix=f"--phases {before} {phase}"
         )
-    runs.claim(run, phase, config, upstream)
+    versions = versions_of_planes(config, run, upstream) if before == PREDICT else upstream
+    runs.claim(run, phase, config, versions)
     if run_by_blocks(plans, phase):
         write_back(plans, {phase})
 
@@ -158,9 +171,10 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
         )
     runs.refuse_other_way(run, [phase for phase in phases if phase != DECODE], config)
     await_needs(plans, phases)
-    digest = runs.claim(run, DECODE, config, upstream)
+    digest = runs.claim(run, DECODE, config, versions_of_planes(config, run, upstream))
     with progress(DECODE) as advance:
         for number, plan in enumerate(plans, start=1):
+            safe_point()
             work, results = plan.work, published(plan, phases)
             state = {"digest": digest, "input": runs.input_version(work.planes)}
             for step in with_needs(plan.steps):

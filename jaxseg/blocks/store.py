@@ -27,6 +27,7 @@ from jaxseg.errors import InputError
 from jaxseg.geometry import Box
 from jaxseg.io.atomic import refusal
 from jaxseg.io.stored import ZarrArray
+from jaxseg.volume import Readable, parse_index
 
 # Longest side of a chunk, so that reading a halo reads little more than the halo.
 CHUNK_SIDE = {2: 512, 3: 64}
@@ -59,14 +60,51 @@ class BlockArray(ZarrArray):
         try:
             return super().__getitem__(index)
         except InputError as error:
-            bad = undo_damaged(self.ledger, _touched(self.ledger.grid, index))
-            if not bad:
-                raise
-            raise BlockDamaged(
-                f"blocks {ranges(bad)} of {self.ledger.stage} are damaged; they count as not done",
-                file=self.ledger.data,
-                fix=f"run the same command again, {self.ledger.stage} included: they are done anew",
-            ) from error
+            refuse_damaged(self.ledger, _touched(self.ledger.grid, index), error)
+            raise
+
+
+@dataclass(frozen=True)
+class Mended:
+    """Published voxels of a stage, (z)yx first: damaged blocks are done again by the next run."""
+
+    data: Readable
+    ledger: Ledger
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        return tuple(self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type."""
+        return np.dtype(self.data.dtype)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        try:
+            return self.data[index]
+        except InputError as error:
+            parts, _ = parse_index(index, self.shape)
+            sides = parts[: len(self.ledger.grid.shape)]
+            refuse_damaged(self.ledger, _touched(self.ledger.grid, tuple(sides)), error)
+            raise
+
+
+def refuse_damaged(ledger: Ledger, numbers: Iterable[int], error: InputError) -> None:
+    """Take back the damaged ones of some blocks after an error in reading them.
+
+    Raises
+    ------
+    BlockDamaged : there are some; the next run does them again
+    """
+    bad = undo_damaged(ledger, numbers)
+    if bad:
+        raise BlockDamaged(
+            f"blocks {ranges(bad)} of {ledger.stage} are damaged; they count as not done",
+            file=ledger.data,
+            fix=f"run the same command again, {ledger.stage} included: they are done anew",
+        ) from error
 
 
 def open_data(ledger: Ledger) -> BlockArray:

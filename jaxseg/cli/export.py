@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg.config import Config, Data, Predict
-from jaxseg.config.load import from_plain, to_plain
+from jaxseg.config.load import to_plain
+from jaxseg.config.saved import from_checkpoint
 from jaxseg.errors import ConfigError, NonFiniteError
 
 # Largest difference of the written network from ours, in multiples of the largest value.
@@ -90,8 +91,8 @@ def export(given: Arguments) -> float:
     import jax
 
     from jaxseg import io
+    from jaxseg.interop.foreign import RECORD
     from jaxseg.interop.onnx import to_onnx
-    from jaxseg.interop.onnx.foreign import RECORD
 
     target = Path(given.to)
     if target.suffix not in SUFFIXES:
@@ -130,7 +131,7 @@ def _trained(given: Arguments) -> Trained:
     from jaxseg.normalize import Stats
 
     variables, meta = checkpoint.load_best(given.checkpoint)
-    config = from_plain(meta["config"])
+    config = from_checkpoint(meta["config"], given.checkpoint)
     heads = heads_of(config)
     # One operation each; the sums of slices that suit XLA on a CPU would be a large graph.
     plain = models.build(config.model, heads, config.ndim, recipe="plain")
@@ -165,7 +166,7 @@ def _check_sizes(given: Arguments, ndim: int, stride: tuple[int, ...]) -> None:
 def _record(trained: Trained, given: Arguments) -> dict[str, Any]:
     """What we want to know of the file when we read it; without paths of the machine it comes from.
 
-    See :func:`jaxseg.interop.onnx.foreign.open_foreign`.
+    See :func:`jaxseg.interop.foreign.open_foreign`.
     """
     config = trained.config
     data = Data(axes=config.data.axes, spacing=config.data.spacing)

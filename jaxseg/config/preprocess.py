@@ -44,8 +44,9 @@ class Preprocess:
     """
 
     resize: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
-    """Size of all images, (z)yx, in voxels: linear interpolation, labels by the nearest voxel;
-    results have this size, too. Empty = as they are."""
+    """Size of all images, (z)yx, in voxels: linear interpolation, labels by the nearest voxel.
+    Labels and classes that are found are written at the size of the image as well, beside those of
+    this size. Empty = as they are."""
     gaussian: tuple[float, ...] = option((), lengths(0, 1, 2, 3), at_least(0))
     """Standard deviation of a Gaussian in voxels, one or one for each axis, (z)yx; empty = none."""
     median: tuple[int, ...] = option((), lengths(0, 1, 2, 3), ODD)

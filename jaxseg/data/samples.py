@@ -267,7 +267,8 @@ def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sa
     stats = _attempt(problems, lambda: _stats_of(image, request)) if image else None
     if len(problems) > before or image is None or stats is None:
         return None
-    return Sample(image, labels, stats, pair.stem, index, classes)
+    original = raw if steps.resize else None
+    return Sample(image, labels, stats, pair.stem, index, classes, original)
 
 
 def _open_image(path: os.PathLike[str], request: _Request) -> Volume:

@@ -21,6 +21,7 @@ from jaxseg.decoding.affinities.agglomeration import (
     near_offsets,
 )
 from jaxseg.decoding.affinities.mutex import mutex, mutex_steps
+from jaxseg.decoding.certainty import agreement, certainty
 from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
@@ -75,6 +76,8 @@ __all__ = [
     "affinity_edges",
     "agglomeration",
     "agglomeration_steps",
+    "agreement",
+    "certainty",
     "class_type",
     "class_votes",
     "classes",

@@ -14,7 +14,7 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.interop.bioimageio.scaling import disagreement, stats_for
-from jaxseg.interop.onnx import Foreign, open_foreign
+from jaxseg.interop.foreign import Foreign, open_foreign
 from jaxseg.normalize import Stats
 
 

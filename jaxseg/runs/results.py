@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from jaxseg import blocks, io
 from jaxseg.blocks import Ledger
 from jaxseg.blocks.held import Gathered, Held, Seen
 from jaxseg.blocks.stage import Output, Result, Stage, Step, Table, View, with_needs
+from jaxseg.blocks.store import Mended
 from jaxseg.blocks.stored import Stored
 from jaxseg.config.load import digest
 from jaxseg.runs.fingerprint import input_version
@@ -19,10 +21,13 @@ from jaxseg.volume import Volume
 class Published(Result):
     """An array under its final name."""
 
-    def __init__(self, output: Output, work: Work) -> None:
+    def __init__(self, output: Output, work: Work, ledger: Ledger | None = None) -> None:
         assert output.target is not None
         self._path, opened = output.target, io.open_image if output.channels else io.open_labels
-        self._volume = opened(output.target, ndim=work.config.ndim)
+        self._volume, self._ledger = opened(output.target, ndim=work.config.ndim), ledger
+        if ledger is not None:
+            mended = Mended(self._volume.data, ledger)
+            self._volume = dataclasses.replace(self._volume, data=mended)
 
     @property
     def array(self) -> Volume:
@@ -31,8 +36,8 @@ class Published(Result):
 
     @property
     def digest(self) -> str:
-        """Which version it is."""
-        return input_version(self._path)
+        """Which version it is: of blocks all that decided them, which have hashes of their own."""
+        return self._ledger.digest if self._ledger else input_version(self._path)
 
 
 def versions_of(step: Step) -> dict[str, Any]:
@@ -91,7 +96,8 @@ class Found(Mapping[Step, Result]):
         there = output is not None and output.target is not None and output.target.exists()
         # Planes are stored with the channels first, and are read as images.
         if there and (output.channels or not is_begun(self._work, step)):  # type: ignore[union-attr]
-            return Published(output, self._work)  # type: ignore[arg-type]
+            ledger = ledger_of(self._work, step) if is_begun(self._work, step) else None
+            return Published(output, self._work, ledger)  # type: ignore[arg-type]
         return Stored(ledger_of(self._work, step))
 
     def forget(self, step: Step) -> None:

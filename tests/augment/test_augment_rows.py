@@ -47,6 +47,10 @@ def only(row: Augmentation, probability: float = 1.0) -> Augment:
     return replace(OFF, **{row.name: replace(row.options, probability=probability)})
 
 
+def only_extra(settings: Augment) -> Augment:
+    return replace(OFF, extra=settings.extra)
+
+
 def patch(*shape: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     image = rng.uniform(0.1, 1, (*shape, 3)).astype(np.float32)
@@ -204,6 +208,7 @@ def test_own_change_is_saved_by_name_and_made_again() -> None:
     data = json.loads(json.dumps(to_plain(config)))
     assert data["augment"]["extra"][0]["apply"].endswith(":stripes")
     assert from_plain(data) == config
+    # A prediction reads what the training saved and needs no function; a training does.
     data["augment"]["extra"][0]["apply"] = "jaxseg.nowhere:stripes"
     with pytest.raises(JaxsegError, match="nothing is found"):
         from_plain(data)

@@ -123,6 +123,7 @@ def test_opened_samples_are_preprocessed(tmp_path: Path) -> None:
     assert one.image.spatial_shape == one.labels.spatial_shape == (40, 48)
     assert one.image.spacing == one.labels.spacing == (0.5, 0.5)
     np.testing.assert_array_equal(one.labels.array(), labels.repeat(2, 0).repeat(2, 1))
+    assert one.original.spatial_shape == (20, 24)
     assert (one.labels.array()[tuple(one.index.points.T)] == 1).all()
     wrong = data.open_samples(source, ndim=2, preprocess=Preprocess(gaussian=(1.0, 1.0, 1.0)))
     assert "each axis" in str(wrong.problems[0])

@@ -17,7 +17,7 @@ from support.stages import by_blocks
 from jaxseg import blocks, io
 from jaxseg.blocks import Block
 from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
-from jaxseg.blocks.store import KNOWN
+from jaxseg.blocks.store import KNOWN, Mended
 from jaxseg.errors import InputError, JaxsegError
 from jaxseg.stages.joining import compared, label_type, labelled
 from jaxseg.stages.pieces import CREATION, created
@@ -126,6 +126,20 @@ def test_damaged_voxels_are_made_again(tmp_path: Path, rng) -> None:
     assert 5 not in blocks.finished(ledger)
     whole = labels_by_blocks(tmp_path, planes)
     assert np.array_equal(whole, labels_by_blocks(tmp_path / "whole", planes))
+
+
+def test_damaged_voxels_that_were_published_are_made_again(tmp_path: Path, rng) -> None:
+    planes = labels_of(rng)
+    whole = labels_by_blocks(tmp_path, planes)
+    ledger = by_blocks(tmp_path, objects(tmp_path, planes)).ledger
+    chunk = ledger.final / "0" / "c" / "2" / "1"
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"?")
+    volume = Mended(io.open_labels(ledger.final, ndim=2).data, ledger)
+    assert np.array_equal(volume[:16, 16:], whole[:16, 16:])
+    with pytest.raises(blocks.BlockDamaged, match="blocks 7 of"):
+        volume[10:, :12]
+    assert blocks.finished(ledger) == set(range(9)) - {7}
+    assert np.array_equal(labels_by_blocks(tmp_path, planes), whole)
 
 
 def test_what_is_known_of_the_volume_is_compared(tmp_path: Path, rng) -> None:

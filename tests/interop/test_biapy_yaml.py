@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from jaxseg.interop.biapy.keys.row import CONDITIONS
 from jaxseg.interop.biapy.report import report
 from jaxseg.interop.biapy.translation import Translation, translate
 
-CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / "yaml"
+ROOT = Path(__file__).resolve().parents[2]
+CASES = ROOT.parent / "shared" / "cases" / "yaml"
 CASES = next((root / "shared" / "cases" / "yaml" for root in Path(__file__).resolve().parents
               if (root / "shared" / "cases" / "yaml").is_dir()), CASES)  # fmt: skip
 # What these files need and nobody can fetch for them.
@@ -181,7 +183,7 @@ TEST:
     assert config.watershed.seeds == ("F", "C", "Db")
     assert config.watershed.seed_thresholds == (0.2, "auto", "auto")
     assert (config.watershed.growth, config.watershed.growth_thresholds) == (("F",), (0.25,))
-    assert config.watershed.min_seed == 5
+    assert (config.watershed.min_seed, config.watershed.seed_rule) == (5, "thresholds")
     assert config.postprocess.refine == (
         Refine("fill_holes"), Refine("remove_big_objects", (900.0,)))  # fmt: skip
     assert (config.augment.flip_y.probability, config.augment.flip_x.probability) == (0.3, 0.0)
@@ -327,6 +329,24 @@ def test_normalisation() -> None:
     assert ranged.normalize.method == "range"
 
 
+def test_preprocessing() -> None:
+    steps = {"RESIZE": {"OUTPUT_SHAPE": [64, 96]}, "GAUSSIAN_BLUR": {"SIGMA": 2},
+             "MEDIAN_BLUR": {"KERNEL_SIZE": [3, 5, 1]}, "CLAHE": {"KERNEL_SIZE": 16},
+             "CANNY": {"LOW_THRESHOLD": 5}}  # fmt: skip
+    keys = {f"DATA.PREPROCESS.{step}.{name}": value
+            for step, options in steps.items()
+            for name, value in ({"ENABLE": True} | options).items()}  # fmt: skip
+    parts = {f"DATA.PREPROCESS.{part}": True for part in ("TRAIN", "TEST")}
+    found = translate(document(CLASSES | keys | parts)).config().preprocess
+    assert (found.resize, found.gaussian, found.median) == ((64, 96), (2.0,), (3, 5))
+    assert (found.clahe.kernel, found.canny.low, found.canny.high) == ((16, 16), 5.0, -1.0)
+    off = translate(document(CLASSES | keys))
+    assert not off.config().preprocess.any
+    assert kind_of(off, "DATA.PREPROCESS.CLAHE.ENABLE") == "no effect"
+    half = translate(document(CLASSES | keys | {"DATA.PREPROCESS.TRAIN": True}))
+    assert "treated alike" in str(half.problems[0])
+
+
 def test_weights_to_begin_with() -> None:
     keys = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
     begun = translate(document(OBJECTS | keys)).config()
@@ -434,6 +454,20 @@ def test_public_files(path: Path | None) -> None:
     names: dict[str, Any] = {}
     exec(new_config(path), names)
     assert to_plain(names["config"]) == to_plain(config)
+
+
+def test_the_page_of_keys_is_up_to_date() -> None:
+    writer = runpy.run_path(str(ROOT / "docs" / "write_biapy_keys.py"))
+    written = (ROOT / "docs" / "biapy_keys.md").read_text(encoding="utf-8")
+    assert written == writer["page"](), "run python docs/write_biapy_keys.py"
+
+
+def test_our_yaml_of_the_page_about_exchange(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    config = load(tmp_path / "mine.yaml")
+    assert config.channels == (ch("F"), ch("C"), ch("Db", weight=0.5))
+    assert (config.train.lr, config.data.train.labels) == (1e-3, "train/label")
 
 
 def test_report_names_every_key_once() -> None:

@@ -25,7 +25,7 @@ from support.small_runs import command, write  # noqa: E402
 
 from jaxseg.cli.app import main as app  # noqa: E402
 from jaxseg.config.load import load  # noqa: E402
-from jaxseg.interop.onnx import open_foreign  # noqa: E402
+from jaxseg.interop.foreign import open_foreign  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

@@ -1,17 +1,6 @@
-"""Networks to and from other software: ONNX and BioImage.IO packages."""
+"""Networks to and from ONNX."""
 
-from jaxseg.interop.bioimageio.scaling import disagreement, stats_for
 from jaxseg.interop.onnx.convert import is_close, to_onnx
-from jaxseg.interop.onnx.foreign import Foreign, open_foreign
 from jaxseg.interop.onnx.session import make_forward, open_onnx
 
-__all__ = [
-    "Foreign",
-    "disagreement",
-    "is_close",
-    "make_forward",
-    "open_foreign",
-    "open_onnx",
-    "stats_for",
-    "to_onnx",
-]
+__all__ = ["is_close", "make_forward", "open_onnx", "to_onnx"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from jaxseg.errors import ConfigError
 from jaxseg.interop.biapy.keys.filters import ROWS as FILTERS
 from jaxseg.interop.biapy.keys.filters import settings as filters
+from jaxseg.interop.biapy.keys.preprocess import ROWS as PREPROCESS
+from jaxseg.interop.biapy.keys.preprocess import settings as preprocessing
 from jaxseg.interop.biapy.keys.row import (
     Job,
     Judge,
@@ -43,6 +44,7 @@ def settings(job: Job) -> dict[str, Any]:
         "data.foreground": 0.0,
         **_patches(job),
         **filters(job),
+        **preprocessing(job),
         **({} if job["DATA.TRAIN.IN_MEMORY"] else {"data.cache_gib": 0.0}),
         **_normalisation(job),
     }
@@ -284,20 +286,7 @@ def part_rows(part: str) -> tuple[Key, ...]:
 
 
 NOT_PER_PATCH = "never by patch: the same intensities in training, test and blocks"
-NO_PREPROCESS = "images are not changed before normalisation"
 NO_FOLDS = "the part for validation is not tested on"
-P = "DATA.PREPROCESS."
-ANY = {"TRAIN": False, "VAL": False, "TEST": False}
-PREPROCESS: Mapping[str, dict[str, Any]] = {
-    "RESIZE.": {"ENABLE": False, "OUTPUT_SHAPE": [512, 512], "ORDER": 1, "MODE": "reflect",
-                "CVAL": 0.0, "CLIP": True, "PRESERVE_RANGE": True, "ANTI_ALIASING": False},
-    "ZOOM.": {"ENABLE": False, "ZOOM_FACTOR": [1, 1, 1, 1, 1]},
-    "GAUSSIAN_BLUR.": {"ENABLE": False, "SIGMA": 1, "MODE": "nearest", "CHANNEL_AXIS": None},
-    "MEDIAN_BLUR.": {"ENABLE": False, "KERNEL_SIZE": [3, 3, 1]},
-    "MATCH_HISTOGRAM.": {"ENABLE": False, "REFERENCE_PATH": ""},
-    "CLAHE.": {"ENABLE": False, "KERNEL_SIZE": None, "CLIP_LIMIT": 0.01},
-    "CANNY.": {"ENABLE": False, "LOW_THRESHOLD": None, "HIGH_THRESHOLD": None},
-}  # fmt: skip
 ROWS: tuple[Key, ...] = (
     exact("DATA.PATCH_SIZE", [256, 256, 1], "patch"),
     exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
@@ -360,7 +349,5 @@ ROWS: tuple[Key, ...] = (
     old("DATA.TEST._GT_PATH", "DATA.TEST.GT_PATH"),
     refused("DATA.TEST.USE_VAL_AS_TEST", False, NO_FOLDS, needs=("testing",)),
     Key("DATA.TEST.ARGMAX_TO_OUTPUT", True, kind="no effect", note="classes are always written"),
-    *many(refused, P, ANY, NO_PREPROCESS),
-    *(row for prefix, options in PREPROCESS.items()
-      for row in switched(P + prefix, options, NO_PREPROCESS)),
+    *PREPROCESS,
 )  # fmt: skip

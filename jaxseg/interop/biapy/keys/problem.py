@@ -127,6 +127,8 @@ def watershed(job: Job) -> dict[str, Any]:
     found["watershed.seed_morphology"] = [
         [name, int(radius)] for name, radius in zip(sequence, radii, strict=True)
     ]
+    said = seeds or levels or sequence
+    found["watershed.seed_rule"] = "thresholds" if said else "auto"
     if job[W + "ERODE_AND_DILATE_GROWTH_MASK"]:
         found["watershed.growth_morphology"] = [
             ["erode", job[W + "FORE_EROSION_RADIUS"]],
@@ -296,7 +298,7 @@ LISTED: tuple[Key, ...] = (
                  judge=_grid_size),
     # Old keys.
     Key(PREFIX + "DATA_MW_TH_TYPE", "", "watershed.seed_thresholds", "approximated",
-        "auto is the rule of the channels here, not Otsu's", needs=OBJECTS),
+        "auto finds seeds as peaks of what parts objects, not by Otsu's thresholds", needs=OBJECTS),
     *many(exact, PREFIX + "DATA_MW_TH_", {"BINARY_MASK": None, "CONTOUR": None, "POINTS": None},
           "watershed.seed_thresholds", needs=OBJECTS, judge=_numbers),
     Key(PREFIX + "DATA_MW_TH_DISTANCE", None, "watershed.seed_thresholds", "approximated",

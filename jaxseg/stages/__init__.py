@@ -1,0 +1,1 @@
+"""Every stage of a run as a value, one subject per file."""
