@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import jaxseg as js
+from jaxseg.channels import CHANNELS
 from jaxseg.config import (
     ARCHITECTURES,
     OPTIONS,
@@ -237,3 +238,7 @@ def test_a_section_of_a_user_is_one_like_any_other() -> None:
 def test_names_of_files_are_not_too_long() -> None:
     config = dataclasses.replace(Config(channels=(ch("F"),)), name="a" * 200, run="b" * 60)
     assert "name, run" in {problem.file for problem in check(config)}
+
+
+def test_the_channel_table_and_the_options_name_the_same_classes() -> None:
+    assert {name: row.options for name, row in CHANNELS.items()} == dict(OPTIONS)
