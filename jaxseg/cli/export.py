@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg.config import Config, Data, Predict
-from jaxseg.config.load import from_plain, to_plain
+from jaxseg.config.load import to_plain
+from jaxseg.config.saved import from_checkpoint
 from jaxseg.errors import ConfigError, NonFiniteError
 
 # Largest difference of the written network from ours, in multiples of the largest value.
@@ -130,7 +131,7 @@ def _trained(given: Arguments) -> Trained:
     from jaxseg.normalize import Stats
 
     variables, meta = checkpoint.load_best(given.checkpoint)
-    config = from_plain(meta["config"])
+    config = from_checkpoint(meta["config"], given.checkpoint)
     heads = heads_of(config)
     # One operation each; the sums of slices that suit XLA on a CPU would be a large graph.
     plain = models.build(config.model, heads, config.ndim, recipe="plain")

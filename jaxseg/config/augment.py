@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -79,7 +79,7 @@ class Augmentation:
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """A function that a saved configuration cannot name."""
-        if not hasattr(self.apply, "__qualname__") and not isinstance(self.apply, Unknown):
+        if not hasattr(self.apply, "__qualname__"):
             yield ConfigError(
                 "not a function with a name",
                 file=f"{where}.apply",

@@ -112,6 +112,17 @@ def from_plain(data: Any, file: str = "", *, own: bool = True) -> Config:
     return config
 
 
+def from_checkpoint(data: Any, file: str = "") -> Config:
+    """The configuration that a network was trained with, as far as its use depends on it.
+
+    Random changes of training patches are left out: a function of the user's own among them need
+    not be installed where the network only predicts.
+    """
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key != "augment"}
+    return from_plain(data, file)
+
+
 def build(data: Any, hint: Any, where: str = "") -> Any:
     """The inverse of :func:`plain`: a value of the annotated type out of plain data.
 

@@ -11,7 +11,8 @@ import jax
 from jaxseg import channels as table
 from jaxseg import checkpoint, data
 from jaxseg.config import Config, Package
-from jaxseg.config.load import differing, digest, from_plain, select
+from jaxseg.config.load import differing, digest, select
+from jaxseg.config.saved import from_checkpoint
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
 from jaxseg.network import network
@@ -47,7 +48,7 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     folder = Path(config.predict.checkpoint) if config.predict.checkpoint else checkpoints
     found = checkpoint.best(folder)
     variables, meta = checkpoint.nested(found.arrays), found.meta
-    _refuse_another_network(config, from_plain(meta["config"]), folder, LEARNED)
+    _refuse_another_network(config, from_checkpoint(meta["config"], str(folder)), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))
     raise_all(data.channel_problems(samples, stats))
     # Checkpoints of earlier versions do not tell the size.
