@@ -6,7 +6,8 @@ tuples or strings mean "decide from the data", never "off".
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -34,11 +35,13 @@ from jaxseg.config.limits import (
 )
 from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
+from jaxseg.config.places import WORD
 from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
+TaskName = Literal["instances", "semantic"]
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal[
     "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
@@ -179,8 +182,9 @@ class Config:
     """Name of this run of it."""
     out: str = option("out", read_by=NOTHING)
     """Folder of all results."""
-    task: Literal["instances", "semantic"] = option("instances", read_by=ALL)
-    """instances: objects, each with an id of its own; semantic: a class for every voxel."""
+    task: Annotated[TaskName | Callable[..., Any], WORD] = option("instances", read_by=ALL)
+    """instances: objects, each with an id of its own; semantic: a class for every voxel; in a
+    configuration file also a jaxseg.tasks.Task of your own."""
     ndim: Literal[2, 3] = option(2, read_by=ALL)
     """Dimensions of an image."""
     channels: tuple[Channel, ...] = option((), read_by=ALL)

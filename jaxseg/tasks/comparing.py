@@ -188,7 +188,8 @@ def open_result(work: Work, stage: Stage) -> Volume:
     target = stage.output.target if stage.output else None
     if target is None or not target.exists():
         raise not_made(work, stage, fix="--phases decode evaluate")
-    labels, truth = io.open_labels(target, ndim=work.config.ndim), work.sample.labels
+    opened = io.open_image if stage.output and stage.output.channels else io.open_labels
+    labels, truth = opened(target, ndim=work.config.ndim), work.sample.labels
     if truth is not None and truth.spatial_shape != labels.spatial_shape:
         raise InputError(
             "true and decoded labels differ in size",

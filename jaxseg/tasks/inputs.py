@@ -15,6 +15,7 @@ from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.problems import postprocessing_problems
 from jaxseg.tasks.rescaling import rescaled
+from jaxseg.tasks.table import task_of
 
 Samples = Mapping[str, tuple[Sample, ...]]
 
@@ -70,7 +71,7 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())
     problems += spacing_problems((*train, *samples.get("val", ())))
-    if not problems:
+    if not problems and not task_of(config).truth.is_image:
         problems += data.emptiness_problems(train)
     if (classes := _classes(config)) and train:
         data.warn_of_absent(train, classes=classes.classes)
@@ -115,13 +116,14 @@ def _open_source(
         formats=tuple(map(io.format_named, config.data.formats)),
         preprocess=config.preprocess,
         reference=reference,
+        truth=task_of(config).truth,
     )
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
         samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)
     if classes:
         problems += data.class_problems(samples, classes=classes.classes, ignore=classes.ignore)
-    if config.task == "instances":
+    if task_of(config).truth.compact:
         problems += data.mask_problems(samples)
     return samples, problems
 

@@ -27,6 +27,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.table import task_of
 from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.train.start import refuse_idle
 
@@ -104,7 +105,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
             left_out=left_out,
-            compact=config.task == "instances",
+            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 
@@ -143,7 +144,7 @@ def _grid(
             size=size,
             seed=config.seed,
             step=step,
-            compact=config.task == "instances",
+            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 
@@ -168,6 +169,8 @@ def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -
     """Pictures of training patches before and after their random changes."""
 
     def targets(labels: np.ndarray) -> np.ndarray:
+        if labels.dtype.kind == "f":
+            return labels
         ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
         ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
         spacing = sample.image.spacing
@@ -208,7 +211,7 @@ def _fit(
             patch=patch,
             size=settings.batch,
             index=index,
-            compact=config.task == "instances",
+            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 

@@ -57,12 +57,6 @@ def block_problems(config: Config) -> Iterator[ConfigError]:
 def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
     """What is done to whole images only."""
     options = config.postprocess
-    if options.voronoi.mode != "none":
-        yield ConfigError(
-            "objects that fill a mask need the whole volume and are not made by blocks",
-            file="postprocess.voronoi",
-            fix="no --blocks.size, or --postprocess.voronoi.mode none",
-        )
     if options.masks and joins_fragments(config):
         yield ConfigError(
             "fragments of affinities are not confined to masks by blocks",
