@@ -99,6 +99,7 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
     predictor = predictor_of(config, run.checkpoints, samples["test"])
     digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
     for work in works(config, run, samples):
+        safe_point()
         state = prediction_state(work, digest)
         if runs.is_done(run, PREDICT, work.name, state, [work.planes]) and _has_all_blocks(work):
             continue
@@ -173,6 +174,7 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
     digest = runs.claim(run, DECODE, config, versions_of_planes(config, run, upstream))
     with progress(DECODE) as advance:
         for number, plan in enumerate(plans, start=1):
+            safe_point()
             work, results = plan.work, published(plan, phases)
             state = {"digest": digest, "input": runs.input_version(work.planes)}
             for step in with_needs(plan.steps):

@@ -25,6 +25,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import grid_of, own_blocks
 from jaxseg.stages.contacts import ends_bytes
 from jaxseg.tasks import checked, phases_of
+from jaxseg.tasks.training import origins_of
 
 # Bytes that decoding holds for every voxel of a block and its halo beside the planes, as measured
 # with the watershed of F, C and Db; and that comparing, writing and measuring hold for one of a
@@ -91,7 +92,7 @@ def plan_run(config: Config) -> Plan:
     samples, run, phases = checked(config), runs.run_of(config), phases_of(config)
     images = samples.get("test", ()) or samples.get("train", ())
     if "train" in phases:
-        runs.differs(run, "train", config, runs.training_inputs(samples))
+        runs.differs(run, "train", config, origins_of(config, samples)[1])
     elif "predict" in phases:
         digest = predictor_of(config, run.checkpoints, samples["test"]).digest
         runs.differs(run, "predict", config, {"weights": digest})

@@ -28,6 +28,7 @@ from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
 from jaxseg.tasks.inputs import Samples
 from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
+from jaxseg.train.start import refuse_idle
 
 # Steps between two validations: an epoch of a few steps says little and saves often.
 LEAST_STEPS = 25
@@ -35,8 +36,8 @@ LEAST_STEPS = 25
 
 def train_network(config: Config, run: Run, samples: Samples) -> None:
     """Train the network; continue an interrupted training of the same configuration."""
-    start = checkpoint.best(config.train.start_from) if config.train.start_from else None
-    origins = runs.training_inputs(samples) | ({"first weights": start.identity} if start else {})
+    start, origins = origins_of(config, samples)
+    begun = _begun_with(config, samples["train"][0], start)
     values = runs.values_of("train", config, {})
     about = {"values": values, "digest": runs.digest_of("train", config, origins)}
 
@@ -54,6 +55,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
         "stats": learn[0].stats,
         "spacing": learn[0].image.spacing if learn[0].image.unit == "µm" else (),
         **about,
+        **begun,
     }
     made = ingredients(config, learn, check)
     if hosts.is_first():
@@ -229,16 +231,37 @@ def _fit(
         mesh=runtime.data_mesh(settings.batch),
         seed=config.seed,
         augment=made.augment,
-        meta=meta if start is None else {**meta, "start": _told(made.model, learn[0], start)},
+        meta=meta,
         start=None if start is None else start.arrays,
         guard=functools.partial(guard, *paths_of(run.results, ("train",), shared=False)),
     )
 
 
-def _told(model: Model, sample: Sample, start: Checkpoint) -> dict[str, Any]:
-    """Say what a training begins with, and put it down."""
+def origins_of(config: Config, samples: Samples) -> tuple[Checkpoint | None, dict[str, str]]:
+    """The trained network to begin with, if any, and the versions of all that a training reads.
+
+    Raises
+    ------
+    InputError : there is no such network
+    """
+    start = checkpoint.best(config.train.start_from) if config.train.start_from else None
+    versions = runs.training_inputs(samples)
+    return start, versions | ({"first weights": start.identity} if start else {})
+
+
+def _begun_with(config: Config, sample: Sample, start: Checkpoint | None) -> dict[str, Any]:
+    """Say which weights a training begins with, and put it down; nothing for random ones.
+
+    Raises
+    ------
+    ConfigError : none of the trained weights fit, or frozen parts are not there
+    """
+    model = network(config, dtype=config.train.precision)
     shape = jax.ShapeDtypeStruct((1, *model.stride, sample.image.channels), jnp.float32)
     fresh = jax.eval_shape(model.init, jax.random.key(0), shape)
+    refuse_idle(fresh["params"], config.train.freeze)
+    if start is None:
+        return {}
     found = transfer(fresh, start.arrays)
     total, left = len(found.names) + len(found.left), ", ".join(found.left[:4])
     print(
@@ -246,7 +269,7 @@ def _told(model: Model, sample: Sample, start: Checkpoint) -> dict[str, Any]:
         + (f"; random are {left}{' and more' if len(found.left) > 4 else ''}" if left else ""),
         flush=True,
     )
-    return {"weights": start.identity, "random": list(found.left)}
+    return {"start": {"weights": start.identity, "random": list(found.left)}}
 
 
 def _set_aside_unfit(

@@ -180,7 +180,7 @@ def test_a_damaged_marker_or_result_is_made_again(copy: Path, capsys) -> None:
 
 def test_a_training_that_begins_with_another(copy: Path, capsys) -> None:
     again = ("--phases", "train", "--run", "2", "--train.start-from", str(checkpoints(copy)))
-    frozen = ("--train.freeze", "nothing_like_this", "--run", "3")
+    frozen = ("--train.freeze", "nothing_like_this")
     assert start(copy, *again, *frozen) == 2
     assert "no part of the network is called" in capsys.readouterr().err
     first = checkpoint.best(checkpoints(copy))
