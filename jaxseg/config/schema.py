@@ -6,7 +6,7 @@ tuples or strings mean "decide from the data", never "off".
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -34,6 +34,7 @@ from jaxseg.config.limits import (
 )
 from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
+from jaxseg.config.places import WORD
 from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
@@ -205,9 +206,10 @@ class Config:
     """How much a voxel counts in the loss."""
     predict: Predict = option(Predict(), read_by=("predict",))
     """Sliding-window prediction."""
-    decoder: str = option("auto", read_by=("tune", "create", "merge"))
-    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed, or
-    module:name of a row of your own; auto: as the channels call for."""
+    decoder: Annotated[Any, WORD] = option("auto", read_by=("tune", "create", "merge"))
+    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed; auto:
+    as the channels call for; in a configuration file also a row of your own, see
+    jaxseg.decoding.table, which is stored as module:name."""
     tune: Tune = option(Tune())
     """The search for better options of the decoder, in the phase tune."""
     watershed: Watershed = option(Watershed(), read_by=("tune", "create"))
