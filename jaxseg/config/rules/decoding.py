@@ -28,7 +28,7 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
             expected=f"auto, {', '.join(NEEDS)} or module:name",
             found=config.decoder,
         )
-    if missing := NEEDS.get(config.decoder, frozenset()) - names:
+    if NEEDS.get(config.decoder, frozenset()) - names:
         yield ConfigError(
             f"the decoder {config.decoder} needs other channels",
             file="decoder",
