@@ -209,9 +209,10 @@ class Config:
     """How much a voxel counts in the loss."""
     predict: Predict = option(Predict(), read_by=("predict",))
     """Sliding-window prediction."""
-    decoder: str = option("auto", read_by=("tune", "create", "merge"))
-    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed, or
-    module:name of a row of your own; auto: as the channels call for."""
+    decoder: Annotated[Any, WORD] = option("auto", read_by=("tune", "create", "merge"))
+    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed; auto:
+    as the channels call for; in a configuration file also a row of your own, see
+    jaxseg.decoding.table, which is stored as module:name."""
     tune: Tune = option(Tune())
     """The search for better options of the decoder, in the phase tune."""
     watershed: Watershed = option(Watershed(), read_by=("tune", "create"))
