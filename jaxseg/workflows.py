@@ -31,6 +31,7 @@ from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.lock import locked, paths_of
 from jaxseg.runs.results import Found, is_begun, versions_of
 from jaxseg.signals import safe_point
+from jaxseg.stages.chosen import versions_of_planes
 from jaxseg.stages.planes import PREDICT
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
@@ -40,6 +41,7 @@ from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.rescaling import write_back
 from jaxseg.tasks.table import DECODE
 from jaxseg.tasks.training import train_network
+from jaxseg.tasks.tuning import TUNE, tune_decoder
 
 
 def run(config: Config) -> None:
@@ -74,6 +76,8 @@ def run_phase(config: Config, run: Run, samples: Samples, phase: str) -> None:
         train_network(config, run, samples)
     elif phase == PREDICT:
         predict(config, run, samples)
+    elif phase == TUNE:
+        tune_decoder(config, run, samples)
     elif phase == EVALUATE:
         evaluate(config, run, samples)
     else:
@@ -151,7 +155,8 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
         raise ConfigError(
             "no instances were created yet", file=run.results, fix=f"--phases {before} {phase}"
         )
-    runs.claim(run, phase, config, upstream)
+    versions = versions_of_planes(config, run, upstream) if before == PREDICT else upstream
+    runs.claim(run, phase, config, versions)
     if run_by_blocks(plans, phase):
         write_back(plans, {phase})
 
@@ -166,7 +171,7 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
         )
     runs.refuse_other_way(run, [phase for phase in phases if phase != DECODE], config)
     await_needs(plans, phases)
-    digest = runs.claim(run, DECODE, config, upstream)
+    digest = runs.claim(run, DECODE, config, versions_of_planes(config, run, upstream))
     with progress(DECODE) as advance:
         for number, plan in enumerate(plans, start=1):
             safe_point()

@@ -43,6 +43,15 @@ from jaxseg.channels.sources import (
     single,
 )
 from jaxseg.channels.spec import ChannelSpec, Joint, Roles, always
+from jaxseg.channels.widths import (
+    affinity_names,
+    affinity_width,
+    class_names,
+    class_width,
+    ray_kind,
+    ray_names,
+    ray_width,
+)
 from jaxseg.config.channel_options import (
     Affinity,
     Background,
@@ -62,7 +71,7 @@ from jaxseg.config.channel_options import (
     Touching,
 )
 from jaxseg.config.channels import Channel
-from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Rays, Scalar
+from jaxseg.symmetry import Component, Corner, Edges, Embedded, Kind, Scalar
 
 
 def contour_kind(ndim: int, options: Contour) -> Kind:
@@ -121,43 +130,6 @@ def flow(axis: int, *, ndims: tuple[int, ...] = (2, 3)) -> ChannelSpec:
         binary=False,
         symmetry=lambda ndim, options: Component(axis, "flow"),
     )
-
-
-def affinity_width(ndim: int, options: Affinity) -> int:
-    """One column per offset."""
-    return len(affinity_offsets(options, ndim))
-
-
-def affinity_names(name: str, ndim: int, options: Affinity) -> tuple[str, ...]:
-    """The offset as part of the name, e.g. ``A_0_0_1``."""
-    offsets = affinity_offsets(options, ndim)
-    return tuple("_".join([name, *map(str, offset)]) for offset in offsets)
-
-
-def class_width(ndim: int, options: Semantic) -> int:
-    """Of two classes, the second."""
-    return options.classes if options.classes > 2 else 1
-
-
-def class_names(name: str, ndim: int, options: Semantic) -> tuple[str, ...]:
-    """The number of the class as part of the name."""
-    width = class_width(ndim, options)
-    return tuple(f"{name}_{column}" for column in range(width)) if width > 1 else (name,)
-
-
-def ray_width(ndim: int, options: Radial) -> int:
-    """One column per direction."""
-    return len(targets.ray_directions(ndim, options.nrays))
-
-
-def ray_names(name: str, ndim: int, options: Radial) -> tuple[str, ...]:
-    """The number of the direction as part of the name."""
-    return tuple(f"{name}_{ray}" for ray in range(ray_width(ndim, options)))
-
-
-def ray_kind(ndim: int, options: Radial) -> Kind:
-    """In 3D no turn takes all directions of the spiral to others of it."""
-    return Rays(tuple(map(tuple, targets.ray_directions(ndim, options.nrays).tolist())))
 
 
 CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
@@ -397,6 +369,4 @@ def spec_of(channel: Channel) -> ChannelSpec:
     >>> spec_of(ch("S")).exclusive
     True
     """
-    found = CHANNELS[channel.name] if channel.spec is None else channel.spec
-    assert isinstance(found, ChannelSpec), type(found)
-    return found
+    return CHANNELS[channel.name] if channel.spec is None else channel.spec

@@ -34,7 +34,7 @@ from jaxseg.config.channel_options import (
     Touching,
 )
 from jaxseg.config.limits import above
-from jaxseg.config.option import checked, join, nearest, option, section
+from jaxseg.config.option import checked, join, nearest, option, section, shown
 from jaxseg.config.places import WORD
 from jaxseg.errors import ConfigError
 
@@ -122,8 +122,15 @@ class Channel:
                 file=join(where, "name"),
                 expected=f"one of {' '.join(OPTIONS)}",
             )
-        kind = OPTIONS.get(self.name) if self.spec is None else self.spec.options
-        if kind is not None and not isinstance(self.options, kind):
+        kind = OPTIONS.get(self.name) if self.spec is None else getattr(self.spec, "options", None)
+        if self.spec is not None and not dataclasses.is_dataclass(kind):
+            yield ConfigError(
+                "not a row of a channel",
+                file=join(where, "spec"),
+                expected="a jaxseg.channels.ChannelSpec",
+                found=shown(self.spec),
+            )
+        elif isinstance(kind, type) and not isinstance(self.options, kind):
             yield ConfigError(
                 f"options of another channel than {self.name}",
                 file=join(where, "options"),

@@ -10,7 +10,6 @@ from jaxseg.config.limits import INSIDE, RATE, SHARE, above, at_least, lengths
 from jaxseg.config.option import NOTHING, join, option, section
 from jaxseg.errors import ConfigError
 
-Decoder = Literal["auto", "stardist", "embedseg", "flow", "agglomeration", "mutex", "watershed"]
 Threshold = float | Literal["auto"]
 
 
@@ -175,6 +174,19 @@ class FlowTracking:
     """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
+
+
+@section
+class Tune:
+    """The search for better options of the decoder, on validation images, after training."""
+
+    minutes: float = option(2.0, at_least(0), read_by=("tune",))
+    """No trial begins later than so many minutes after the first; 0 = only the options as given."""
+    voxels: int = option(4_000_000, at_least(1), read_by=("tune",))
+    """Voxels of validation images that are predicted and decoded, at most."""
+    use: bool = option(True, read_by=("create",))
+    """Decode with the options that were found, except for those that are given here; they are kept
+    beside the checkpoint, and a prediction with that checkpoint finds them, too."""
 
 
 # The options of a decoder: its field of the configuration has the same name.

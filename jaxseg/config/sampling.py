@@ -78,8 +78,8 @@ class SampleFilter:
     test: Groups = option(())
     """Groups for test images."""
     by: Literal["image", "patch"] = option("image")
-    """Leave out whole images, or patches of training and validation images; test images are left
-    out as a whole."""
+    """Leave out whole images, or patches; tiles of test images that are left out are predicted as
+    0, by the properties of the image alone."""
     normalized: bool = option(False)
     """Intensities are compared after normalisation instead of as they are in the file."""
 
@@ -92,9 +92,18 @@ class CrossValidation:
     """Number of parts; 0 = off."""
     fold: int = option(1, at_least(1))
     """The part that is for validation, from 1."""
+    as_test: bool = option(False)
+    """Predict and evaluate the images of that part, in place of data.test."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
-        """A part that is none of them."""
+        """A part that is none of them, and images of no part."""
+        if self.as_test and not self.folds:
+            yield ConfigError(
+                "without folds there is no part to predict",
+                file=f"{where}.as_test",
+                expected="folds of at least 2",
+                found=self.folds,
+            )
         if self.folds and self.fold > self.folds:
             yield ConfigError(
                 "there is no such part",

@@ -16,11 +16,11 @@ from jaxseg.config.blocks import Blocks
 from jaxseg.config.channels import Channel
 from jaxseg.config.decoders import (
     Agglomeration,
-    Decoder,
     EmbedSeg,
     FlowTracking,
     Mutex,
     StarDist,
+    Tune,
     Watershed,
 )
 from jaxseg.config.limits import (
@@ -40,7 +40,9 @@ from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, S
 from jaxseg.config.training import Loss, Train
 
 PairRule = Literal["name", "order", "name_or_order"]
-Phase = Literal["train", "predict", "decode", "instance_creation", "instance_merging", "evaluate"]
+Phase = Literal[
+    "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
+]
 
 NAME = matches(r"(?!\.*$)[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")
 ALL = ("train", "predict", "create", "merge", "evaluate")
@@ -203,19 +205,22 @@ class Config:
     """How much a voxel counts in the loss."""
     predict: Predict = option(Predict(), read_by=("predict",))
     """Sliding-window prediction."""
-    decoder: Decoder = option("auto", read_by=("create", "merge"))
-    """How planes become instances; auto: as the channels call for."""
-    watershed: Watershed = option(Watershed(), read_by=("create",))
+    decoder: str = option("auto", read_by=("tune", "create", "merge"))
+    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed, or
+    module:name of a row of your own; auto: as the channels call for."""
+    tune: Tune = option(Tune())
+    """The search for better options of the decoder, in the phase tune."""
+    watershed: Watershed = option(Watershed(), read_by=("tune", "create"))
     """Options of that decoder."""
-    stardist: StarDist = option(StarDist(), read_by=("create",))
+    stardist: StarDist = option(StarDist(), read_by=("tune", "create"))
     """Options of that decoder, of rays."""
-    embedseg: EmbedSeg = option(EmbedSeg(), read_by=("create",))
+    embedseg: EmbedSeg = option(EmbedSeg(), read_by=("tune", "create"))
     """Options of that decoder, of embeddings."""
-    agglomeration: Agglomeration = option(Agglomeration(), read_by=("create",))
+    agglomeration: Agglomeration = option(Agglomeration(), read_by=("tune", "create"))
     """Options of that decoder, of affinities: fragments that are joined."""
-    mutex: Mutex = option(Mutex(), read_by=("create",))
+    mutex: Mutex = option(Mutex(), read_by=("tune", "create"))
     """Options of that decoder, of affinities."""
-    flow: FlowTracking = option(FlowTracking(), read_by=("create",))
+    flow: FlowTracking = option(FlowTracking(), read_by=("tune", "create"))
     """Options of that decoder, of flows."""
     semantic: SemanticOutput = option(SemanticOutput(), read_by=("classes", "evaluate"))
     """From predicted planes to classes."""
@@ -229,6 +234,7 @@ class Config:
         (
             "train",
             "predict",
+            "tune",
             "decode",
             "evaluate",
         ),

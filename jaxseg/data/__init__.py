@@ -2,7 +2,7 @@
 
 from jaxseg.data.caching import cached
 from jaxseg.data.components import components, split_components
-from jaxseg.data.filters import filter_samples, patch_filter
+from jaxseg.data.filters import filter_samples, patch_filter, tile_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.masks import (
     emptiness_problems,
@@ -60,6 +60,7 @@ __all__ = [
     "save_probability_maps",
     "split",
     "split_components",
+    "tile_filter",
     "warn_of_absent",
     "zero_or_one",
 ]

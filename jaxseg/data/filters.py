@@ -13,7 +13,7 @@ from jaxseg.config.sampling import Groups
 from jaxseg.data.patches import read_patch
 from jaxseg.data.samples import Sample
 from jaxseg.errors import InputError
-from jaxseg.normalize import apply
+from jaxseg.normalize import Stats, apply
 from jaxseg.volume import Volume
 
 SIGNS: Mapping[str, Callable[[float, float], bool]] = {
@@ -206,6 +206,32 @@ def whole_summary(sample: Sample, *, normalized: bool) -> Summary:
 def _slabs(image: Volume, labels: Volume | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     for start, stop in image.slabs():
         yield image.read(start, stop), None if labels is None else labels.read(start, stop)
+
+
+def tile_filter(groups: Groups, *, stats: Stats | None = None) -> Callable[[np.ndarray], bool]:
+    """A function that says which tiles of a prediction are left out.
+
+    Only properties of the image are known there: conditions on labels never hold, and ranges are
+    those of the tile.
+
+    Parameters
+    ----------
+    groups : tuple of tuples of SampleCondition
+        A tile goes if all conditions of any group hold.
+    stats : Stats, optional
+        Intensities are compared after this scaling; None = as they are in the file.
+
+    Returns
+    -------
+    callable
+        (*S, C) intensities -> bool.
+    """
+
+    def left_out(tile: np.ndarray) -> bool:
+        part = summary(tile if stats is None else apply(tile, stats), None)
+        return is_left_out(part, part, groups)
+
+    return left_out
 
 
 def patch_filter(

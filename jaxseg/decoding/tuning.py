@@ -73,6 +73,7 @@ def tune(
     decoder: str | DecoderSpec = "auto",
     options: Any = None,
     minutes: float = 5.0,
+    ignore: int = -1,
     clock: Callable[[], float] = time.monotonic,
     on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> Tuned:
@@ -91,6 +92,7 @@ def tune(
     decoder : as for :func:`jaxseg.decoding.row_of`
     options : of that decoder; what differs from its defaults is kept; None = the defaults
     minutes : no trial begins later than that; the first one, of the options as given, always runs
+    ignore : value of the truth where nobody looked: no object counts there; -1 = none
     clock : seconds that pass
     on_trial : told every trial after it was made
 
@@ -126,7 +128,9 @@ def tune(
 
     def tried(chosen: Any, option: str, value: Any) -> float:
         if chosen not in known:
-            scores = scores_of(planes, truths, channels, spacing=spacing, row=row, options=chosen)
+            scores = scores_of(
+                planes, truths, channels, spacing=spacing, row=row, options=chosen, ignore=ignore
+            )
             trial = Trial(option, value, *scores)
             trials.append(trial)
             on_trial(trial)
@@ -173,16 +177,16 @@ def scores_of(
     spacing: Sequence[float] | None,
     row: DecoderSpec,
     options: Any,
+    ignore: int = -1,
 ) -> tuple[float, float, float]:
     """Mean F1, and the F1 at 0.5 and 0.75, of all images together; 0 without any object."""
-    counts = [
-        matching(
-            truth,
-            run_decoder(one, channels, spacing=spacing, decoder=row, options=options).labels,
-            thresholds=THRESHOLDS,
-        )
-        for one, truth in zip(planes, truths, strict=True)
-    ]
+    counts = []
+    for one, truth in zip(planes, truths, strict=True):
+        labels = run_decoder(one, channels, spacing=spacing, decoder=row, options=options).labels
+        if ignore >= 0:
+            seen = truth != ignore
+            truth, labels = np.where(seen, truth, 0), np.where(seen, labels, 0)
+        counts.append(matching(truth, labels, thresholds=THRESHOLDS))
     f1 = np.nan_to_num([score.matching.f1 for score in aggregate(counts, by_image=False)])
     return float(f1.mean()), float(f1[0]), float(f1[THRESHOLDS.index(0.75)])
 

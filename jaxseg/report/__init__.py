@@ -7,6 +7,7 @@ from jaxseg.report.coloured import coloured
 from jaxseg.report.overlay import overlay
 from jaxseg.report.panels import shown, slice_indices
 from jaxseg.report.tables import beside, matching_table, show_classes, show_matching
+from jaxseg.report.tuning import show_tuning
 from jaxseg.report.verdict import Verdict, judged
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "show_class_matching",
     "show_classes",
     "show_matching",
+    "show_tuning",
     "shown",
     "slice_indices",
 ]

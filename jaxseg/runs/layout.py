@@ -16,6 +16,9 @@ from pathlib import Path
 from jaxseg.config import Config
 from jaxseg.data import Sample
 
+# Beside a checkpoint: options of the decoder that suit it.
+TUNED = "tuned.json"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -33,6 +36,11 @@ class Run:
     def checkpoints(self) -> Path:
         """State of the training."""
         return self.root / "checkpoints" / self.label
+
+    @property
+    def tuned(self) -> Path:
+        """Options of the decoder that were found on validation images."""
+        return self.checkpoints / TUNED
 
     @property
     def results(self) -> Path:

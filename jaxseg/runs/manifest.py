@@ -45,6 +45,7 @@ __all__ = [
 READERS: Mapping[str, tuple[str, ...]] = {
     "train": ("train",),
     "predict": ("predict",),
+    "tune": ("tune",),
     "decode": ("create", "merge", "process", "measure", "classes"),
     "instance_creation": ("create", "blocks"),
     "instance_merging": ("merge", "join", "process", "measure"),
@@ -54,6 +55,7 @@ READERS: Mapping[str, tuple[str, ...]] = {
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts"),
     "predict": ("per_image", "blocks/predict"),
+    "tune": (),
     "decode": (
         "per_image_instances",
         "per_image_instances_at_image_size",
@@ -287,6 +289,7 @@ def discard(run: Run, phases: Iterable[str]) -> None:
         names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
         sources = [run.results / name for name in names]
         sources += [run.checkpoints] if phase == "train" else []
+        sources += [run.tuned] if phase == "tune" else []
         for source in (path for path in sources if path.exists()):
             target = trash / source.relative_to(run.root)
             target.parent.mkdir(parents=True, exist_ok=True)

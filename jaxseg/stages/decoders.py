@@ -32,10 +32,12 @@ from jaxseg.decoding import (
     of_instances,
     plan,
     planes_of_instances,
+    row_of,
     run_decoder,
     settled,
     watershed_by_plan,
 )
+from jaxseg.decoding.table import DecoderSpec
 from jaxseg.geometry import Box
 from jaxseg.labels.masks import morph
 from jaxseg.stages.fragments import fragmented, shared_voxels, with_reach
@@ -57,7 +59,7 @@ class Decoding:
     region : (*S) bool, where objects may be; None = everywhere
     grid : the blocks
     channels : of the planes
-    decoder, options : its name, and its options
+    decoder, options : its row or its name, and its options
     output : the labels; the type follows from the number of objects
     creating, joining : values of the stages
     threshold : two objects are one if they share more than this part of their union
@@ -69,7 +71,7 @@ class Decoding:
     region: View | None
     grid: BlockGrid
     channels: tuple[Channel, ...]
-    decoder: str
+    decoder: str | DecoderSpec
     options: Any
     output: Output
     creating: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -114,9 +116,9 @@ def decoded(given: Decoding) -> Stage:
         first = created(given.grid, functools.partial(_whole, given), whole=True,
                         needs=given.needs, values=given.creating)  # fmt: skip
         return unjoined(first, given.output, given.joining)
-    name = decoder_of(given.channels, given.decoder)
-    stages = getattr(DECODERS[name], "stages", None) or STAGES.get(name, overlapping)
-    return stages(given)
+    row = row_of(given.channels, given.decoder)
+    ours = STAGES.get(row.name) if DECODERS.get(row.name) is row else None
+    return (row.stages or ours or overlapping)(given)
 
 
 def _whole(given: Decoding, block: Block, results: Results, known: Arrays) -> Made:
@@ -125,12 +127,11 @@ def _whole(given: Decoding, block: Block, results: Results, known: Arrays) -> Ma
     if given.planes is not given.raw and _is_noise(given, results):
         # Filtered noise looks like objects.
         planes = results[given.raw].array[block.read.slices]
-    name = decoder_of(given.channels, given.decoder)
     labels, steps = run_decoder(
         planes,
         given.channels,
         spacing=given.spacing,
-        decoder=name,
+        decoder=given.decoder,
         options=given.options,
         within=given.within(block.read, results),
     )

@@ -13,7 +13,7 @@ from jaxseg.blocks.stage import Arrays, Output, Results, Stage, Step, Table, Vie
 from jaxseg.channels import columns
 from jaxseg.config import Config, Refine, Watershed
 from jaxseg.config.rules.postprocessing import MASKS
-from jaxseg.decoding import class_type, class_votes, decoder_of, growth_mask, of_instances, plan
+from jaxseg.decoding import class_type, class_votes, growth_mask, of_instances, plan
 from jaxseg.geometry import Box
 from jaxseg.labels.conditions import judge, removed_ids, survivors
 from jaxseg.labels.extents import reach_of, removed_by
@@ -34,6 +34,7 @@ from jaxseg.stages.changes import (
     renamed,
     without,
 )
+from jaxseg.stages.chosen import tuned_decoder
 from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.decoders import Decoding, decoded
 from jaxseg.stages.measuring import measurement_table, measurements
@@ -50,20 +51,21 @@ AFTER = "post_processing"
 def decoding_of(work: Work, planes: View, raw: View, region: View | None) -> Decoding:
     """What the decoder of a configuration is given."""
     config = work.config
-    name = decoder_of(config.channels, config.decoder)
+    row, options, tuned = tuned_decoder(config, work.run)
+    creating = runs.phase_values("instance_creation", config) | {"spacing": work.spacing}
     return Decoding(
         planes,
         raw,
         region,
         decoding_grid(work),
         config.channels,
-        name,
-        getattr(config, name),
+        row,
+        options,
         Output(spacing=work.spacing, dtype=np.uint32, target=work.labels(FOLDER)),
-        runs.phase_values("instance_creation", config) | {"spacing": work.spacing},
+        creating | {f"tuned.{name}": value for name, value in tuned.items()},
         runs.phase_values("instance_merging", config),
         config.blocks.merge_threshold,
-        lambda step: work.run.step(name, work.name, step),
+        lambda step: work.run.step(row.name, work.name, step),
     )
 
 

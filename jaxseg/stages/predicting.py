@@ -6,10 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from jaxseg import normalize, tta
+from jaxseg import data, normalize, tta
 from jaxseg.blocks.stage import Stage
 from jaxseg.geometry import Box
 from jaxseg.prediction import chunk_shape, classified, predict
+from jaxseg.prediction.blank import blank_planes, blanking
 from jaxseg.prediction.foreign import Predictor
 from jaxseg.prediction.predictor import tiling_of
 from jaxseg.prediction.tiling import Tiling
@@ -39,11 +40,17 @@ def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
     if config.predict.classes_only:
         dtype = stored_planes(config)[1]
         forward = classified(forward, threshold=config.semantic.threshold, dtype=dtype)
+    stats, left_out = predictor.stats(sample), config.data.filter
+    prepare: Callable[[Any], Any] = functools.partial(normalize.apply, stats=stats)
+    if left_out.by == "patch" and left_out.test:
+        known = stats if left_out.normalized else None
+        prepare = blanking(prepare, data.tile_filter(left_out.test, stats=known))
+        forward = blank_planes(forward)
     return streamed(
         work,
         forward,
         tiling_of(config, predictor.sight, work.shape),
-        prepare=functools.partial(normalize.apply, stats=predictor.stats(sample)),
+        prepare=prepare,
         values=prediction_state(work, digest),
     )
 

@@ -46,8 +46,10 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
 def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
-    needed = ["train", "val"] if "train" in config.phases else []
-    needed += ["test"] if set(config.phases) - {"train"} else []
+    needed = ["train", "val"] if {"train", "tune"} & set(config.phases) else []
+    fold, predicts = config.data.cross_val, bool(set(config.phases) - {"train", "tune"})
+    if predicts:
+        needed += ["test"] if not fold.as_test else [] if needed else ["train"]
     samples: dict[str, tuple[Sample, ...]] = {}
     problems: list[JaxsegError] = []
     reference = _reference(config)
@@ -56,6 +58,10 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         problems += more
         if not more:
             samples[name] = _filtered(config, name, samples[name])
+    if predicts and fold.as_test and samples.get("train"):
+        _, samples["test"] = data.k_fold(
+            samples["train"], folds=fold.folds, fold=fold.fold, seed=config.seed
+        )
     if config.predict.rescale and "test" in samples:
         trained = samples.get("train", ())
         samples["test"], more = rescaled(config, samples["test"], trained)
@@ -124,7 +130,7 @@ def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[S
     """The images of a source that are not left out; those that are are named."""
     options = config.data.filter
     groups = getattr(options, name)
-    if options.by == "patch" and name != "test":
+    if options.by == "patch":
         return samples
     found = data.filter_samples(samples, groups, normalized=options.normalized)
     if found.left_out:

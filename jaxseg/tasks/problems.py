@@ -12,8 +12,6 @@ from jaxseg.config.rules.decoding import unused_options
 from jaxseg.config.rules.postprocessing import property_problems
 from jaxseg.data import Sample
 from jaxseg.decoding import (
-    DECODERS,
-    decoder_of,
     decoder_problems,
     of_instances,
     plan,
@@ -22,6 +20,7 @@ from jaxseg.decoding import (
 from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.measure import extra_problems
 from jaxseg.runs.layout import Run, run_of
+from jaxseg.stages.chosen import chosen_decoder
 from jaxseg.stages.planes import PREDICT, open_region, region_path, stored_planes
 
 
@@ -143,12 +142,15 @@ def _begun(run: Run, sample: Sample) -> bool:
 
 def instance_problems(config: Config) -> list[JaxsegError]:
     """What would stop the decoder, however far in the future it is called."""
-    name = decoder_of(config.channels, config.decoder)
-    options = getattr(config, name)
-    found = decoder_problems(config.channels, ndim=config.ndim, decoder=name, options=options)
+    try:
+        row, options, _ = chosen_decoder(config)
+    except JaxsegError as error:
+        return [error]
+    name = row.name
+    found = decoder_problems(config.channels, ndim=config.ndim, decoder=row, options=options)
     found += unused_options(config, name)
     if config.blocks.decodes and name == "watershed" and not found:
         kept = of_instances(config.channels)
         found += settle_problems(plan(kept, ndim=config.ndim, options=options))
     decoding = {"decode", "instance_creation"} & set(config.phases)
-    return [*found, *(DECODERS[name].missing() if decoding else [])]
+    return [*found, *(row.missing() if decoding else [])]

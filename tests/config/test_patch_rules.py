@@ -35,6 +35,9 @@ def test_the_usual_choices_are_sound() -> None:
     assert not check(SOUND)
     assert not check(changed(grid=PatchGrid(enable=True, overlap=(0.5, 0.5), padding=(16, 16))))
     assert not check(changed(cross_val=CrossValidation(folds=5, fold=5)))
+    held = changed(cross_val=CrossValidation(folds=5, as_test=True))
+    assert not check(replace(held, phases=("train", "predict", "decode", "evaluate")))
+    assert not check(replace(held, phases=("predict", "decode")))
     assert not check(replace(SOUND, normalize=Normalize(clip=(1.0, 99.0), method="range")))
 
 
@@ -60,6 +63,11 @@ def test_the_usual_choices_are_sound() -> None:
         (
             changed(probability_map=ProbabilityMap(w_foreground=0.0, w_background=0.0)),
             "data.probability_map.w_foreground",
+        ),
+        (changed(cross_val=CrossValidation(as_test=True)), "data.cross_val.as_test"),
+        (
+            changed(test=Source(raw="a"), cross_val=CrossValidation(folds=3, as_test=True)),
+            "data.cross_val.as_test",
         ),
         (replace(SOUND, normalize=Normalize(mean=(1.0,))), "normalize.method"),
         (replace(SOUND, normalize=Normalize(method="zscore", mean=(1.0,))), "normalize.deviation"),

@@ -37,7 +37,9 @@ def block_problems(config: Config) -> Iterator[ConfigError]:
         )
     memory = blocks.decode == "whole"
     whole = config.task == "instances" or memory
-    alone = {"train"} | ({"decode"} if whole else set()) | ({"evaluate"} if memory else set())
+    alone = (
+        {"train", "tune"} | ({"decode"} if whole else set()) | ({"evaluate"} if memory else set())
+    )
     if blocks.is_part and alone & set(config.phases):
         yield ConfigError(
             "only a part of the work is to be done",

@@ -18,6 +18,13 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
     """Everything about the decoder that does not depend on files."""
     names = {channel.name for channel in config.channels}
     missing = NEEDS.get(config.decoder, frozenset()) - names
+    if config.decoder not in ("auto", *NEEDS) and ":" not in config.decoder:
+        yield ConfigError(
+            f"no such decoder{nearest(config.decoder, NEEDS)}",
+            file="decoder",
+            expected=f"auto, {', '.join(NEEDS)} or module:name",
+            found=config.decoder,
+        )
     if missing:
         yield ConfigError(
             f"the decoder {config.decoder} needs other channels",

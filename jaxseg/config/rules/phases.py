@@ -17,23 +17,32 @@ def phase_problems(config: Config) -> Iterator[ConfigError]:
     if len(set(config.phases)) < len(config.phases):
         yield ConfigError("a phase is listed twice", file="phases", found=config.phases)
     data = config.data
-    if "train" in config.phases:
+    if "train" in config.phases or data.cross_val.as_test:
         yield from _source(data.train, "data.train")
         if data.val.raw or data.val.labels:
             yield from _source(data.val, "data.val")
+    elif "tune" in config.phases:
+        yield from _source(data.val if data.val.raw else data.train, "data.train")
     if config.predict.reuse and "train" in config.phases:
         yield ConfigError(
             "stored planes cannot come from a network that is trained now",
             file="predict.reuse",
             fix="--phases decode evaluate, or no --predict.reuse",
         )
-    if "predict" in config.phases and not data.test.raw:
+    if data.cross_val.as_test:
+        if data.test.raw:
+            yield ConfigError(
+                "test images are given, and the validation images are to be predicted, too",
+                file="data.cross_val.as_test",
+                fix="--data.cross-val.no-as-test, or leave data.test empty",
+            )
+    elif "predict" in config.phases and not data.test.raw:
         yield ConfigError(
             "no images to predict",
             file="data.test.raw",
             fix="--data.test.raw DIR, or --phases train",
         )
-    if "evaluate" in config.phases and "predict" not in config.phases and not data.test.labels:
+    elif "evaluate" in config.phases and "predict" not in config.phases and not data.test.labels:
         yield ConfigError(
             "no labels to compare with", file="data.test.labels", fix="--data.test.labels DIR"
         )

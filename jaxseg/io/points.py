@@ -1,0 +1,156 @@
+"""Points in tables: CSV as the documents of detection have it, and as napari writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxseg.errors import InputError
+from jaxseg.io.artifacts import write_csv
+
+COLUMN = re.compile(r"axis-(\d+)")
+CLASSES = ("class", "classification", "class_id")
+
+
+class PointTable(NamedTuple):
+    """Points of an image.
+
+    Parameters
+    ----------
+    places : (n, ndim) float64 positions in voxels, (z)yx; 0 is the centre of the first voxel
+    classes : (n,) int32; 0 where the file has none
+    """
+
+    places: np.ndarray
+    classes: np.ndarray
+
+
+def read_points(
+    path: str | Path,
+    shape: Sequence[int],
+    *,
+    spacing: Sequence[float] | None = None,
+    units: str = "voxel",
+) -> PointTable:
+    """The points of a CSV file.
+
+    The columns ``axis-0``, ``axis-1`` and in 3D ``axis-2`` are the positions, (z)yx; ``class`` is
+    optional; other columns, such as the ``index`` that napari writes, are not read.
+
+    Parameters
+    ----------
+    path : CSV file
+    shape : sequence of int
+        Voxels of the image, (z)yx.
+    spacing : sequence of float, optional
+        Size of a voxel, (z)yx, µm; needed for units in µm.
+    units : {"voxel", "um"}
+        Of the positions.
+
+    Raises
+    ------
+    InputError
+        No such columns, values that are no numbers, points outside the image, or the same point
+        twice; the first few are named.
+    """
+    try:
+        table = pd.read_csv(path, skipinitialspace=True)
+    except pd.errors.EmptyDataError:
+        raise InputError("the file of points is empty: not even names of columns", file=path,
+                         expected=_columns(len(shape)), found="nothing") from None  # fmt: skip
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"not a readable CSV file: {error}", file=path) from error
+    names = {str(name).strip().lower(): name for name in table.columns}
+    wanted = [f"axis-{axis}" for axis in range(len(shape))]
+    given = [name for name in names if COLUMN.fullmatch(name)]
+    if sorted(given) != wanted:
+        raise InputError(
+            "the columns of points do not fit the image",
+            file=path,
+            expected=_columns(len(shape)),
+            found=", ".join(map(str, table.columns)),
+        )
+    places = _numbers(table[[names[name] for name in wanted]], path)
+    if units == "um":
+        places = places / np.asarray(spacing or (1.0,) * len(shape), float)
+    _check(places, shape, path)
+    found = [names[name] for name in CLASSES if name in names]
+    classes = np.zeros(len(table), np.int32)
+    if found:
+        values = _numbers(table[[found[0]]], path)[:, 0]
+        if (values != np.rint(values)).any() or (values < 0).any():
+            raise InputError("classes are not whole numbers from 0", file=path, found=values[0])
+        classes = values.astype(np.int32)
+    return PointTable(places, classes)
+
+
+def _columns(ndim: int) -> str:
+    return ", ".join(f"axis-{axis}" for axis in range(ndim)) + " and perhaps class"
+
+
+def _numbers(table: pd.DataFrame, path: str | Path) -> np.ndarray:
+    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        row, column = wrong[0]
+        raise InputError("not a number", file=path, expected="finite numbers",
+                         found=f"{table.iloc[row, column]!r} in line {row + 2}")  # fmt: skip
+    return values
+
+
+def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> None:
+    """Points outside the image, and the same point twice."""
+    outside = ((places < -0.5) | (places >= np.asarray(shape) - 0.5)).any(1)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise InputError(
+            f"{outside.sum()} of {len(places)} points lie outside the image",
+            file=path,
+            expected=f"positions in voxels within {tuple(shape)}",
+            found=f"{tuple(places[row].tolist())} in line {row + 2}",
+            fix="--detection.units um if they are in µm; remove the others",
+        )
+    _, first, count = np.unique(places, axis=0, return_index=True, return_counts=True)
+    if (count > 1).any():
+        row = int(first[count > 1][0])
+        raise InputError(f"{int((count - 1).sum())} points are there more than once", file=path,
+                         found=f"{tuple(places[row].tolist())} in line {row + 2}",
+                         fix="remove the copies")  # fmt: skip
+
+
+def point_frame(
+    places: np.ndarray,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    *,
+    spacing: Sequence[float],
+) -> pd.DataFrame:
+    """Points as a table that napari reads: positions in voxels, then in µm, probability and class.
+
+    Parameters
+    ----------
+    places : (n, ndim) float
+        Positions in voxels, (z)yx.
+    scores, classes : (n,)
+        Probability and class of every point.
+    spacing : sequence of float
+        Size of a voxel, (z)yx, µm.
+    """
+    names = "zyx"[-len(spacing) :]
+    columns: dict[str, np.ndarray] = {"index": np.arange(len(places))}
+    columns |= {f"axis-{axis}": places[:, axis] for axis in range(len(spacing))}
+    columns |= {
+        f"{name}_um": places[:, axis] * size
+        for axis, (name, size) in enumerate(zip(names, spacing, strict=True))
+    }
+    return pd.DataFrame({**columns, "probability": scores, "class": classes})
+
+
+def write_points(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write a table of :func:`point_frame`."""
+    write_csv(path, frame)

@@ -1,0 +1,70 @@
+"""The phase tune: options found on validation images are kept and used, unless given by hand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from support import small_runs
+
+from jaxseg.main import main
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> list[str]:
+    small_runs.write(tmp_path / "data")
+    return small_runs.command(
+        tmp_path, ndim=2, patch=(16, 16), channels="(ch('F'), ch('C'))", file="config.py"
+    )
+
+
+def test_a_run_tunes_its_decoder(project: list[str], tmp_path: Path, capsys) -> None:
+    assert main([*project, "--tune.minutes", "0.2"]) == 0
+    file = tmp_path / "out/discs/checkpoints/discs_1/tuned.json"
+    stored = json.loads(file.read_text())
+    assert stored["decoder"] == "watershed"
+    assert stored["after"] >= stored["before"]
+    assert len(stored["trials"]) > 1
+    text = capsys.readouterr().out
+    assert "options of watershed on validation images" in text
+    assert "seed_height" in text
+    # Again nothing is to be done.
+    assert main([*project, "--tune.minutes", "0.2"]) == 0
+    assert "options of watershed" not in capsys.readouterr().out
+
+
+def test_tuned_options_decide_unless_given_by_hand(project: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "out/discs"
+    assert main([*project, "--phases", "train", "predict"]) == 0
+    for number in (4, 5):
+        planes = np.zeros((48, 40, 2))
+        planes[4:9, 4:9] = planes[20:30, 20:30] = 0.9
+        planes[..., 1] = 0
+        _replace(run / "results/discs_1", f"im{number}", planes)
+    tuned = {"decoder": "watershed", "options": {"min_size": 50}, "before": 0, "after": 1}
+    file = run / "checkpoints/discs_1/tuned.json"
+    file.write_text(json.dumps(tuned))
+    assert main([*project, "--phases", "decode"]) == 0
+    assert _objects(run / "results/discs_1") == [1, 1]
+    # Other tuned options are not taken for the same.
+    file.write_text(json.dumps(tuned | {"options": {"min_size": 1}}))
+    assert main([*project, "--phases", "decode"]) == 2
+    for extra in (["--watershed.min-size", "10"], ["--tune.no-use"]):
+        assert main([*project, "--phases", "decode", "--overwrite", *extra]) == 0
+        assert _objects(run / "results/discs_1") == [2, 2]
+    file.write_text("{")
+    assert main([*project, "--phases", "decode", "--overwrite"]) == 5
+
+
+def _replace(results: Path, name: str, planes: np.ndarray) -> None:
+    shutil.rmtree(results / f"per_image/{name}.zarr")
+    small_runs.write_planes(results, name, planes)
+
+
+def _objects(results: Path) -> list[int]:
+    files = sorted((results / "per_image_instances").glob("im?.tif"))
+    return [int(tifffile.imread(file).max()) for file in files]
