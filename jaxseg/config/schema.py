@@ -97,7 +97,7 @@ class Data:
     cross_val: CrossValidation = option(CrossValidation(), read_by=ALL)
     """Cross-validation."""
     ignore: int = option(-1, at_least(1).or_(-1), read_by=("train", "evaluate"))
-    """A label value of voxels that nobody looked at: counted in no loss and no metric, never an
+    """Label value of unannotated voxels, which count in no loss and no metric and are never an
     object; -1 = none."""
     foreground: float = option(0.5, between(0, 1), read_by=("train",))
     """Probability that a training patch is centred on an object instead of anywhere."""
@@ -118,8 +118,8 @@ class Predict:
     checkpoint: str = option("", read_by=NOTHING)
     """Folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own."""
     reuse: bool = option(False, read_by=NOTHING)
-    """Leave the planes as an earlier start of this run predicted them: the phase predict is passed
-    over, whatever the other values here, and planes that are missing are refused."""
+    """Skip prediction and use the planes already stored for this run, whatever the other values
+    here; planes that are missing are refused."""
     tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
     """What the network sees; empty = chosen from the training patch."""
     full_image: bool = option(False)
@@ -209,9 +209,10 @@ class Config:
     """How much a voxel counts in the loss."""
     predict: Predict = option(Predict(), read_by=("predict",))
     """Sliding-window prediction."""
-    decoder: str = option("auto", read_by=("tune", "create", "merge"))
-    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed, or
-    module:name of a row of your own; auto: as the channels call for."""
+    decoder: Annotated[Any, WORD] = option("auto", read_by=("tune", "create", "merge"))
+    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed; auto:
+    as the channels call for; in a configuration file also a row of your own, see
+    jaxseg.decoding.table, which is stored as module:name."""
     tune: Tune = option(Tune())
     """The search for better options of the decoder, in the phase tune."""
     watershed: Watershed = option(Watershed(), read_by=("tune", "create"))

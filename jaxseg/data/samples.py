@@ -138,7 +138,7 @@ def open_samples(
     formats : more file formats than those of the table
     pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
     preprocess : what is done to the images first; None = nothing
-    reference : intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
+    reference : (N, C) intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
     truth : what the label files hold
 
     Returns

@@ -61,11 +61,8 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     made = ingredients(config, learn, check)
     if hosts.is_first():
         _show_changes(config, run, made, learn[0])
-    drawn = config.data.probability_map
-    if drawn.enable and drawn.save and hosts.is_first():
-        data.save_probability_maps(
-            run.results / "probability_map", learn, config.data.probability_map, config.data.ignore
-        )
+    if hosts.is_first():
+        _show_places(config, run, made, learn)
     fitted = _fit(config, run, made, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
@@ -188,6 +185,21 @@ def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -
         for when in ("before", "after"):
             path = run.results / "aug" / f"{example.name}_{when}.png"
             io.write_png(path, getattr(example, when))
+
+
+def _show_places(config: Config, run: Run, made: Ingredients, learn: Sequence[Sample]) -> None:
+    """The maps from which centres of patches are drawn, and the first patches in their images."""
+    drawn, folder = config.data.probability_map, run.results / "probability_map"
+    if not (drawn.enable and drawn.save):
+        return
+    data.save_probability_maps(folder, learn, drawn, config.data.ignore)
+    batch, samples = made.draw(0), {sample.name: sample for sample in learn}
+    for number, (name, start) in enumerate(zip(batch.names, batch.starts.tolist(), strict=True)):
+        sample = samples[name]
+        if sample.labels is not None:
+            found = report.marked(sample.image.array(), sample.labels.array(), start, config.patch)
+            for which, picture in zip(("mark_x", "mark_y"), found, strict=True):
+                io.write_png(folder / f"{which}_{number:03d}_{name}.png", picture)
 
 
 def _fit(

@@ -63,7 +63,7 @@ def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
             file="postprocess.masks",
             fix="no --blocks.size, or no masks",
         )
-    classes = any(channel.name == "S" for channel in config.channels)
+    classes = any(channel.options.exclusive for channel in config.channels)
     measured = options.changes_objects or options.properties or classes
     if config.task == "instances" and measured and not config.blocks.measure:
         yield ConfigError(
