@@ -46,7 +46,7 @@ GATHERING = {
     "jaxseg.stages.objects",
     "jaxseg.tasks.comparing",
     "jaxseg.tasks.instances",
-    "jaxseg.tasks.table",
+    "jaxseg.tasks.plans",
     "jaxseg.tasks.training",
     "jaxseg.tasks.tuning",
     "jaxseg.workflows",
