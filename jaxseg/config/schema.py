@@ -23,6 +23,7 @@ from jaxseg.config.decoders import (
     Tune,
     Watershed,
 )
+from jaxseg.config.detection import Detection
 from jaxseg.config.limits import (
     INSIDE,
     SHARE,
@@ -179,8 +180,9 @@ class Config:
     """Name of this run of it."""
     out: str = option("out", read_by=NOTHING)
     """Folder of all results."""
-    task: Literal["instances", "semantic"] = option("instances", read_by=ALL)
-    """instances: objects, each with an id of its own; semantic: a class for every voxel."""
+    task: Literal["instances", "semantic", "detection"] = option("instances", read_by=ALL)
+    """instances: objects, each with an id of its own; semantic: a class for every voxel; detection:
+    points."""
     ndim: Literal[2, 3] = option(2, read_by=ALL)
     """Dimensions of an image."""
     channels: tuple[Channel, ...] = option((), read_by=ALL)
@@ -224,6 +226,8 @@ class Config:
     """Options of that decoder, of flows."""
     semantic: SemanticOutput = option(SemanticOutput(), read_by=("classes", "evaluate"))
     """From predicted planes to classes."""
+    detection: Detection = option(Detection())
+    """Points: how they are drawn, found and compared."""
     postprocess: PostProcess = option(PostProcess(), read_by=("process", "evaluate"))
     """Filters on planes, and what is done to objects after decoding."""
     blocks: Blocks = option(Blocks())

@@ -7,14 +7,14 @@ part, once, and never held as a whole: by slabs here, or by blocks that several 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxseg import io
-from jaxseg.blocks.stage import Arrays, Results, Stage
+from jaxseg.blocks.stage import Arrays, Results, Stage, Step
 from jaxseg.data import Sample
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
@@ -30,6 +30,22 @@ from jaxseg.stages.shown import Shown
 from jaxseg.volume import Volume
 
 EVALUATE = "evaluate"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How the results of a task are compared with the truth.
+
+    Parameters
+    ----------
+    step : what is done with one result of an image, in the phase evaluate
+    files : all that is compared of an image, by names that a user understands
+    gather : what the comparison of all images is given of one of them
+    """
+
+    step: Callable[[Work, Shown], Step]
+    files: Callable[[Work, Sequence[Shown]], dict[str, str]]
+    gather: Callable[[Work, Shown, Any, Found], Any]
 
 
 class Counted(NamedTuple):
@@ -211,3 +227,6 @@ def compared_files(work: Work, shown: Sequence[Shown]) -> dict[str, str]:
     files |= {f"labels {name}": sample.labels.path} if sample.labels else {}
     results = {f"objects {name}{one.mark}": open_result(work, one.result) for one in shown}
     return files | {name: volume.path for name, volume in results.items()}
+
+
+LABELS = Judge(step=overlaps, files=compared_files, gather=compared)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,10 +18,19 @@ from jaxseg.tasks.problems import postprocessing_problems
 from jaxseg.tasks.rescaling import rescaled
 
 Samples = Mapping[str, tuple[Sample, ...]]
+# (configuration, source, a function that opens images and labels) to images with their truth.
+Truth = Callable[[Config, Source, Callable[[Source], data.Opened]], data.Opened]
 
 
-def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
+def open_data(
+    config: Config, truth: Truth = lambda config, source, opened: opened(source)
+) -> tuple[Samples, list[JaxsegError]]:
     """The images of the training, validation and test sources that the phases need.
+
+    Parameters
+    ----------
+    config : of the run
+    truth : of the task, see :class:`jaxseg.tasks.Task`
 
     Returns
     -------
@@ -28,7 +38,7 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     problems : of all files; the samples they concern are left out
     """
     try:
-        samples, problems = _opened(config)
+        samples, problems = _opened(config, truth)
     except JaxsegError as problem:
         samples, problems = {}, [problem]
     except Exception:
@@ -43,7 +53,7 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     return samples, list({str(problem): problem for problem in problems}.values())
 
 
-def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
+def _opened(config: Config, truth: Truth) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
     needed = ["train", "val"] if {"train", "tune"} & set(config.phases) else []
@@ -54,7 +64,7 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     problems: list[JaxsegError] = []
     reference = _reference(config)
     for name in (name for name in needed if sources[name].raw):
-        samples[name], more = _open_source(config, sources[name], reference)
+        samples[name], more = _open_source(config, sources[name], reference, truth)
         problems += more
         if not more:
             samples[name] = _filtered(config, name, samples[name])
@@ -95,13 +105,13 @@ def _reference(config: Config) -> np.ndarray | None:
 
 
 def _open_source(
-    config: Config, source: Source, reference: np.ndarray | None
+    config: Config, source: Source, reference: np.ndarray | None, truth: Truth
 ) -> tuple[tuple[Sample, ...], Sequence[JaxsegError]]:
     """The images of a source, and what is wrong with the others and with the labels."""
     classes, both = _classes(config), has_both(config.channels)
     ignore = classes.ignore if classes and not both else config.data.ignore
-    opened = data.open_samples(
-        source,
+    open_files = functools.partial(
+        data.open_samples,
         ndim=config.ndim,
         axes=config.data.axes,
         label_axes=config.data.label_axes,
@@ -116,6 +126,7 @@ def _open_source(
         preprocess=config.preprocess,
         reference=reference,
     )
+    opened = truth(config, source, open_files)
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
         samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)

@@ -19,7 +19,8 @@ from jaxseg.normalize import Stats
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import Plan, work_there
 from jaxseg.runs.layout import Work, run_of
-from jaxseg.tasks.comparing import EVALUATE, overlaps
+from jaxseg.tasks.comparing import EVALUATE
+from jaxseg.tasks.detection import DETECTION
 from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.instances import INSTANCES
 from jaxseg.tasks.problems import planes_problems, range_problems
@@ -27,7 +28,9 @@ from jaxseg.tasks.semantic import SEMANTIC
 from jaxseg.tasks.task import Task
 from jaxseg.volume import Volume
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (INSTANCES, SEMANTIC)})
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {task.name: task for task in (INSTANCES, SEMANTIC, DETECTION)}
+)
 # The phase of everything between planes and results, which tasks may divide where they use blocks.
 DECODE = "decode"
 
@@ -48,9 +51,10 @@ def phases_of(config: Config) -> tuple[str, ...]:
 
 def plan_of(work: Work, phase: str) -> Plan:
     """What a phase does with an image."""
-    steps, shown = task_of(work.config).steps(work)
+    task = task_of(work.config)
+    steps, shown = task.steps(work)
     if phase == EVALUATE:
-        steps = tuple(overlaps(work, one) for one in shown)
+        steps = tuple(task.judge.step(work, one) for one in shown)
     return Plan(work, steps, remote)
 
 
@@ -79,7 +83,7 @@ def remote(text: str, name: str, phase: str, number: str) -> blocks.Work:
     name, phase, number : of the image, of the phase, and of the stage among its steps
     """
     config = from_plain(json.loads(text))
-    samples, _ = open_data(config)
+    samples, _ = open_data(config, task_of(config).truth)
     sample = next(sample for sample in samples["test"] if sample.name == name)
     work = Work(config, runs.open_run(config), sample)
     return work_there(plan_of(work, phase), int(number))
@@ -95,7 +99,7 @@ def checked(config: Config) -> Samples:
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong:
         wrong += task_of(config).problems(config)
-    samples, more = open_data(config)
+    samples, more = open_data(config, task_of(config).truth)
     if not wrong:
         more += planes_problems(config, samples.get("test", ()))
         more += range_problems(config, samples.get("test", ()))

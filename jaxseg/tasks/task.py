@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
@@ -11,7 +12,8 @@ from jaxseg.config import Config
 from jaxseg.errors import JaxsegError
 from jaxseg.runs.layout import Run, Work
 from jaxseg.stages.shown import Steps
-from jaxseg.tasks.comparing import Compared
+from jaxseg.tasks.comparing import LABELS, Judge
+from jaxseg.tasks.inputs import Truth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +27,15 @@ class Task:
     steps : from predicted planes to results of an image
     compare : all images with the truth: tables and pictures
     problems : what would stop the stages, told by the configuration alone
+    judge : how one result of an image is compared
+    truth : the images of a source with their truth: (configuration, source, a function that opens
+        images and labels) to what that function gives
     """
 
     name: str
     phases: tuple[str, ...]
     steps: Callable[[Work], Steps]
-    compare: Callable[[Config, Run, Sequence[Compared], Console], None]
+    compare: Callable[[Config, Run, Sequence[Any], Console], None]
     problems: Callable[[Config], list[JaxsegError]] = lambda config: []
+    judge: Judge = LABELS
+    truth: Truth = lambda config, source, opened: opened(source)

@@ -104,7 +104,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
             left_out=left_out,
-            compact=config.task == "instances",
+            compact=config.task != "semantic",
             ignore=config.data.ignore,
         )
 
@@ -143,7 +143,7 @@ def _grid(
             size=size,
             seed=config.seed,
             step=step,
-            compact=config.task == "instances",
+            compact=config.task != "semantic",
             ignore=config.data.ignore,
         )
 
@@ -208,7 +208,7 @@ def _fit(
             patch=patch,
             size=settings.batch,
             index=index,
-            compact=config.task == "instances",
+            compact=config.task != "semantic",
             ignore=config.data.ignore,
         )
 
