@@ -38,7 +38,7 @@ class Drawn:
     shape: tuple[int, ...]
     radius: float
     spacing: tuple[float, ...]
-    dtype: Any = np.dtype(np.int32)
+    dtype: Any = np.int32
 
     def __getitem__(self, index: Any) -> np.ndarray:
         parts, squeezed = parse_index(index, self.shape)
