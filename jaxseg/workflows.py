@@ -38,8 +38,8 @@ from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.plans import DECODE
 from jaxseg.tasks.rescaling import write_back
-from jaxseg.tasks.table import DECODE
 from jaxseg.tasks.training import train_network
 from jaxseg.tasks.tuning import TUNE, tune_decoder
 
@@ -203,10 +203,10 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
     paths: dict[str, str] = {}
     for work in works(config, run, samples):
         shown = task.steps(work).shown
-        stages = tuple(task.judge.step(work, one) for one in shown)
+        stages = tuple(task.count(work, one) for one in shown)
         found += zip(shown, stages, strict=True)
         plans.append(Plan(work, stages, remote))
-        paths |= task.judge.files(work, shown)
+        paths |= task.files(work, shown)
     runs.claim(run, EVALUATE, config, runs.input_versions(paths))
     if not config.blocks.decodes:
         results = [run_in_memory(plan, {EVALUATE}) for plan in plans]
@@ -215,7 +215,7 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
     else:
         return
     counted = [
-        task.judge.gather(plan.work, shown, stage, result)
+        task.gather(plan.work, shown, stage, result)
         for plan, result in zip(plans, results, strict=True)
         for shown, stage in found
         if stage in plan.steps

@@ -48,6 +48,7 @@ GATHERING = {
     "jaxseg.tasks.instances",
     "jaxseg.tasks.table",
     "jaxseg.tasks.training",
+    "jaxseg.tasks.tuning",
     "jaxseg.workflows",
 }
 MOST_IMPORTS, MOST_LINES = 15, 400

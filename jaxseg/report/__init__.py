@@ -4,6 +4,7 @@ from jaxseg.report.changes import Example, examples
 from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
+from jaxseg.report.marks import marked
 from jaxseg.report.overlay import overlay, point_overlay
 from jaxseg.report.panels import scale_of, shown, slice_indices
 from jaxseg.report.tables import (
@@ -25,6 +26,7 @@ __all__ = [
     "coloured",
     "examples",
     "judged",
+    "marked",
     "matching_table",
     "overlay",
     "point_overlay",

@@ -7,9 +7,9 @@ part, once, and never held as a whole: by slabs here, or by blocks that several 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,22 +30,6 @@ from jaxseg.stages.shown import Shown
 from jaxseg.volume import Volume
 
 EVALUATE = "evaluate"
-
-
-@dataclass(frozen=True)
-class Judge:
-    """How the results of a task are compared with the truth.
-
-    Parameters
-    ----------
-    step : what is done with one result of an image, in the phase evaluate
-    files : all that is compared of an image, by names that a user understands
-    gather : what the comparison of all images is given of one of them
-    """
-
-    step: Callable[[Work, Shown], Step]
-    files: Callable[[Work, Sequence[Shown]], dict[str, str]]
-    gather: Callable[[Work, Shown, Any, Found], Any]
 
 
 class Counted(NamedTuple):
@@ -205,7 +189,8 @@ def open_result(work: Work, stage: Step) -> Volume:
     target = stage.output.target if stage.output else None
     if target is None or not target.exists():
         raise not_made(work, stage, fix="--phases decode evaluate")
-    labels, truth = io.open_labels(target, ndim=work.config.ndim), work.sample.labels
+    opened = io.open_image if stage.output and stage.output.channels else io.open_labels
+    labels, truth = opened(target, ndim=work.config.ndim), work.sample.labels
     if truth is not None and truth.spatial_shape != labels.spatial_shape:
         raise InputError(
             "true and decoded labels differ in size",
@@ -228,6 +213,3 @@ def compared_files(work: Work, shown: Sequence[Shown]) -> dict[str, str]:
     files |= {f"labels {name}": sample.labels.path} if sample.labels else {}
     results = {f"objects {name}{one.mark}": open_result(work, one.result) for one in shown}
     return files | {name: volume.path for name, volume in results.items()}
-
-
-LABELS = Judge(step=overlaps, files=compared_files, gather=compared)

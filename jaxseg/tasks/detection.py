@@ -20,7 +20,7 @@ from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
 from jaxseg.stages.points import DECODE, point_steps, points_file
 from jaxseg.stages.shown import Shown
-from jaxseg.tasks.comparing import EVALUATE, Judge
+from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.point_truth import files_of, open_points, points_of
 from jaxseg.tasks.showing import write_summary
 from jaxseg.tasks.task import Task
@@ -178,6 +178,8 @@ DETECTION = Task(
     phases=(DECODE,),
     steps=point_steps,
     compare=compare_points,
-    judge=Judge(step=_step, files=_files, gather=_gather),
-    truth=open_points,
+    open=open_points,
+    count=_step,
+    files=_files,
+    gather=_gather,
 )

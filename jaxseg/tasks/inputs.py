@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,21 +16,13 @@ from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.problems import postprocessing_problems
 from jaxseg.tasks.rescaling import rescaled
+from jaxseg.tasks.table import task_of
 
 Samples = Mapping[str, tuple[Sample, ...]]
-# (configuration, source, a function that opens images and labels) to images with their truth.
-Truth = Callable[[Config, Source, Callable[[Source], data.Opened]], data.Opened]
 
 
-def open_data(
-    config: Config, truth: Truth = lambda config, source, opened: opened(source)
-) -> tuple[Samples, list[JaxsegError]]:
+def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """The images of the training, validation and test sources that the phases need.
-
-    Parameters
-    ----------
-    config : of the run
-    truth : of the task, see :class:`jaxseg.tasks.Task`
 
     Returns
     -------
@@ -38,7 +30,7 @@ def open_data(
     problems : of all files; the samples they concern are left out
     """
     try:
-        samples, problems = _opened(config, truth)
+        samples, problems = _opened(config)
     except JaxsegError as problem:
         samples, problems = {}, [problem]
     except Exception:
@@ -53,7 +45,7 @@ def open_data(
     return samples, list({str(problem): problem for problem in problems}.values())
 
 
-def _opened(config: Config, truth: Truth) -> tuple[Samples, list[JaxsegError]]:
+def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     """As :func:`open_data`."""
     sources = {"train": config.data.train, "val": config.data.val, "test": config.data.test}
     needed = ["train", "val"] if {"train", "tune"} & set(config.phases) else []
@@ -64,7 +56,7 @@ def _opened(config: Config, truth: Truth) -> tuple[Samples, list[JaxsegError]]:
     problems: list[JaxsegError] = []
     reference = _reference(config)
     for name in (name for name in needed if sources[name].raw):
-        samples[name], more = _open_source(config, sources[name], reference, truth)
+        samples[name], more = _open_source(config, sources[name], reference)
         problems += more
         if not more:
             samples[name] = _filtered(config, name, samples[name])
@@ -80,7 +72,7 @@ def _opened(config: Config, truth: Truth) -> tuple[Samples, list[JaxsegError]]:
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())
     problems += spacing_problems((*train, *samples.get("val", ())))
-    if not problems:
+    if not problems and not task_of(config).truth.is_image:
         problems += data.emptiness_problems(train)
     if (classes := _classes(config)) and train:
         data.warn_of_absent(train, classes=classes.classes)
@@ -105,7 +97,7 @@ def _reference(config: Config) -> np.ndarray | None:
 
 
 def _open_source(
-    config: Config, source: Source, reference: np.ndarray | None, truth: Truth
+    config: Config, source: Source, reference: np.ndarray | None
 ) -> tuple[tuple[Sample, ...], Sequence[JaxsegError]]:
     """The images of a source, and what is wrong with the others and with the labels."""
     classes, both = _classes(config), has_both(config.channels)
@@ -125,14 +117,15 @@ def _open_source(
         formats=tuple(map(io.format_named, config.data.formats)),
         preprocess=config.preprocess,
         reference=reference,
+        truth=task_of(config).truth,
     )
-    opened = truth(config, source, open_files)
+    opened = task_of(config).open(config, source, open_files)
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
         samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)
     if classes:
         problems += data.class_problems(samples, classes=classes.classes, ignore=classes.ignore)
-    if config.task == "instances":
+    if task_of(config).truth.compact:
         problems += data.mask_problems(samples)
     return samples, problems
 
