@@ -104,7 +104,7 @@ def cases(data: Volume) -> list[Case]:
     surface = np.ascontiguousarray(data.planes[..., 1])
     seeds = label_seeds(mask & (surface < 0.5), min_seed=10)
     grown = mask & (seeds == 0)
-    options = Watershed(min_seed=10, fill_holes=False)
+    options = Watershed(min_seed=10, fill_holes=False, seed_rule="thresholds")
     truth = compact(data.labels)
     columns = ("label", "area", "centroid", "bbox", "intensity_mean")
     return [

@@ -38,7 +38,9 @@ def plain(value: Any, hint: Any = None) -> Any:
     value : a section, or a value of an option
     hint : the annotation of its field; None = it is the class of the value
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    # A row that can be called stands where a function could.
+    row = callable(value) and bool(place_of(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and not row:
         kind, hint = type(value), bare(hint)
         if hint is Any:
             return place_of(value) or f":{kind.__name__}"

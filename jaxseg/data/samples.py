@@ -20,6 +20,7 @@ from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.pairing import paired
 from jaxseg.data.preprocess import preprocessed, resized
+from jaxseg.data.truth import OBJECTS, Truth
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import (
     Format,
@@ -88,6 +89,7 @@ class _Request(NamedTuple):
     formats: tuple[Format, ...]
     steps: Preprocess
     reference: np.ndarray | None
+    truth: Truth
 
 
 class Opened(NamedTuple):
@@ -114,6 +116,7 @@ def open_samples(
     pair: PairRule = "name",
     preprocess: Preprocess | None = None,
     reference: np.ndarray | None = None,
+    truth: Truth = OBJECTS,
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -136,6 +139,7 @@ def open_samples(
     pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
     preprocess : what is done to the images first; None = nothing
     reference : (N, C) intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
+    truth : what the label files hold
 
     Returns
     -------
@@ -164,6 +168,7 @@ def open_samples(
         formats=tuple(formats),
         steps=preprocess or Preprocess(),
         reference=reference,
+        truth=truth,
     )
     found = [_open_pair(pair, request, problems) for pair in pairs]
     samples = [sample for sample in found if sample is not None]
@@ -303,12 +308,24 @@ def _open_labels(
             classes = replace(classes, spacing=image.spacing, unit=image.unit)
             classes = resized(classes, request.steps.resize)
     labels = resized(labels, request.steps.resize)
+    if request.truth.is_image:
+        return labels, None, nothing
     index = _attempt(problems, lambda: index_labels(labels, ignore=request.ignore))
     return labels, classes, index or nothing
 
 
 def _open_both(path: os.PathLike[str], request: _Request) -> tuple[Volume, Volume | None]:
     """Open a label image that can be read through, and the classes beside it."""
+    if request.truth.is_image:
+        image = open_image(
+            path,
+            ndim=request.ndim,
+            axes=request.label_axes,
+            spacing=request.spacing,
+            formats=request.formats,
+        )
+        check_whole(image)
+        return image, None
     open_file = open_labelled_classes if request.with_classes else open_labels
     opened = open_file(
         path,

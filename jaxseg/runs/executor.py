@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, Ledger
-from jaxseg.blocks.stage import Stage, Step, Table, View, levels, whole_grid, with_needs
+from jaxseg.blocks.stage import Output, Stage, Step, Table, View, levels, whole_grid, with_needs
 from jaxseg.blocks.stored import open_stage, work_of
 from jaxseg.config import Config
 from jaxseg.config.load import to_plain
@@ -106,23 +108,44 @@ def run_in_memory(plan: Plan, phases: Collection[str]) -> Found:
 
 def _publish_in_memory(work: Work, stage: Stage, results: Found) -> None:
     """Write what is published of a stage, and how it came about."""
-    output, config = stage.output, work.config
+    output = stage.output
     if stage.stream is not None:
         _stream_in_memory(work, stage)
         return
     found: Any = results[stage]
-    for path, picture in (found.made.pictures if output else {}).items():
+    if output is None:
+        # Now: what it reads is forgotten after its turn.
+        found.tables(0)
+        return
+    for path, picture in found.made.pictures.items():
         if picture.dtype.kind == "f":
             io.write_image_tiff(path, picture[..., None], spacing=work.spacing)
         else:
             io.write_labels_tiff(path, picture, spacing=work.spacing)
-    if output is None or output.target is None:
+    if output.target is None:
         return
     target, spacing = output.target, output.spacing
+    if output.channels:
+        io.write_image_tiff(target.with_suffix(".tif"), found.array, spacing=spacing)
+        _write_planes(output, found.array)
+        return
     if not output.light:
         io.write_labels_zarr(target.with_suffix(".zarr"), found.array, spacing=spacing)
     io.write_labels_tiff(target.with_suffix(".tif"), found.array, spacing=spacing)
-    assert config.ndim == found.array.ndim
+
+
+def _write_planes(output: Output, array: np.ndarray) -> None:
+    """An array with channels, in one piece."""
+    assert output.target is not None
+    with io.create_planes(
+        output.target.with_suffix(".zarr"),
+        shape=array.shape,
+        chunks=array.shape,
+        dtype=array.dtype,
+        spacing=output.spacing,
+        channel_names=output.channels,
+    ) as store:
+        store[...] = array
 
 
 def _stream_in_memory(work: Work, stage: Stage) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import jaxseg as js
+from jaxseg.channels import CHANNELS
 from jaxseg.config import (
     ARCHITECTURES,
     OPTIONS,
@@ -34,6 +36,7 @@ from jaxseg.config import (
     Watershed,
     ch,
 )
+from jaxseg.config.augment import Augment
 from jaxseg.config.decoders import KINDS
 from jaxseg.config.limits import ODD, at_least, lengths
 from jaxseg.config.load import from_plain, load, to_plain
@@ -51,7 +54,10 @@ from jaxseg.config.option import (
 from jaxseg.config.rules import check
 from jaxseg.config.saved import values
 from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.labels.refine import refine
 from jaxseg.models import build
+from jaxseg.prediction.median import median_filters
+from jaxseg.train.schedule import optimizer
 
 ODD_VALUES: tuple[Any, ...] = (
     float("nan"), float("inf"), -float("inf"), -1, 0, -0.5, 1.5, 10**30, 2**31, "", "nan", "a\0b",
@@ -237,3 +243,25 @@ def test_a_section_of_a_user_is_one_like_any_other() -> None:
 def test_names_of_files_are_not_too_long() -> None:
     config = dataclasses.replace(Config(channels=(ch("F"),)), name="a" * 200, run="b" * 60)
     assert "name, run" in {problem.file for problem in check(config)}
+
+
+def test_the_channel_table_and_the_options_name_the_same_classes() -> None:
+    assert {name: row.options for name, row in CHANNELS.items()} == dict(OPTIONS)
+
+
+def test_other_calls_refuse_by_the_same_rule() -> None:
+    image, labels = np.zeros((1, 4, 4)), np.zeros((4, 4), np.int32)
+    for call, where in (
+        (lambda: refine(labels, [Refine("dilation", (-1.0,))]), "Refine.0.value"),
+        (lambda: median_filters(image[0][..., None], [Median("xy", 4)]), "Median.0.size"),
+        (lambda: optimizer(Train(lr=-1.0), 1), "train.lr"),
+        (lambda: optimizer(Train(lr=float("nan")), 1), "train.lr"),
+        (
+            lambda: js.random_augment(
+                jax.random.key(0), image[0][..., None], labels, settings=Augment(show=-1)
+            ),
+            "Augment.show",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=where):
+            call()

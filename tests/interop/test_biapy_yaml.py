@@ -303,11 +303,13 @@ def test_samples_and_patches() -> None:
     config = translated(
         OBJECTS, DATA__TRAIN__MINIMUM_FOREGROUND_PER=0.05, DATA__TRAIN__OVERLAP=[0.25, 0, 0],
         DATA__VAL__CROSS_VAL=True, DATA__VAL__CROSS_VAL_FOLD=2,
+        DATA__TEST__USE_VAL_AS_TEST=True,
     ).config()  # fmt: skip
     assert config.data.filter.train == ((SampleCondition("foreground", "lt", 0.05),),)
     assert (config.data.filter.by, config.data.filter.normalized) == ("patch", False)
     assert (config.data.grid.enable, config.data.grid.overlap) == (True, (0.25, 0, 0))
     assert (config.data.cross_val.folds, config.data.cross_val.fold) == (5, 2)
+    assert config.data.cross_val.as_test
     drawn = translated(OBJECTS, DATA__PROBABILITY_MAP=True, DATA__W_FOREGROUND=0.7).config()
     assert not drawn.data.grid.enable
     assert drawn.data.probability_map.w_foreground == 0.7

@@ -28,6 +28,7 @@ from jaxseg.config import (
     PostProcess,
     Refine,
     Repair,
+    Voronoi,
     Watershed,
     ch,
 )
@@ -160,6 +161,7 @@ EVERYTHING: dict[str, Any] = {
                Refine("remove_small_objects", (25,)), Refine("clear_border", z_faces=False)),
     "repair": Repair(size=150, contact=0.2),
     "properties": ("solidity", "centroid_weighted", "euler_number"),
+    "voronoi": Voronoi(mode="objects"),
     "remove": ((Condition("npixels", "lt", 60.0),), (Condition("solidity", "lt", 0.3),)),
 }  # fmt: skip
 # Larger than any object, so that blocks decode what the whole image decodes.

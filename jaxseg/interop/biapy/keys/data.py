@@ -143,6 +143,7 @@ def _patches(job: Job) -> dict[str, Any]:
     if job["DATA.VAL.CROSS_VAL"]:
         found["data.cross_val.folds"] = job["DATA.VAL.CROSS_VAL_NFOLD"]
         found["data.cross_val.fold"] = job["DATA.VAL.CROSS_VAL_FOLD"]
+        found["data.cross_val.as_test"] = job["DATA.TEST.USE_VAL_AS_TEST"]
     return found
 
 
@@ -286,7 +287,6 @@ def part_rows(part: str) -> tuple[Key, ...]:
 
 
 NOT_PER_PATCH = "never by patch: the same intensities in training, test and blocks"
-NO_FOLDS = "the part for validation is not tested on"
 ROWS: tuple[Key, ...] = (
     exact("DATA.PATCH_SIZE", [256, 256, 1], "patch"),
     exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
@@ -347,7 +347,8 @@ ROWS: tuple[Key, ...] = (
         Verdict("approximated", "data.val_fraction", "images are drawn at random all the same")),
     exact("DATA.TEST.LOAD_GT", False, "data.test.labels"),
     old("DATA.TEST._GT_PATH", "DATA.TEST.GT_PATH"),
-    refused("DATA.TEST.USE_VAL_AS_TEST", False, NO_FOLDS, needs=("testing",)),
+    exact("DATA.TEST.USE_VAL_AS_TEST", False, "data.cross_val.as_test",
+          needs=("DATA.VAL.CROSS_VAL",)),
     Key("DATA.TEST.ARGMAX_TO_OUTPUT", True, kind="no effect", note="classes are always written"),
     *PREPROCESS,
 )  # fmt: skip

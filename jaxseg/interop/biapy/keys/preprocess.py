@@ -133,7 +133,7 @@ ROWS: tuple[Key, ...] = (
                                 "ORDER": (1, "resize", (1,)),
                                 "PRESERVE_RANGE": (True, "resize", (True,)),
                                 "ANTI_ALIASING": (False, "resize", (False,))},
-           "results have this size, too"),
+           "planes have this size; labels are written at the size of the image, too"),
     *many(nothing, P + "RESIZE.", {"MODE": "reflect", "CVAL": 0.0, "CLIP": True},
           "the border is mirrored, and linear interpolation stays in the range"),
     *_step("GAUSSIAN_BLUR", "gaussian", {"SIGMA": ([1], "gaussian", None)},
