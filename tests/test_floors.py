@@ -45,6 +45,7 @@ GATHERING = {
     "jaxseg.planning.prediction",
     "jaxseg.stages.objects",
     "jaxseg.tasks.comparing",
+    "jaxseg.tasks.detection",
     "jaxseg.tasks.instances",
     "jaxseg.tasks.plans",
     "jaxseg.tasks.training",
