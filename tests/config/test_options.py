@@ -273,3 +273,12 @@ def test_other_calls_refuse_by_the_same_rule() -> None:
 def test_what_reads_options_is_a_phase_and_every_phase_reads_some() -> None:
     named = {name for _, _, read_by in leaves(RICH) for name in read_by or ()}
     assert named == {name for readers in READERS.values() for name in readers}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_nothing_but_own_rows_is_stored_with_its_class(number: int) -> None:
+    channels = (ch("F"), ch("C"), ch("Db"))[:number]
+    refined = (Refine("dilation", (1.0,)), Refine("fill_holes"), Refine("clear_border"))[:number]
+    config = Config(channels=channels, postprocess=PostProcess(refine=refined))
+    assert '"class"' not in json.dumps(to_plain(config))
+    assert '"class"' not in json.dumps(values(config, "train", "process"))
