@@ -129,6 +129,12 @@ def test_the_command_line_goes_on_with_own_rows() -> None:
         ({"channels": (dataclasses.replace(OWN, spec=None),)}, "channels.0.name"),
         ({"channels": (ch("F"), OWN, OWN)}, "channels"),
         ({"model": own_rows.Thin(width=0)}, "model.width"),
+        ({"channels": (ch("F", loss=lambda values, target: values - target),)}, "channels.0.loss"),
+        ({"channels": (ch("X", spec=dataclasses.replace(own_rows.DEPTH)),)}, "channels.0.spec"),
+        (
+            {"postprocess": PostProcess(properties=(Measurement("one", lambda *_: 1.0),))},
+            "postprocess.properties.0.function",
+        ),
         (
             {"postprocess": PostProcess(properties=(own_rows.FILLED, own_rows.FILLED))},
             "postprocess.properties",
