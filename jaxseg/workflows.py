@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from jaxseg import blocks, hosts, io
-from jaxseg.blocks.stage import Stage, View, with_needs
+from jaxseg.blocks.stage import Step, View, with_needs
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError
 from jaxseg.planning.space import refuse_without_space, space_needed
@@ -36,7 +36,7 @@ from jaxseg.stages.planes import PREDICT
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
-from jaxseg.tasks.comparing import EVALUATE, compared_files
+from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.plans import DECODE
 from jaxseg.tasks.rescaling import write_back
@@ -199,14 +199,14 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
 def evaluate(config: Config, run: Run, samples: Samples) -> None:
     """Compare every test image that has labels; draw all of them."""
     task, plans = task_of(config), []
-    found: list[tuple[Shown, Stage]] = []
+    found: list[tuple[Shown, Step]] = []
     paths: dict[str, str] = {}
     for work in works(config, run, samples):
         shown = task.steps(work).shown
         stages = tuple(task.count(work, one) for one in shown)
         found += zip(shown, stages, strict=True)
         plans.append(Plan(work, stages, remote))
-        paths |= compared_files(work, shown)
+        paths |= task.files(work, shown)
     runs.claim(run, EVALUATE, config, runs.input_versions(paths))
     if not config.blocks.decodes:
         results = [run_in_memory(plan, {EVALUATE}) for plan in plans]

@@ -24,6 +24,7 @@ from jaxseg.config.decoders import (
     Tune,
     Watershed,
 )
+from jaxseg.config.detection import Detection
 from jaxseg.config.limits import (
     INSIDE,
     SHARE,
@@ -41,7 +42,7 @@ from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
-TaskName = Literal["instances", "semantic"]
+TaskName = Literal["instances", "semantic", "detection"]
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal[
     "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
@@ -183,8 +184,8 @@ class Config:
     out: str = option("out", read_by=NOTHING)
     """Folder of all results."""
     task: Annotated[TaskName | Callable[..., Any], WORD] = option("instances", read_by=ALL)
-    """instances: objects, each with an id of its own; semantic: a class for every voxel; in a
-    configuration file also a jaxseg.tasks.Task of your own."""
+    """instances: objects, each with an id of its own; semantic: a class for every voxel; detection:
+    points; in a configuration file also a jaxseg.tasks.Task of your own."""
     ndim: Literal[2, 3] = option(2, read_by=ALL)
     """Dimensions of an image."""
     channels: tuple[Channel, ...] = option((), read_by=ALL)
@@ -229,6 +230,8 @@ class Config:
     """Options of that decoder, of flows."""
     semantic: SemanticOutput = option(SemanticOutput(), read_by=("classes", "evaluate"))
     """From predicted planes to classes."""
+    detection: Detection = option(Detection())
+    """Points: how they are drawn, found and compared."""
     postprocess: PostProcess = option(PostProcess(), read_by=("process", "evaluate"))
     """Filters on planes, and what is done to objects after decoding."""
     blocks: Blocks = option(Blocks())

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg import io
-from jaxseg.blocks.stage import Arrays, Results, Stage
+from jaxseg.blocks.stage import Arrays, Results, Stage, Step
 from jaxseg.data import Sample
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
@@ -177,7 +177,7 @@ def compared(work: Work, shown: Shown, stage: Stage, results: Found) -> Compared
     return Compared(work, shown, results, rows, rows.without_border(), hidden)
 
 
-def open_result(work: Work, stage: Stage) -> Volume:
+def open_result(work: Work, stage: Step) -> Volume:
     """Published labels.
 
     Raises
@@ -185,6 +185,7 @@ def open_result(work: Work, stage: Stage) -> Volume:
     ConfigError : they are not there
     InputError : they are of another size than the truth
     """
+    assert isinstance(stage, Stage)
     target = stage.output.target if stage.output else None
     if target is None or not target.exists():
         raise not_made(work, stage, fix="--phases decode evaluate")

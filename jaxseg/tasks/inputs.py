@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -101,8 +102,8 @@ def _open_source(
     """The images of a source, and what is wrong with the others and with the labels."""
     classes, both = _classes(config), has_both(config.channels)
     ignore = classes.ignore if classes and not both else config.data.ignore
-    opened = data.open_samples(
-        source,
+    open_files = functools.partial(
+        data.open_samples,
         ndim=config.ndim,
         axes=config.data.axes,
         label_axes=config.data.label_axes,
@@ -118,6 +119,7 @@ def _open_source(
         reference=reference,
         truth=task_of(config).truth,
     )
+    opened = task_of(config).open(config, source, open_files)
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
         samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from jaxseg.config import Config
+from jaxseg.tasks.detection import DETECTION
 from jaxseg.tasks.instances import INSTANCES
 from jaxseg.tasks.semantic import SEMANTIC
 from jaxseg.tasks.task import Task
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (INSTANCES, SEMANTIC)})
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {task.name: task for task in (INSTANCES, SEMANTIC, DETECTION)}
+)
 
 
 def task_of(config: Config) -> Task:

@@ -8,14 +8,17 @@ from typing import Any
 
 from rich.console import Console
 
-from jaxseg.blocks.stage import Stage
-from jaxseg.config import Config
+from jaxseg.blocks.stage import Step
+from jaxseg.config import Config, Source
+from jaxseg.data.samples import Opened
 from jaxseg.data.truth import OBJECTS, Truth
 from jaxseg.errors import JaxsegError
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
 from jaxseg.stages.shown import Shown, Steps
-from jaxseg.tasks.comparing import compared, overlaps
+from jaxseg.tasks.comparing import compared, compared_files, overlaps
+
+Open = Callable[[Config, Source, Callable[[Source], Opened]], Opened]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +38,14 @@ class Task:
     steps : callable
         From predicted planes to results of an image: arrays and tables. What is learned is all
         that is shown where the predicted planes are the result.
+    open : callable
+        (configuration, source, a function that opens images and labels) to the images of a source
+        with their truth.
     count : callable
-        (work, shown) to the stage that compares one result with the truth, block by block.
+        (work, shown) to the step that compares one result with the truth, a stage block by block.
+    files : callable
+        (work, all shown) to the files that are compared of an image, by names that a user
+        understands.
     gather : callable
         (work, shown, stage, results) to what ``compare`` is told of an image.
     compare : callable
@@ -49,8 +58,10 @@ class Task:
     truth: Truth = OBJECTS
     phases: tuple[str, ...] = ()
     steps: Callable[[Work], Steps]
-    count: Callable[[Work, Shown], Stage] = overlaps
-    gather: Callable[[Work, Shown, Stage, Found], Any] = compared
+    open: Open = lambda config, source, opened: opened(source)
+    count: Callable[[Work, Shown], Step] = overlaps
+    files: Callable[[Work, Sequence[Shown]], dict[str, str]] = compared_files
+    gather: Callable[[Work, Shown, Any, Found], Any] = compared
     compare: Callable[[Config, Run, Sequence[Any], Console], None]
     problems: Callable[[Config], list[JaxsegError]] = lambda config: []
 

@@ -36,9 +36,12 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
             found=" ".join(sorted(names)),
             fix="--decoder auto",
         )
-    if config.decoder != "auto" and config.task == "semantic":
+    if config.decoder != "auto" and config.task != "instances":
         yield ConfigError(
-            "classes need no decoder", file="decoder", found=config.decoder, fix="--decoder auto"
+            "only objects need a decoder",
+            file="decoder",
+            found=config.decoder,
+            fix="--decoder auto",
         )
     yield from _watershed(config)
     engine = config.agglomeration.engine
