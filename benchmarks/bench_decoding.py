@@ -34,7 +34,7 @@ from jaxseg.decoding import watershed
 from jaxseg.decoding.watershed.flood import flood
 from jaxseg.decoding.watershed.seeds import label_seeds
 from jaxseg.labels.objects import compact
-from jaxseg.measure import measure, surface_areas
+from jaxseg.measurements import measure, surface_areas
 from jaxseg.metrics import matching
 
 THRESHOLDS = (0.3, 0.5, 0.75)

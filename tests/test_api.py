@@ -128,7 +128,7 @@ def test_exceptions_are_functions() -> None:
     assert PARTS | POSITIONAL_OPTIONS.keys() | KEY_LATER.keys() <= FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("first", ["decoding", "train", "measure"])
+@pytest.mark.parametrize("first", ["decoding", "train", "measurements"])
 def test_names_mean_the_same_whatever_was_imported_before(first: str) -> None:
     code = (
         f"import importlib, types, jaxseg as js\n"

@@ -14,7 +14,7 @@ FLOORS = {
     1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory", "hosts"},
     2: {"volume"},
     3: {"io", "normalize", "resample", "augment", "targets", "losses", "models", "labels"},
-    4: {"measure", "metrics", "channels"},
+    4: {"measurements", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decoding", "interop", "network"},
     6: {"train", "prediction"},
     7: {"report", "blocks"},

@@ -27,7 +27,7 @@ def judge(table: pd.DataFrame, groups: Sequence[Sequence[Condition]]) -> pd.Data
 
     Parameters
     ----------
-    table : of :func:`jaxseg.measure.measure`, with the columns that the conditions name
+    table : of :func:`jaxseg.measurements.measure`, with the columns that the conditions name
     groups : an object is removed if it satisfies all conditions of any group
 
     Returns

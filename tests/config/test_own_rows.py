@@ -21,7 +21,7 @@ from jaxseg.config import Condition, Config, Measurement, PostProcess, ch
 from jaxseg.config.load import from_plain, load, to_plain, values
 from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, JaxsegError
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.train import init_state, make_step, place
 
 LABELS = np.zeros((8, 8), np.int32)

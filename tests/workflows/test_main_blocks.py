@@ -24,7 +24,7 @@ from jaxseg.config.load import load
 from jaxseg.decoding import watershed
 from jaxseg.errors import JaxsegWarning
 from jaxseg.main import main
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.prediction import Tiling, predict
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import Plan, run_by_blocks

@@ -17,7 +17,7 @@ COUNT = 100_000
 SCRIPT = """
 import json, resource, sys, time
 import numpy as np
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.metrics import matching
 truth, labels = np.load(sys.argv[1]), np.load(sys.argv[2])
 start = time.process_time()
