@@ -44,6 +44,7 @@ GATHERING = {
     "jaxseg.cli.export",
     "jaxseg.decoding.table",
     "jaxseg.planning.prediction",
+    "jaxseg.stages.decoders",
     "jaxseg.stages.objects",
     "jaxseg.workflows",
 }
