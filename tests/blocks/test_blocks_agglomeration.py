@@ -51,6 +51,7 @@ def whole_and_blocks(
     return agglomeration(planes, channels, spacing=spacing, options=options), found
 
 
+@pytest.mark.full
 @settings(max_examples=10)
 @given(st.data())
 def test_blocks_equal_the_whole(data: st.DataObject) -> None:
@@ -165,6 +166,7 @@ def test_a_volume_without_objects_and_one_that_is_one(value: float | str) -> Non
     assert np.array_equal(found, whole)
 
 
+@pytest.mark.full
 def test_the_order_of_blocks_does_not_matter_and_running_again_writes_nothing(
     tmp_path: Path,
 ) -> None:

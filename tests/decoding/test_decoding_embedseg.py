@@ -120,6 +120,7 @@ def test_no_object_one_object_and_one_everywhere() -> None:
     assert (decode(encode(np.ones((24, 20), int), CHANNEL), CHANNEL) == 1).all()
 
 
+@pytest.mark.full
 def test_more_objects_than_16_bits() -> None:
     truth = np.zeros((540, 540), np.int64)
     truth[::2, ::2] = np.arange(1, 270**2 + 1).reshape(270, 270)

@@ -61,6 +61,7 @@ def test_what_cannot_be_decoded_is_refused_before_training(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.full
 def test_running_again_changes_no_result(project, tmp_path: Path) -> None:
     args = project()
     assert main(args) == 0
@@ -71,6 +72,7 @@ def test_running_again_changes_no_result(project, tmp_path: Path) -> None:
     assert before == {name: contents(results / name) for name in folders}
 
 
+@pytest.mark.full
 def test_other_values_are_refused_until_overwrite(
     project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +84,7 @@ def test_other_values_are_refused_until_overwrite(
     assert list((tmp_path / "out").glob("discs/_trash/*"))
 
 
+@pytest.mark.full
 def test_phases_run_one_by_one(project, tmp_path: Path) -> None:
     args = project()
     for phase in ("train", "predict", "decode", "evaluate"):
@@ -89,6 +92,7 @@ def test_phases_run_one_by_one(project, tmp_path: Path) -> None:
     assert (tmp_path / "out/discs/results/discs_1/test_results_metrics.csv").is_file()
 
 
+@pytest.mark.full
 def test_a_trained_run_serves_other_images_without_labels(project, tmp_path: Path) -> None:
     args = project()
     assert main([*args, "--phases", "train"]) == 0
@@ -177,6 +181,7 @@ def test_all_mistakes_come_together(
         assert named in message
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["constant", "no object", "one object", "smaller than a patch"])
 def test_odd_but_legal_images_run_to_the_end(project, tmp_path: Path, kind: str) -> None:
     args = project()
