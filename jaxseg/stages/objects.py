@@ -11,7 +11,8 @@ import pandas as pd
 
 from jaxseg.blocks.stage import Arrays, Output, Results, Stage, Step, Table, View, whole_grid
 from jaxseg.channels import columns
-from jaxseg.config import Config, Refine, Watershed
+from jaxseg.config import Config, Refine, Reshape, Watershed
+from jaxseg.config.places import place_of
 from jaxseg.config.rules.postprocessing import MASKS
 from jaxseg.decoding import class_type, class_votes, growth_mask, of_instances, plan
 from jaxseg.geometry import Box
@@ -24,6 +25,7 @@ from jaxseg.labels.votes import Votes, majority, painted
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work, classes_of, table_of
 from jaxseg.stages.changes import (
+    All,
     Nearby,
     Operation,
     Renames,
@@ -215,6 +217,10 @@ class _Objects:
             (f"{AFTER}/{place}_{one.operation}", self._refined(one))
             for place, one in enumerate(self.options.refine)
         ]
+        makers += [
+            (f"{AFTER}/own{place}_{one.name}", self._own(one))
+            for place, one in enumerate(self.options.own)
+        ]
         if self.options.repair.size:
             makers.append((None, self._repaired))
         if self.region is not None and self.options.reshapes:
@@ -236,6 +242,25 @@ class _Objects:
             lambda labels: refine(labels, (one,), spacing=self.work.spacing),
             refine_kind(one, self.work.spacing),
             values | {"spacing": self.work.spacing},
+        )
+
+        def make(before: Stage, where: Stage, **options: Any) -> Stage:
+            return operated(before, operation, self.grid, where, **options)
+
+        return make
+
+    def _own(self, one: Reshape) -> Any:
+        """An operation of a user's own."""
+        spacing = self.work.spacing
+        values = {
+            "own.name": one.name,
+            "own.margin": one.margin,
+            "own.function": place_of(one.function),
+        }
+        operation = Operation(
+            lambda labels: one.function(labels, spacing),
+            Nearby(one.margin) if one.margin else All(),
+            values | {"spacing": spacing},
         )
 
         def make(before: Stage, where: Stage, **options: Any) -> Stage:
