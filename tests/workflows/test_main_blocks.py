@@ -32,7 +32,7 @@ from jaxseg.runs.layout import Work
 from jaxseg.runs.needs import Plan
 from jaxseg.stages.predicting import streamed
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
