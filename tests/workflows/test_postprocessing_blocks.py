@@ -40,7 +40,7 @@ from jaxseg.labels.refine import refine
 from jaxseg.labels.repair import repair_large
 from jaxseg.runs import manifest as runs
 from jaxseg.stages.changes import Operation, changed, like, operated
-from jaxseg.stages.objects import refine_kind
+from jaxseg.stages.operations import refine_kind
 from jaxseg.stages.repair import repaired
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run_phase
