@@ -57,6 +57,7 @@ from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.labels.refine import refine
 from jaxseg.models import build
 from jaxseg.prediction.median import median_filters
+from jaxseg.runs.manifest import READERS
 from jaxseg.train.schedule import optimizer
 
 ODD_VALUES: tuple[Any, ...] = (
@@ -123,7 +124,9 @@ def test_what_prediction_reads() -> None:
 @pytest.mark.parametrize("kind", SECTIONS, ids=lambda kind: kind.__name__)
 def test_odd_values_of_any_option_are_told_and_never_a_traceback(kind: type) -> None:
     sound = SECTIONS[kind]
-    for one, value in itertools.product(options_of(kind), ODD_VALUES):
+    # What holds other sections walks through all of them each time.
+    outer = any(dataclasses.is_dataclass(getattr(sound, one.name)) for one in options_of(kind))
+    for one, value in itertools.product(options_of(kind), ODD_VALUES[:: 5 if outer else 1]):
         for problem in problems(dataclasses.replace(sound, **{one.name: value}), "section"):
             assert isinstance(problem, ConfigError)
             assert len(str(problem).splitlines()) <= 3
@@ -148,7 +151,7 @@ def replaced(config: Any, name: str, value: Any) -> Any:
 def test_odd_values_pass_all_rules_or_are_told(rng: np.random.Generator) -> None:
     """Of every option a few odd values, checked with all rules between options."""
     for name, _, _ in leaves(RICH):
-        for index in rng.choice(len(ODD_VALUES), 2, replace=False):
+        for index in rng.choice(len(ODD_VALUES), 1, replace=False):
             for problem in check(replaced(RICH, name, ODD_VALUES[index])):
                 assert isinstance(problem, ConfigError)
 
@@ -265,3 +268,17 @@ def test_other_calls_refuse_by_the_same_rule() -> None:
     ):
         with pytest.raises(ConfigError, match=where):
             call()
+
+
+def test_what_reads_options_is_a_phase_and_every_phase_reads_some() -> None:
+    named = {name for _, _, read_by in leaves(RICH) for name in read_by or ()}
+    assert named == {name for readers in READERS.values() for name in readers}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_nothing_but_own_rows_is_stored_with_its_class(number: int) -> None:
+    channels = (ch("F"), ch("C"), ch("Db"))[:number]
+    refined = (Refine("dilation", (1.0,)), Refine("fill_holes"), Refine("clear_border"))[:number]
+    config = Config(channels=channels, postprocess=PostProcess(refine=refined))
+    assert '"class"' not in json.dumps(to_plain(config))
+    assert '"class"' not in json.dumps(values(config, "train", "process"))
