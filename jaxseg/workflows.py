@@ -18,17 +18,10 @@ from jaxseg.planning.space import refuse_without_space, space_needed
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.progress import progress
 from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import (
-    Plan,
-    await_needs,
-    is_complete,
-    published,
-    run_by_blocks,
-    run_in_memory,
-    target_of,
-)
+from jaxseg.runs.executor import run_by_blocks, run_in_memory
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.lock import locked, paths_of
+from jaxseg.runs.needs import Plan, await_needs, is_complete, published, target_of
 from jaxseg.runs.results import Found, is_begun, versions_of
 from jaxseg.signals import safe_point
 from jaxseg.stages.chosen import versions_of_planes

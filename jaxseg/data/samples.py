@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import fastremap
 import numpy as np
@@ -316,17 +316,8 @@ def _open_labels(
 
 def _open_both(path: os.PathLike[str], request: _Request) -> tuple[Volume, Volume | None]:
     """Open a label image that can be read through, and the classes beside it."""
-    if request.truth.is_image:
-        image = open_image(
-            path,
-            ndim=request.ndim,
-            axes=request.label_axes,
-            spacing=request.spacing,
-            formats=request.formats,
-        )
-        check_whole(image)
-        return image, None
-    open_file = open_labelled_classes if request.with_classes else open_labels
+    open_file: Any = open_labelled_classes if request.with_classes else open_labels
+    open_file = open_image if request.truth.is_image else open_file
     opened = open_file(
         path,
         ndim=request.ndim,

@@ -36,11 +36,14 @@ from jaxseg.decoding import (
     watershed_by_plan,
 )
 from jaxseg.geometry import Box
+from jaxseg.io import smallest_label_type
 from jaxseg.labels.masks import morph
+from jaxseg.stages.changes import changed, like, renamed
 from jaxseg.stages.decoding import Array, Decoding
+from jaxseg.stages.extents import extents
 from jaxseg.stages.fragments import fragmented, shared_voxels, with_reach
 from jaxseg.stages.graph import joined, region_graph
-from jaxseg.stages.joining import compared, label_type, labelled, unjoined
+from jaxseg.stages.joining import MERGING, WRITTEN, compared, label_type, labelled, unjoined
 from jaxseg.stages.pieces import created
 from jaxseg.stages.stars import star_stages
 from jaxseg.stages.thresholds import fitted, from_arrays, to_arrays
@@ -213,9 +216,34 @@ def _agglomeration(given: Decoding) -> Stage:
     def dtype(results: Results, known: Arrays) -> Any:
         return known["ids"].dtype
 
-    return joined(numbered, graph, dataclasses.replace(given.output, dtype=dtype),
-                  join=join_options(options, ndim), min_size=options.min_size,
-                  values=given.joining)  # fmt: skip
+    output = dataclasses.replace(given.output, dtype=dtype)
+    whole = functools.partial(joined, numbered, graph, join=join_options(options, ndim),
+                              min_size=options.min_size, values=given.joining)  # fmt: skip
+    if given.region is None:
+        return whole(output)
+    return _confined(given, whole(dataclasses.replace(output, target=None), name="objects"))
+
+
+def _confined(given: Decoding, whole: Stage) -> Stage:
+    """Objects without what lies outside of a region; those that are left are numbered anew."""
+    region, spacing = given.region, given.spacing
+    assert region is not None
+
+    def change(box: Box, results: Results, known: Arrays) -> Array:
+        return np.where(results[region].array[box.slices], results[whole].array[box.slices], 0)
+
+    cut = changed(whole, given.grid, change, name="confined", needs=(region,),
+                  output=like(whole, spacing))  # fmt: skip
+
+    def left(results: Results) -> Arrays:
+        ids = extents(results[cut], cut).ids
+        table = np.zeros(int(ids.max(initial=0)) + 1, smallest_label_type(len(ids)))
+        table[ids] = np.arange(1, len(ids) + 1)
+        return {"table": table}
+
+    output = dataclasses.replace(given.output, dtype=lambda results, known: known["table"].dtype)
+    return changed(cut, given.grid, renamed(cut), name=MERGING, summarise=left, done=WRITTEN,
+                   values=given.joining, output=output)  # fmt: skip
 
 
 STAGES: Mapping[str, Callable[[Decoding], Stage]] = MappingProxyType(

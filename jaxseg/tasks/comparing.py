@@ -21,8 +21,8 @@ from jaxseg.geometry import Box
 from jaxseg.labels.crop import inner
 from jaxseg.labels.tally import Tally
 from jaxseg.labels.unknown import cleared, hidden_objects
-from jaxseg.runs.executor import not_made
 from jaxseg.runs.layout import Work
+from jaxseg.runs.needs import not_made
 from jaxseg.runs.results import Found
 from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.planes import decoding_grid

@@ -15,8 +15,9 @@ from jaxseg.data.samples import Sample, empty_index
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.normalize import Stats
 from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import Plan, work_there
+from jaxseg.runs.executor import work_there
 from jaxseg.runs.layout import Work, run_of
+from jaxseg.runs.needs import Plan
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems

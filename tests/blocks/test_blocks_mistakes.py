@@ -55,10 +55,6 @@ def project(tmp_path: Path) -> list[str]:
         (["--blocks.workers", "0"], "at least 1"),
         (["--blocks.no-measure", "--postprocess.repair.size", "9"], "need their measurements"),
         (
-            ["--decoder", "agglomeration", "--postprocess.masks", "masks"],
-            "fragments of affinities are not confined to masks",
-        ),
-        (
             ["--predict.reuse", "--phases", "train", "predict"],
             "stored planes cannot come from a network that is trained now",
         ),

@@ -30,6 +30,8 @@ from jaxseg.decoding import (
 from jaxseg.decoding.table import DecoderSpec
 from jaxseg.errors import ConfigError, InputError
 
+pytestmark = pytest.mark.full
+
 # Options that are far off, by decoder, and channels for it.
 WRONG: dict[str, tuple[str, Any]] = {
     "watershed": ("F C Db", Watershed(min_seed=9, check_files=False)),

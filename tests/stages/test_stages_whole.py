@@ -64,13 +64,22 @@ def planes_of(name: str, ndim: int, seed: int) -> np.ndarray:
     return (planes + rng.normal(0, 0.02, planes.shape)).astype(np.float32)
 
 
-def objects(name: str, planes: np.ndarray, grid: BlockGrid, options: Any = None) -> Stage:
+def objects(
+    name: str,
+    planes: np.ndarray,
+    grid: BlockGrid,
+    options: Any = None,
+    mask: np.ndarray | None = None,
+) -> Stage:
     """The stage that writes what a decoder finds."""
+    region = None
+    if mask is not None:
+        region = View(name="region", shape=grid.shape, read=lambda box, results: mask[box.slices])
     source = View(name="planes", shape=grid.shape, read=lambda box, results: planes[box.slices])
     spacing, channels = (1.0,) * len(grid.shape), DECODERS[name]
     options = options or row_of(channels, name).options
     output = Output(spacing=spacing, dtype=np.uint32)
-    return decoded(Decoding(source, source, None, grid, channels, name, options, output))
+    return decoded(Decoding(source, source, region, grid, channels, name, options, output))
 
 
 def cut(ndim: int, sides: tuple[int, ...]) -> BlockGrid:
@@ -137,6 +146,17 @@ def test_stars_keep_their_numbers_and_sizes(tmp_path: Path) -> None:
     assert 0 < whole.max() < plain.max()
     assert np.array_equal(found, whole)
     assert decoder_of(DECODERS["stardist"]) == "stardist"
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_masks_confine_objects(tmp_path: Path, name: str) -> None:
+    pytest.importorskip(PACKAGES.get(name, "numpy"))
+    planes, mask = planes_of(name, 2, 1), np.indices(SHAPES[2]).sum(axis=0) % 90 < 60
+    whole = in_memory(objects(name, planes, whole_grid(SHAPES[2]), mask=mask)).array
+    found = by_blocks(tmp_path, objects(name, planes, cut(2, (33, 37)), mask=mask)).array[...]
+    assert whole.max() > 2
+    assert not whole[~mask].any()
+    assert np.array_equal(canonical(found), canonical(whole))
 
 
 def test_noise_of_a_volume_has_no_objects_in_any_block(tmp_path: Path) -> None:

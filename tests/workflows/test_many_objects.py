@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from support.synthetic_objects import cells
 
+pytestmark = pytest.mark.full
+
 COUNT = 100_000
 SCRIPT = """
 import json, resource, sys, time

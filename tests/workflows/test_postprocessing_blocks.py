@@ -43,6 +43,8 @@ from jaxseg.stages.repair import repaired
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run_phase
 
+pytestmark = pytest.mark.full
+
 # ------------------------------------------------------------- one operation, many block sizes
 
 
