@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DATA ?= ../shared/data
 
-.PHONY: help install demo demo3d test test-slow bench lint format clean
+.PHONY: help install demo demo3d test-quick test test-slow bench docs lint format clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*#' $(MAKEFILE_LIST) | sed 's/:.*# /\t/' | expand -t 14
@@ -28,11 +27,17 @@ demo3d: $(READY) # the same in 3D
 	$(BIN)/jaxseg demo 3d out/demo3d_data
 	$(BIN)/jaxseg run --config configs/demo3d.py
 
-test: $(READY) # the fast tests: under 10 minutes on 2 cores
+test-quick: $(READY) # the tests of every part: under 3 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-test-slow: $(READY) # the long ones: kills, larger properties, training on real images
+test: $(READY) # those and the larger ones: under 10 minutes on 2 cores
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow and not gpu'
+
+test-slow: $(READY) # the long ones: kills, larger properties, training, the built wheel
 	$(BIN)/python -m pytest -q -m slow
+
+docs: $(READY) # write the page of options from the configuration
+	$(BIN)/python docs/write_options.py
 
 bench: $(READY) # every benchmark, each as a table of ratios measured in one run
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -34,7 +34,7 @@ from jaxseg.decoding import watershed
 from jaxseg.decoding.watershed.flood import flood
 from jaxseg.decoding.watershed.seeds import label_seeds
 from jaxseg.labels.objects import compact
-from jaxseg.measure import measure, surface_areas
+from jaxseg.measurements import measure, surface_areas
 from jaxseg.metrics import matching
 
 THRESHOLDS = (0.3, 0.5, 0.75)
@@ -104,7 +104,7 @@ def cases(data: Volume) -> list[Case]:
     surface = np.ascontiguousarray(data.planes[..., 1])
     seeds = label_seeds(mask & (surface < 0.5), min_seed=10)
     grown = mask & (seeds == 0)
-    options = Watershed(min_seed=10, fill_holes=False)
+    options = Watershed(min_seed=10, fill_holes=False, seed_rule="thresholds")
     truth = compact(data.labels)
     columns = ("label", "area", "centroid", "bbox", "intensity_mean")
     return [

@@ -32,7 +32,7 @@ from timing import timed
 
 from jaxseg.labels.morphology import erode
 from jaxseg.labels.removal import clear_border
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.metrics import associations, matching
 
 THRESHOLDS = (0.3, 0.5, 0.75)

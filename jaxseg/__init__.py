@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         io,
         labels,
         losses,
-        measure,
+        measurements,
         metrics,
         models,
         normalize,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from jaxseg.decoding.stardist import stardist
     from jaxseg.decoding.watershed.decode import watershed
     from jaxseg.io import open_image, open_labels
+    from jaxseg.measurements import measure
     from jaxseg.metrics import matching
     from jaxseg.prediction import make_forward, predict
     from jaxseg.train import init_state, make_step, optimizer, place, variables_of
@@ -86,6 +87,7 @@ _HOME = {
     "watershed": "decoding",
     "open_image": "io",
     "open_labels": "io",
+    "measure": "measurements",
     "matching": "metrics",
     "make_forward": "prediction",
     "predict": "prediction",
@@ -130,6 +132,7 @@ __all__ = [
     "make_step",
     "matching",
     "measure",
+    "measurements",
     "metrics",
     "models",
     "normalize",

@@ -17,6 +17,9 @@ from jaxseg.errors import ConfigError, JaxsegError, ResourceError
 
 Tree = TypeVar("Tree")
 
+# Exit code of the others where the first one was stopped on request.
+STOPPED = 75
+
 # What must be set, beside a number of processes above one.
 SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_PROCID", "SLURM_LOCALID")
 ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
@@ -173,7 +176,8 @@ def first_alone(act: Callable[[], None]) -> None:
         try:
             act()
         except BaseException as error:
-            problem, code = error, getattr(error, "exit_code", 1)
+            stopped = isinstance(error, KeyboardInterrupt)
+            problem, code = error, getattr(error, "exit_code", STOPPED if stopped else 1)
     code = from_first(code)
     if problem is not None:
         raise problem

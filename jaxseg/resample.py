@@ -71,7 +71,7 @@ def size_notice(trained: Sequence[float], image: Volume) -> str:
     here, there = (" x ".join(f"{size:g}" for size in item) for item in (image.spacing, sizes))
     return (
         f"{image.path or image.name}: voxels of {here} µm, but the network was trained on {there} "
-        "µm and may find nothing: resample the image, or correct its size with --data.spacing"
+        "µm and may find nothing: --predict.rescale resamples, --data.spacing corrects the size"
     )
 
 

@@ -11,24 +11,17 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from jaxseg import blocks, hosts, io
-from jaxseg.blocks.stage import Stage, View, with_needs
+from jaxseg.blocks.stage import Step, View, with_needs
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError
 from jaxseg.planning.space import refuse_without_space, space_needed
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.progress import progress
 from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import (
-    Plan,
-    await_needs,
-    is_complete,
-    published,
-    run_by_blocks,
-    run_in_memory,
-    target_of,
-)
+from jaxseg.runs.executor import run_by_blocks, run_in_memory
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.lock import locked, paths_of
+from jaxseg.runs.needs import Plan, await_needs, is_complete, published, target_of
 from jaxseg.runs.results import Found, is_begun, versions_of
 from jaxseg.signals import safe_point
 from jaxseg.stages.chosen import versions_of_planes
@@ -36,10 +29,10 @@ from jaxseg.stages.planes import PREDICT
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
-from jaxseg.tasks.comparing import EVALUATE, compared, compared_files, overlaps
+from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.plans import DECODE
 from jaxseg.tasks.rescaling import write_back
-from jaxseg.tasks.table import DECODE
 from jaxseg.tasks.training import train_network
 from jaxseg.tasks.tuning import TUNE, tune_decoder
 
@@ -199,14 +192,14 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
 def evaluate(config: Config, run: Run, samples: Samples) -> None:
     """Compare every test image that has labels; draw all of them."""
     task, plans = task_of(config), []
-    found: list[tuple[Shown, Stage]] = []
+    found: list[tuple[Shown, Step]] = []
     paths: dict[str, str] = {}
     for work in works(config, run, samples):
         shown = task.steps(work).shown
-        stages = tuple(overlaps(work, one) for one in shown)
+        stages = tuple(task.count(work, one) for one in shown)
         found += zip(shown, stages, strict=True)
         plans.append(Plan(work, stages, remote))
-        paths |= compared_files(work, shown)
+        paths |= task.files(work, shown)
     runs.claim(run, EVALUATE, config, runs.input_versions(paths))
     if not config.blocks.decodes:
         results = [run_in_memory(plan, {EVALUATE}) for plan in plans]
@@ -215,7 +208,7 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
     else:
         return
     counted = [
-        compared(plan.work, shown, stage, result)
+        task.gather(plan.work, shown, stage, result)
         for plan, result in zip(plans, results, strict=True)
         for shown, stage in found
         if stage in plan.steps

@@ -29,7 +29,8 @@ MODULES = sorted(
 OPTIONS = ("bool", "int", "float", "str")
 # Exceptions, each with its reason.
 POSITIONAL_OPTIONS = {
-    "decoding.decoder_of": "the decoder's name is what the function is asked for",
+    "decoding.decoder_of": "the name of the decoder is what the function is asked for",
+    "decoding.row_of": "the decoder's name is what the function is asked for",
     "symmetry.orientations": "the name of the group is what the function is asked for",
     "targets.half_neighborhood": "the neighbourhood is what the function is asked for",
     "targets.ray_directions": "the number of rays is what the function is asked for",
@@ -127,7 +128,7 @@ def test_exceptions_are_functions() -> None:
     assert PARTS | POSITIONAL_OPTIONS.keys() | KEY_LATER.keys() <= FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("first", ["decoding", "train", "measure"])
+@pytest.mark.parametrize("first", ["decoding", "train", "measurements"])
 def test_names_mean_the_same_whatever_was_imported_before(first: str) -> None:
     code = (
         f"import importlib, types, jaxseg as js\n"

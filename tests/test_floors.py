@@ -14,7 +14,7 @@ FLOORS = {
     1: {"config", "geometry", "symmetry", "runtime", "progress", "signals", "memory", "hosts"},
     2: {"volume"},
     3: {"io", "normalize", "resample", "augment", "targets", "losses", "models", "labels"},
-    4: {"measure", "metrics", "channels"},
+    4: {"measurements", "metrics", "channels"},
     5: {"data", "tta", "checkpoint", "decoding", "interop", "network"},
     6: {"train", "prediction"},
     7: {"report", "blocks"},
@@ -45,9 +45,11 @@ GATHERING = {
     "jaxseg.planning.prediction",
     "jaxseg.stages.objects",
     "jaxseg.tasks.comparing",
+    "jaxseg.tasks.detection",
     "jaxseg.tasks.instances",
-    "jaxseg.tasks.table",
+    "jaxseg.tasks.plans",
     "jaxseg.tasks.training",
+    "jaxseg.tasks.tuning",
     "jaxseg.workflows",
 }
 MOST_IMPORTS, MOST_LINES = 15, 400

@@ -15,6 +15,8 @@ import pytest
 
 import jaxseg
 from jaxseg.cli import app
+from jaxseg.config import ARCHITECTURES, OPTIONS
+from jaxseg.config.decoders import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -91,3 +93,16 @@ def test_every_option_has_its_line() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_every_channel_decoder_and_network_is_explained() -> None:
+    text = (ROOT / "docs" / "channels.md").read_text()
+    channels = set(
+        re.findall(r"\w+", " ".join(re.findall(r"^\| ([\w, ]+) \|", text, re.MULTILINE)))
+    )
+    assert set(OPTIONS) <= channels
+    assert set(KINDS) <= set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    exchange = (ROOT / "docs" / "exchange.md").read_text()
+    assert set(ARCHITECTURES) <= set(re.findall(r"`([\w+]+)`", exchange))
+    for path in (ROOT / "configs").glob("*.py"):
+        assert f"{path.stem}" in README

@@ -15,7 +15,7 @@ from jaxseg.config import ch
 from jaxseg.errors import JaxsegWarning
 from jaxseg.tta import averaged
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 INSTANCES = (ch("F"), ch("C"), ch("Db"), ch("D"), ch("H"), ch("V"))
 MASKS = tuple(map(ch, ("F", "B", "C", "T", "M", "Dc", "Dn")))

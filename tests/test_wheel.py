@@ -15,8 +15,11 @@ import pytest
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
-# A run of the README is shortened, and its folders are those of the demo.
-SHORT = ("--train.epochs", "1", "--train.steps", "2")
+# Runs of the README are made small: a few steps of a small network.
+SMALL = (
+    "--patch 64 64 --model.features 4 8 --train.epochs 1 --train.steps 2 --train.batch 2 "
+    "--predict.tta none"
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,6 @@ def readme_commands() -> list[str]:
 def test_the_commands_of_the_readme_work(installed: Path, folder: Path) -> None:
     for line in readme_commands():
         command = line.partition(" #")[0].strip()
-        if command.startswith("jaxseg run") and "--help" not in command:
-            command += " " + " ".join(SHORT)
+        if command.startswith(("jaxseg run", "jaxseg plan")) and "--help" not in command:
+            command += f" {SMALL}"
         call(installed, folder, command)

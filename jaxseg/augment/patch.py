@@ -15,6 +15,7 @@ from jaxseg.augment.resample import Affine, places, resampled
 from jaxseg.augment.table import ROWS
 from jaxseg.augment.turns import Bit, Turn, turned
 from jaxseg.config.augment import Augment, Augmentation
+from jaxseg.config.option import checked
 
 Interpolation = Literal["nearest", "linear"]
 
@@ -65,6 +66,7 @@ def random_augment(
     >>> image.shape, int(labels.min())
     ((4, 4, 1), 1)
     """
+    checked(settings, Augment)
     active = list(_active(settings, image.ndim - 1))
     if not active:
         return image, labels

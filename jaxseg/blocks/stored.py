@@ -165,6 +165,8 @@ def work_of(stage: Stage, ledger: Ledger, results: Results) -> Work:
         record: dict[str, Any] = {}
         if made.array is not None and array is not None:
             values = made.array.astype(array.dtype, copy=False)
+            if values.ndim > len(block.core.shape):
+                values = np.moveaxis(values, -1, 0)
             write_box(ledger.data, array, block.core, values)
             record["hash"] = hash_of(values)
         noted = made.note()

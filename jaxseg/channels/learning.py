@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg import losses
-from jaxseg.channels.layout import columns, has_both
+from jaxseg.channels.layout import columns, has_both, row
 from jaxseg.channels.objective import loss_parts, metric_parts
 from jaxseg.channels.planes import encode_masked
 from jaxseg.channels.spec import Parts
@@ -43,7 +43,8 @@ def loss_of(
     -------
     loss(model, variables, batch, key, train) -> (loss parts, metric parts, batch statistics).
     ``batch`` holds ``image`` (N, *S, C) float and ``labels`` (N, *S) int32, compact, -1 where the
-    label is not known; with S beside channels of instances (N, *S, 2), instances and classes. The
+    label is not known; with S beside channels of instances (N, *S, 2), instances and classes; or
+    an image (N, *S, C) float, which targets are given as it is, nan where it is not known. The
     true values are made from the labels here, so after augmentation. ``key`` goes to the model.
     A model may return several logits in training, the finest first (deep supervision): the loss of
     each counts as :func:`jaxseg.losses.level_weights` says, and its parts are named
@@ -119,6 +120,8 @@ def true_values(
     options: Loss,
 ) -> Truth:
     """True values of one patch and their weights, from labels as :func:`loss_of` takes them."""
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        return _true_image(labels, channels, spacing)
     ids, classes = (labels[..., 0], labels[..., 1]) if has_both(channels) else (labels, None)
     known, ids = ids >= 0, jnp.maximum(ids, 0)
     planes, mask = encode_masked(
@@ -136,6 +139,24 @@ def true_values(
         ids, spacing=spacing, weight=options.border_weight, sigma=options.border_sigma
     )
     return Truth(jnp.asarray(planes), jnp.asarray(mask), border, ids)
+
+
+def _true_image(
+    image: jax.Array, channels: Sequence[Channel], spacing: Sequence[float] | None
+) -> Truth:
+    """True values out of an image (*S, C) float, nan where it is not known."""
+    ndim = image.ndim - 1
+    planes, mask = [], []
+    for channel in channels:
+        found, known = row(channel, ndim).target(
+            image, spacing=spacing, options=channel.options, max_distance=None, max_label=None,
+            classes=None,
+        )  # fmt: skip
+        finite = jnp.isfinite(found)
+        planes.append(jnp.where(finite, found, 0))
+        mask.append(finite if known is None else finite & known)
+    ids = jnp.zeros(image.shape[:-1], jnp.int32)
+    return Truth(jnp.concatenate(planes, -1), jnp.concatenate(mask, -1), None, ids)
 
 
 def _parts_of_levels(

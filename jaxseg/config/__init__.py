@@ -41,6 +41,7 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
+from jaxseg.config.detection import Detection
 from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
@@ -110,6 +111,7 @@ __all__ = [
     "CutNoise",
     "CutOut",
     "Data",
+    "Detection",
     "DropOut",
     "Elastic",
     "EmbedSeg",

@@ -97,7 +97,7 @@ class Channel:
     """Error of a voxel, by default the channel's own; bce and ce are cross entropy, mse the squared
     and mae the absolute error: those of them that the channel can be learned with. In a
     configuration file also a function of linked and true values, both (..., k), to (..., k)."""
-    spec: Annotated[Any, tyro.conf.Suppress] = option(None)
+    spec: Annotated[Any, WORD, tyro.conf.Suppress] = option(None)
     """A row of your own, a :class:`jaxseg.channels.ChannelSpec`, in place of one of the table."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:

@@ -178,6 +178,28 @@ def checked(options: T | None, kind: type[T], where: str = "") -> T:
     return options
 
 
+def checked_each(options: Iterable[T], kind: type[T], where: str = "") -> tuple[T, ...]:
+    """Several sections as a function was given them, refused if any is illegal.
+
+    Parameters
+    ----------
+    options, kind, where : as for :func:`checked`
+
+    Raises
+    ------
+    ConfigError
+        All that is wrong with them.
+    """
+    given = tuple(options)
+    name = where or kind.__name__
+    raise_all(
+        problem
+        for number, one in enumerate(given)
+        for problem in problems(one, f"{name}.{number}", kind)
+    )
+    return given
+
+
 def problems(value: Any, where: str = "", hint: Any = None) -> Iterator[ConfigError]:
     """All that is wrong with a section by itself: types, limits, and its own fields together.
 

@@ -122,6 +122,9 @@ class PostProcess:
     )
     """More columns in the tables of measurements: names of scikit-image's regionprops, and in
     a configuration file measurements of your own."""
+    certainty: bool = option(False, read_by=("measure", "evaluate"))
+    """The column certainty in the tables of decoded objects: how well the planes agree with an
+    object where they agree worst, from 0 to 1; true objects rank before false ones."""
     remove: tuple[tuple[Condition, ...], ...] = option(())
     """Objects that satisfy all conditions of any group are removed."""
 

@@ -22,7 +22,8 @@ class ProbabilityMap:
     w_background: float = option(0.06, at_least(0))
     """Weight of all other voxels of the image together; not both can be 0."""
     save: bool = option(False, read_by=())
-    """Write the map of every training image to results/<run>/probability_map."""
+    """Write the map of every training image to results/<run>/probability_map, and where the first
+    patches lie: a square with its centre in the image (mark_x) and in its labels (mark_y)."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """No weight at all."""

@@ -38,7 +38,9 @@ def plain(value: Any, hint: Any = None) -> Any:
     value : a section, or a value of an option
     hint : the annotation of its field; None = it is the class of the value
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    # A row that can be called stands where a function could.
+    row = callable(value) and bool(place_of(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and not row:
         kind, hint = type(value), bare(hint)
         if hint is Any:
             return place_of(value) or f":{kind.__name__}"
@@ -51,9 +53,9 @@ def plain(value: Any, hint: Any = None) -> Any:
                 data[one.name] = plain(inner, one.hint)
         return data
     if isinstance(value, (tuple, list)):
-        kinds = get_args(bare(hint)) if get_origin(bare(hint)) is tuple else (None,)
-        repeated = len(kinds) != len(value)
-        hints = [kinds[0]] * len(value) if repeated else list(kinds)
+        kinds = get_args(bare(hint)) if get_origin(bare(hint)) is tuple else ()
+        repeated = len(kinds) != len(value) or Ellipsis in kinds
+        hints = [kinds[0] if kinds else None] * len(value) if repeated else list(kinds)
         return [plain(item, kind) for item, kind in zip(value, hints, strict=True)]
     if isinstance(value, Real) and not isinstance(value, bool):
         return int(value) if isinstance(value, Integral) else float(value)

@@ -6,7 +6,8 @@ tuples or strings mean "decide from the data", never "off".
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -23,6 +24,7 @@ from jaxseg.config.decoders import (
     Tune,
     Watershed,
 )
+from jaxseg.config.detection import Detection
 from jaxseg.config.limits import (
     INSIDE,
     SHARE,
@@ -34,11 +36,13 @@ from jaxseg.config.limits import (
 )
 from jaxseg.config.normalize import Normalize
 from jaxseg.config.option import NOTHING, option, section
+from jaxseg.config.places import WORD
 from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
 from jaxseg.config.training import Loss, Train
 
+TaskName = Literal["instances", "semantic", "detection"]
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal[
     "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
@@ -94,7 +98,7 @@ class Data:
     cross_val: CrossValidation = option(CrossValidation(), read_by=ALL)
     """Cross-validation."""
     ignore: int = option(-1, at_least(1).or_(-1), read_by=("train", "evaluate"))
-    """A label value of voxels that nobody looked at: counted in no loss and no metric, never an
+    """Label value of unannotated voxels, which count in no loss and no metric and are never an
     object; -1 = none."""
     foreground: float = option(0.5, between(0, 1), read_by=("train",))
     """Probability that a training patch is centred on an object instead of anywhere."""
@@ -115,8 +119,8 @@ class Predict:
     checkpoint: str = option("", read_by=NOTHING)
     """Folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own."""
     reuse: bool = option(False, read_by=NOTHING)
-    """Leave the planes as an earlier start of this run predicted them: the phase predict is passed
-    over, whatever the other values here, and planes that are missing are refused."""
+    """Skip prediction and use the planes already stored for this run, whatever the other values
+    here; planes that are missing are refused."""
     tile: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(1))
     """What the network sees; empty = chosen from the training patch."""
     full_image: bool = option(False)
@@ -179,8 +183,9 @@ class Config:
     """Name of this run of it."""
     out: str = option("out", read_by=NOTHING)
     """Folder of all results."""
-    task: Literal["instances", "semantic"] = option("instances", read_by=ALL)
-    """instances: objects, each with an id of its own; semantic: a class for every voxel."""
+    task: Annotated[TaskName | Callable[..., Any], WORD] = option("instances", read_by=ALL)
+    """instances: objects, each with an id of its own; semantic: a class for every voxel; detection:
+    points; in a configuration file also a jaxseg.tasks.Task of your own."""
     ndim: Literal[2, 3] = option(2, read_by=ALL)
     """Dimensions of an image."""
     channels: tuple[Channel, ...] = option((), read_by=ALL)
@@ -205,9 +210,10 @@ class Config:
     """How much a voxel counts in the loss."""
     predict: Predict = option(Predict(), read_by=("predict",))
     """Sliding-window prediction."""
-    decoder: str = option("auto", read_by=("tune", "create", "merge"))
-    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed, or
-    module:name of a row of your own; auto: as the channels call for."""
+    decoder: Annotated[Any, WORD] = option("auto", read_by=("tune", "create", "merge"))
+    """How planes become instances: stardist, embedseg, flow, agglomeration, mutex, watershed; auto:
+    as the channels call for; in a configuration file also a row of your own, see
+    jaxseg.decoding.table, which is stored as module:name."""
     tune: Tune = option(Tune())
     """The search for better options of the decoder, in the phase tune."""
     watershed: Watershed = option(Watershed(), read_by=("tune", "create"))
@@ -224,6 +230,8 @@ class Config:
     """Options of that decoder, of flows."""
     semantic: SemanticOutput = option(SemanticOutput(), read_by=("classes", "evaluate"))
     """From predicted planes to classes."""
+    detection: Detection = option(Detection())
+    """Points: how they are drawn, found and compared."""
     postprocess: PostProcess = option(PostProcess(), read_by=("process", "evaluate"))
     """Filters on planes, and what is done to objects after decoding."""
     blocks: Blocks = option(Blocks())

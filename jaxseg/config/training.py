@@ -116,5 +116,5 @@ class Loss:
     border_sigma: float = option(5.0, above(0))
     """How near the two objects must be, in the finest voxels."""
     balance: bool = option(False)
-    """In channels of yes and no, let the rarer answer weigh as much as the other, up to 19 times
-    itself, patch by patch."""
+    """In binary channels, weight the rarer class up to 19 times as much, patch by patch, so that
+    both classes count the same."""

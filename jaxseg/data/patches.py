@@ -35,7 +35,8 @@ class Batch(NamedTuple):
     """(N, *patch, C) float32, scaled."""
     labels: np.ndarray
     """(N, *patch) int32: ids 1..k of each patch by itself, -1 where unknown, or the classes as they
-    are; (N, *patch, 2) where samples have both, instances and classes."""
+    are; (N, *patch, 2) where samples have both, instances and classes; (N, *patch, C) float32 of
+    images."""
     names: tuple[str, ...]
     """Sample of each patch."""
     starts: np.ndarray
@@ -264,6 +265,8 @@ def _read(
     if sample.labels is None:
         raise ValueError(f"{sample.name} has no labels")
     image = apply(read_patch(sample.image, start, patch), sample.stats)
+    if sample.labels.axes.endswith("c"):
+        return image, read_patch(sample.labels, start, patch).astype(np.float32)
     found = _int32(read_patch(sample.labels, start, patch), compact, ignore)
     if sample.classes is not None:
         classes = _int32(read_patch(sample.classes, start, patch), False)
@@ -286,11 +289,11 @@ def _read_box(
 
 def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> np.ndarray:
     """Labels of a patch with those of a box from elsewhere."""
-    if labels.ndim > len(mix.size):
+    if labels.ndim > len(mix.size) and labels.dtype.kind != "f":
         ids = _with_box(labels[..., 0], box[..., 0], mix, compact)
         classes = _with_box(labels[..., 1], box[..., 1], mix, False)
         return np.stack([ids, classes], axis=-1)
-    if compact:
+    if compact and labels.dtype.kind != "f":
         return pasted_ids(labels, box, mix.slices)
     labels = labels.copy()
     labels[mix.slices] = box

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import color, exposure, feature
 
+from jaxseg.config.option import checked
 from jaxseg.config.preprocess import Canny, Clahe, Preprocess
 from jaxseg.errors import InputError
 from jaxseg.resample import Nearest, Resampled
@@ -48,6 +49,7 @@ def preprocess(
     >>> int(preprocess(image, Preprocess(median=(3,))).max())
     0
     """
+    checked(options, Preprocess)
     ndim = image.ndim - 1
     if options.gaussian:
         sigma = (*_per_axis(options.gaussian, ndim, "gaussian"), 0)

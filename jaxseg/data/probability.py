@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxseg.config.option import checked
 from jaxseg.config.sampling import ProbabilityMap
 from jaxseg.data.samples import Sample
 from jaxseg.io import write_image_tiff
@@ -39,6 +40,7 @@ def probability_map(labels: np.ndarray, options: ProbabilityMap, *, ignore: int 
     >>> probability_map(np.array([[7, 0, 0, 7]]), weights).tolist()
     [[0.375, 0.125, 0.125, 0.375]]
     """
+    checked(options, ProbabilityMap)
     objects = (labels != 0) & (labels != ignore)
     inside, total = int(objects.sum()), objects.size
     weights = [options.w_background * (inside < total), options.w_foreground * (inside > 0)]

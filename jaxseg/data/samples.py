@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import fastremap
 import numpy as np
@@ -20,6 +20,7 @@ from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.pairing import paired
 from jaxseg.data.preprocess import preprocessed, resized
+from jaxseg.data.truth import OBJECTS, Truth
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import (
     Format,
@@ -88,6 +89,7 @@ class _Request(NamedTuple):
     formats: tuple[Format, ...]
     steps: Preprocess
     reference: np.ndarray | None
+    truth: Truth
 
 
 class Opened(NamedTuple):
@@ -114,6 +116,7 @@ def open_samples(
     pair: PairRule = "name",
     preprocess: Preprocess | None = None,
     reference: np.ndarray | None = None,
+    truth: Truth = OBJECTS,
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -135,7 +138,8 @@ def open_samples(
     formats : more file formats than those of the table
     pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
     preprocess : what is done to the images first; None = nothing
-    reference : intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
+    reference : (N, C) intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
+    truth : what the label files hold
 
     Returns
     -------
@@ -164,6 +168,7 @@ def open_samples(
         formats=tuple(formats),
         steps=preprocess or Preprocess(),
         reference=reference,
+        truth=truth,
     )
     found = [_open_pair(pair, request, problems) for pair in pairs]
     samples = [sample for sample in found if sample is not None]
@@ -303,13 +308,16 @@ def _open_labels(
             classes = replace(classes, spacing=image.spacing, unit=image.unit)
             classes = resized(classes, request.steps.resize)
     labels = resized(labels, request.steps.resize)
+    if request.truth.is_image:
+        return labels, None, nothing
     index = _attempt(problems, lambda: index_labels(labels, ignore=request.ignore))
     return labels, classes, index or nothing
 
 
 def _open_both(path: os.PathLike[str], request: _Request) -> tuple[Volume, Volume | None]:
     """Open a label image that can be read through, and the classes beside it."""
-    open_file = open_labelled_classes if request.with_classes else open_labels
+    open_file: Any = open_labelled_classes if request.with_classes else open_labels
+    open_file = open_image if request.truth.is_image else open_file
     opened = open_file(
         path,
         ndim=request.ndim,

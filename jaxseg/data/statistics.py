@@ -45,7 +45,8 @@ def label_statistics(samples: Sequence[Sample], *, ignore: int = -1) -> LabelSta
     LabelStatistics; 0 objects and a reach of 1 where there is none
     """
     ndim = samples[0].image.ndim_spatial
-    found = [_measure(sample.labels, ignore) for sample in samples if sample.labels]
+    labels = [sample.labels for sample in samples if sample.labels]
+    found = [_measure(one, ignore) for one in labels if not one.axes.endswith("c")]
     found.append(LabelStatistics(0, (1,) * ndim))
     reach = tuple(map(max, zip(*(item.reach for item in found), strict=True)))
     return LabelStatistics(max(item.objects for item in found), reach)

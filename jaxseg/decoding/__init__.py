@@ -21,7 +21,7 @@ from jaxseg.decoding.affinities.agglomeration import (
     near_offsets,
 )
 from jaxseg.decoding.affinities.mutex import mutex, mutex_steps
-from jaxseg.decoding.certainty import agreement, certainty
+from jaxseg.decoding.certainty import agreement, certainty, certainty_of, graded
 from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
@@ -78,6 +78,7 @@ __all__ = [
     "agglomeration_steps",
     "agreement",
     "certainty",
+    "certainty_of",
     "class_type",
     "class_votes",
     "classes",
@@ -89,6 +90,7 @@ __all__ = [
     "flow_steps",
     "fragment_ascents",
     "fragment_reach",
+    "graded",
     "growth_mask",
     "join_options",
     "mask_plan",

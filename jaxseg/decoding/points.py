@@ -153,9 +153,11 @@ def points_in(
     first = _first_of_equals(values, candidates, offsets)
     kept = candidates[first]
     kept = kept[(inside & allowed)[tuple(kept.T)]]
-    places = _refined(values, kept, wide, shape) if options.subpixel else kept.astype(float)
+    # The voxel first, then what is added to it, so that a position is the same however it was cut.
+    places = (kept + np.asarray(wide.start)).astype(float)
+    if options.subpixel:
+        places += _shifts(values, kept, wide, shape)
     scores = values[tuple(kept.T)].astype(np.float32)
-    places = places + np.asarray(wide.start, float)
     return Points(places, scores, np.zeros(len(kept), np.int32))
 
 
@@ -234,9 +236,9 @@ def _first_of_equals(
     return first
 
 
-def _refined(values: np.ndarray, peaks: np.ndarray, wide: Box, shape: Sequence[int]) -> np.ndarray:
-    """The tops of parabolas through a peak and its neighbours along each axis."""
-    places = peaks.astype(float)
+def _shifts(values: np.ndarray, peaks: np.ndarray, wide: Box, shape: Sequence[int]) -> np.ndarray:
+    """From a peak to the top of a parabola through it and its neighbours, along each axis."""
+    shifts = np.zeros(peaks.shape)
     for axis, size in enumerate(shape):
         at = peaks[:, axis] + wide.start[axis]
         rows = np.flatnonzero((at > 0) & (at < size - 1))
@@ -247,5 +249,5 @@ def _refined(values: np.ndarray, peaks: np.ndarray, wide: Box, shape: Sequence[i
         bend = low - 2 * top + high
         with np.errstate(invalid="ignore", divide="ignore"):
             shift = np.where(bend < 0, 0.5 * (low - high) / bend, 0.0)
-        places[rows, axis] += np.clip(np.nan_to_num(shift), -0.5, 0.5)
-    return places
+        shifts[rows, axis] = np.clip(np.nan_to_num(shift), -0.5, 0.5)
+    return shifts

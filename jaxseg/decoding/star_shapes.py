@@ -93,6 +93,7 @@ def rendered(
     directions: np.ndarray,
     spacing: Sequence[float],
     shape: tuple[int, ...],
+    start: Sequence[int] = (),
 ) -> np.ndarray:
     """Label image of shapes; where two overlap, the one that comes first.
 
@@ -103,6 +104,7 @@ def rendered(
     ----------
     points, distances, directions, spacing : as for :func:`suppressed`
     shape : S
+    start : first voxel of the part of a volume that is drawn; empty = the first one
 
     Returns
     -------
@@ -116,16 +118,17 @@ def rendered(
         return np.zeros(shape, np.int32)
     geometry = star_package("geometry")
     distances = distances * _fullness(directions)
-    number = np.arange(len(points))
+    number, first = np.arange(len(points)), np.asarray(start or (0,) * len(shape))
     if len(shape) == 2:
         corners = geometry.dist_to_coord(
             np.maximum(distances, 0), points, scale_dist=tuple(1 / size for size in spacing)
         )
+        corners = corners - first[:, None].astype(corners.dtype)
         # Drawn one over the other: the first at last.
         return geometry.polygons_to_label_coord(corners[::-1], shape, labels=number[::-1])
     rays, lengths = _in_voxels(distances, directions, spacing)
     return geometry.polyhedron_to_label(
-        lengths, points, rays, shape, prob=1.0 - number, labels=number + 1, verbose=False
+        lengths, points - first, rays, shape, prob=1.0 - number, labels=number + 1, verbose=False
     )
 
 

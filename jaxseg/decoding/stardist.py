@@ -9,8 +9,8 @@ central its own rays make it, the shortest over the longest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -21,8 +21,10 @@ from jaxseg.config import Channel, StarDist
 from jaxseg.config.channels import Radial
 from jaxseg.config.option import checked
 from jaxseg.decoding.star_shapes import rendered, star_package, suppressed
+from jaxseg.decoding.streamed import NoiseTest
 from jaxseg.decoding.thresholds import is_noise
 from jaxseg.errors import ConfigError, JaxsegError
+from jaxseg.geometry import Box
 from jaxseg.labels.objects import drop_small
 from jaxseg.symmetry import Scalar
 
@@ -74,14 +76,70 @@ def stardist(
         package stardist is not installed
     """
     options = checked(options, StarDist)
-    ndim = planes.ndim - 1
-    sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * ndim
+    shape = planes.shape[:-1]
+    sizes = tuple(map(float, spacing)) if spacing is not None else (1.0,) * len(shape)
     found = shapes(planes, channels, spacing=sizes, options=options)
-    directions = _directions(channels, ndim)
-    known: dict[str, Any] = {"directions": directions, "spacing": sizes}
-    lost = suppressed(found.points, found.distances, threshold=options.nms_threshold, **known)
-    labels = rendered(found.points[~lost], found.distances[~lost], shape=planes.shape[:-1], **known)
+    points, distances = found.points, found.distances
+    stay = undisturbed(points, distances, channels, spacing=sizes, options=options)
+    box = Box((0,) * len(shape), shape)
+    labels = drawn(points[stay], distances[stay], channels, spacing=sizes, box=box)
     return drop_small(labels, options.min_size)
+
+
+def undisturbed(
+    points: np.ndarray,
+    distances: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float],
+    options: StarDist,
+) -> np.ndarray:
+    """Which shapes, the best first, do not overlap too much with a better one; (N,) bool."""
+    return ~suppressed(
+        points,
+        distances,
+        directions=_directions(channels, len(spacing)),
+        spacing=spacing,
+        threshold=options.nms_threshold,
+    )
+
+
+def drawn(
+    points: np.ndarray,
+    distances: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float],
+    box: Box,
+) -> np.ndarray:
+    """Shapes as labels (*box.shape) int32, 1..N in their order, as far as they lie in a box."""
+    return rendered(
+        points,
+        distances,
+        directions=_directions(channels, len(spacing)),
+        spacing=spacing,
+        shape=box.shape,
+        start=box.start,
+    )
+
+
+def shows_noise(
+    parts: Iterable[tuple[np.ndarray, tuple[slice, ...]]],
+    channels: Sequence[Channel],
+    *,
+    options: StarDist,
+) -> bool:
+    """Whether the probability of a volume that is read part by part is no more than noise.
+
+    Parameters
+    ----------
+    parts : planes with a voxel of context, and the slices of the part
+    channels, options : as for :func:`stardist`
+    """
+    test = NoiseTest(options.prob_threshold)
+    for planes, core in parts:
+        test = test.plus(_probability(planes, channels), core)
+    return test.is_noise()
 
 
 def shapes(
@@ -110,11 +168,23 @@ def shapes(
             expected=f"{places.total} columns for {' '.join(places)}",
             found=f"{planes.shape[-1]} columns",
         )
-    rays = planes[..., places["R"]]
+    found = proposed(planes, channels, spacing=spacing, options=options)
+    if is_noise(_probability(planes, channels), options.prob_threshold):
+        return Shapes(*(values[:0] for values in found))
+    return found
+
+
+def proposed(
+    planes: np.ndarray,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None,
+    options: StarDist,
+) -> Shapes:
+    """All shapes that the voxels of a part of a volume propose, be it noise or not."""
+    rays = planes[..., columns(channels, planes.ndim - 1)["R"]]
     probability = _probability(planes, channels)
     inside = (probability >= options.prob_threshold) & np.isfinite(rays).all(axis=-1)
-    if is_noise(probability, options.prob_threshold):
-        inside[...] = False
     score = probability if _tells_depth(channels) else probability * _central(rays)
     if options.candidates == "maxima":
         inside &= score >= ndimage.maximum_filter(np.where(inside, score, 0), size=3)

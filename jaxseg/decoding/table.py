@@ -7,7 +7,6 @@ is an object of the same type, given in place of a name; a configuration names i
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, decoder_for
 from jaxseg.config.decoders import KINDS, NEEDS
 from jaxseg.config.option import Misfit, problems
+from jaxseg.config.places import at_place
 from jaxseg.decoding.affinities.agglomeration import agglomeration_steps
 from jaxseg.decoding.affinities.mutex import mutex_steps
 from jaxseg.decoding.embedseg import embedseg
@@ -187,15 +187,11 @@ def _named(decoder: str) -> DecoderSpec:
     """The row of a name, ours or one of a module."""
     if decoder in DECODERS:
         return DECODERS[decoder]
-    module, _, name = decoder.partition(":")
-    if not name:
+    if ":" not in decoder:
         raise ConfigError(
             "no such decoder", expected=f"{' '.join(DECODERS)} or module:name", found=decoder
         )
-    try:
-        row = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"no such decoder: {error}", found=decoder) from error
+    row = at_place(decoder, "decoder")
     if not isinstance(row, DecoderSpec):
         raise ConfigError("this is no decoder", expected="a DecoderSpec", found=decoder)
     return row

@@ -91,6 +91,8 @@ def container_of(path: Name, formats: Sequence[Format] = ()) -> Path:
     named = [place for place in (path, *path.parents) if place.name.lower().endswith(known)]
     if named:
         return named[-1]
+    if path.is_file():
+        return path
     found = path
     while is_store(found.parent, formats) and is_store(found, formats):
         found = found.parent

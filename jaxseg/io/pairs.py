@@ -20,6 +20,7 @@ from jaxseg.io.names import (
     is_pattern,
     list_images,
     starred,
+    stem_of,
 )
 
 Name = str | os.PathLike[str]
@@ -210,11 +211,13 @@ def _named(images: Sequence[Path], raw: Name, formats: Sequence[Format]) -> tupl
 
 def _by_stem(paths: Sequence[Path], formats: Sequence[Format]) -> defaultdict[str, list[Path]]:
     """Files grouped by stem; none for a stem that is not there."""
-    per_store = Counter(container_of(path, formats) for path in paths)
+    stores = [container_of(path, formats) for path in paths]
+    per_store = Counter(stores)
     grouped: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        several = per_store[container_of(path, formats)] > 1
-        grouped[(inner_name if several else image_name)(path, formats)].append(path)
+    for path, store in zip(paths, stores, strict=True):
+        several = per_store[store] > 1
+        name = inner_name(path, formats) if several else stem_of(store.name, formats)
+        grouped[name].append(path)
     return grouped
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from jaxseg.config.option import checked_each
 from jaxseg.config.postprocessing import Condition
 from jaxseg.config.properties import column_of
 from jaxseg.labels.removal import without
@@ -26,7 +27,7 @@ def judge(table: pd.DataFrame, groups: Sequence[Sequence[Condition]]) -> pd.Data
 
     Parameters
     ----------
-    table : of :func:`jaxseg.measure.measure`, with the columns that the conditions name
+    table : of :func:`jaxseg.measurements.measure`, with the columns that the conditions name
     groups : an object is removed if it satisfies all conditions of any group
 
     Returns
@@ -39,6 +40,8 @@ def judge(table: pd.DataFrame, groups: Sequence[Sequence[Condition]]) -> pd.Data
     >>> judge(table, groups)[["conditions", "comment"]].values.tolist()
     [['Satisfied; No satisfied', 'Removed'], ['No satisfied; No satisfied', 'Correct']]
     """
+    for group in groups:
+        checked_each(group, Condition)
     verdicts = np.zeros((len(groups), len(table)), bool)
     for row, group in enumerate(groups):
         tests = [

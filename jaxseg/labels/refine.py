@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from jaxseg.config.option import checked_each
 from jaxseg.config.postprocessing import Refine
 from jaxseg.labels.morphology import dilate, erode
 from jaxseg.labels.objects import fill_holes
@@ -42,7 +43,9 @@ def refine(
     """
     sizes = tuple(spacing) if spacing is not None else (1.0,) * labels.ndim
     return functools.reduce(
-        lambda found, one: OPERATIONS[one.operation](found, one, sizes), operations, labels.copy()
+        lambda found, one: OPERATIONS[one.operation](found, one, sizes),
+        checked_each(operations, Refine),
+        labels.copy(),
     )
 
 

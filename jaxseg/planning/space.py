@@ -23,7 +23,7 @@ from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import is_begun, ledger_of
 from jaxseg.tasks import task_of
 from jaxseg.tasks.inputs import Samples
-from jaxseg.tasks.table import DECODE
+from jaxseg.tasks.plans import DECODE
 
 # Labels of real objects take less than this part of their size when they are compressed; the
 # numbers that a network gives hardly shrink.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from jaxseg.config.option import checked_each
 from jaxseg.config.postprocessing import Median
 
 
@@ -51,5 +52,7 @@ def median_filters(planes: np.ndarray, filters: Sequence[Median]) -> np.ndarray:
     (*S, K) of the same type
     """
     return functools.reduce(
-        lambda found, one: median_filter(found, one.axes, one.size), filters, planes
+        lambda found, one: median_filter(found, one.axes, one.size),
+        checked_each(filters, Median),
+        planes,
     )

@@ -4,9 +4,16 @@ from jaxseg.report.changes import Example, examples
 from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
-from jaxseg.report.overlay import overlay
-from jaxseg.report.panels import shown, slice_indices
-from jaxseg.report.tables import beside, matching_table, show_classes, show_matching
+from jaxseg.report.marks import marked
+from jaxseg.report.overlay import overlay, point_overlay
+from jaxseg.report.panels import scale_of, shown, slice_indices
+from jaxseg.report.tables import (
+    beside,
+    matching_table,
+    show_classes,
+    show_matching,
+    text_table,
+)
 from jaxseg.report.tuning import show_tuning
 from jaxseg.report.verdict import Verdict, judged
 
@@ -19,12 +26,16 @@ __all__ = [
     "coloured",
     "examples",
     "judged",
+    "marked",
     "matching_table",
     "overlay",
+    "point_overlay",
+    "scale_of",
     "show_class_matching",
     "show_classes",
     "show_matching",
     "show_tuning",
     "shown",
     "slice_indices",
+    "text_table",
 ]

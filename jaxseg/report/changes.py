@@ -108,7 +108,7 @@ def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> 
     scale = scale_of(patch.image.shape[:ndim])
     image = _grey(patch.image, like.image)
     image = image if image.shape[-1] == 3 else image.mean(-1, keepdims=True).repeat(3, -1)
-    columns = [image] + [_coloured(one) for one in _label_images(patch.labels, ndim)]
+    columns = [image] + [coloured_labels(one) for one in _label_images(patch.labels, ndim)]
     heads = ["image", "labels", "classes"][: len(columns)]
     planes = _grey(patch.planes, like.planes)
     for number in range(min(planes.shape[-1], MOST_PLANES)):
@@ -127,8 +127,20 @@ def _label_images(labels: np.ndarray, ndim: int) -> list[np.ndarray]:
     return [labels] if labels.ndim == ndim else list(np.moveaxis(labels, -1, 0))
 
 
-def _coloured(labels: np.ndarray) -> np.ndarray:
-    """Every label in a colour, the background black, unknown voxels grey; 0 to 1."""
+def coloured_labels(labels: np.ndarray) -> np.ndarray:
+    """Every label in a colour, the background black, unknown voxels grey.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        (*S) integers, -1 where unknown.
+
+    Returns
+    -------
+    numpy.ndarray
+        (*S, 3) from 0 to 1; a label has the same colour in every picture.
+    """
+    labels = labels.astype(np.int64)
     colours = PALETTE[(np.maximum(labels, 1) - 1) % len(PALETTE)] * (labels > 0)[..., None]
     return np.where((labels < 0)[..., None], np.array(UNKNOWN) / 255, colours)
 

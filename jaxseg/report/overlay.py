@@ -59,19 +59,67 @@ def overlay(
     ------
     InputError : truth and labels differ in size
     """
-    ndim = labels.ndim
     if verdict is None:
         verdict = judged(np.zeros_like(labels) if truth is None else truth, labels,
                          threshold=threshold)  # fmt: skip
     layers, legend, score = _layers(labels, truth, verdict)
-    colours, scale = as_rgb(raw, ndim), scale_of(labels.shape)
+    return outlined(raw, layers, legend, title=title + score, slices=slices)
+
+
+def point_overlay(
+    raw: np.ndarray,
+    found: np.ndarray,
+    *,
+    truth: np.ndarray | None = None,
+    pairs: np.ndarray | None = None,
+    title: str = "",
+    slices: Sequence[int] = (),
+) -> np.ndarray:
+    """The image, and the image with circles around points.
+
+    Parameters
+    ----------
+    raw, title, slices : as for :func:`overlay`
+    found, truth : (*S) circles of points, numbered from 1; truth None = not known
+    pairs : (n, 2) numbers of the true points that were found, and of those found for them, from 0
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+    """
+    if truth is None or pairs is None:
+        legend = [Entry(UNJUDGED, "found")]
+        return outlined(raw, [Layer(found, UNJUDGED)], legend, title=title, slices=slices)
+    right, hit = np.isin(found, pairs[:, 1] + 1), np.isin(truth, pairs[:, 0] + 1)
+    layers = [
+        Layer(truth, TRUE),
+        Layer(np.where(right, found, 0), FOUND),
+        Layer(np.where(right, 0, found), SPURIOUS),
+        Layer(np.where(hit, 0, truth), MISSED),
+    ]
+    texts = ("true", "found (TP)", "spurious (FP)", "missed (FN)")
+    legend = [Entry(layer.colour, text) for layer, text in zip(layers, texts, strict=True)]
+    return outlined(raw, layers, legend, title=title, slices=slices)
+
+
+def outlined(
+    raw: np.ndarray,
+    layers: Sequence[Layer],
+    legend: Sequence[Entry],
+    *,
+    title: str,
+    slices: Sequence[int] = (),
+) -> np.ndarray:
+    """The image, and the image with the outlines of layers, the last one on top."""
+    shape = layers[0].labels.shape
+    colours, scale = as_rgb(raw, len(shape)), scale_of(shape)
     plain, drawn = [], []
-    for index in slice_indices(labels.shape):
+    for index in slice_indices(shape):
         panel = resized(colours[index], scale)
         plain.append(panel)
         drawn.append(_drawn(panel, [Layer(a[index], colour) for a, colour in layers], scale))
-    rows = [plain, drawn] if ndim == 3 else [[*plain, *drawn]]
-    return compose(rows, title=title + score, legend=legend, heads=heads_of(labels.shape, slices))
+    rows = [plain, drawn] if len(shape) == 3 else [[*plain, *drawn]]
+    return compose(rows, title=title, legend=list(legend), heads=heads_of(shape, slices))
 
 
 def _layers(

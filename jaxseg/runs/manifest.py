@@ -78,6 +78,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
                 "instance_merging",
                 "measurements",
                 "votes",
+                "certainty",
                 "properties",
                 "classes",
                 "post_processing",

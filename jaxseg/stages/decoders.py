@@ -1,8 +1,8 @@
 """How every decoder makes objects: of an image in one block as it is, by blocks in its own stages.
 
 A decoder that says nothing finds objects in every block alone, and those of neighbours are joined
-by what they share. The watershed learns the thresholds of the volume first. Agglomeration joins
-fragments of the whole volume, bit for bit.
+by what they share. Those that have a mask learn its threshold for the volume first. Agglomeration
+joins fragments of the whole volume, and stars of all blocks suppress one another, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg.blocks import Block, BlockGrid
-from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage, Step, View
-from jaxseg.config import Channel
+from jaxseg.blocks import Block
+from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
+from jaxseg.channels import columns
 from jaxseg.decoding import (
     DECODERS,
     Levels,
@@ -29,85 +29,24 @@ from jaxseg.decoding import (
     join_options,
     mask_plan,
     near_offsets,
-    of_instances,
     plan,
-    planes_of_instances,
     row_of,
     run_decoder,
     settled,
     watershed_by_plan,
 )
-from jaxseg.decoding.table import DecoderSpec
 from jaxseg.geometry import Box
+from jaxseg.io import smallest_label_type
 from jaxseg.labels.masks import morph
+from jaxseg.stages.changes import changed, like, renamed
+from jaxseg.stages.decoding import Array, Decoding
+from jaxseg.stages.extents import extents
 from jaxseg.stages.fragments import fragmented, shared_voxels, with_reach
 from jaxseg.stages.graph import joined, region_graph
-from jaxseg.stages.joining import compared, label_type, labelled, unjoined
+from jaxseg.stages.joining import MERGING, WRITTEN, compared, label_type, labelled, unjoined
 from jaxseg.stages.pieces import created
+from jaxseg.stages.stars import star_stages
 from jaxseg.stages.thresholds import fitted, from_arrays, to_arrays
-
-Array = np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Decoding:
-    """What a decoder is given.
-
-    Parameters
-    ----------
-    planes, raw : (*S, K), filtered and as predicted; the same where nothing is filtered
-    region : (*S) bool, where objects may be; None = everywhere
-    grid : the blocks
-    channels : of the planes
-    decoder, options : its row or its name, and its options
-    output : the labels; the type follows from the number of objects
-    creating, joining : values of the stages
-    threshold : two objects are one if they share more than this part of their union
-    picture : file of a picture of a step, by its name
-    """
-
-    planes: View
-    raw: View
-    region: View | None
-    grid: BlockGrid
-    channels: tuple[Channel, ...]
-    decoder: str | DecoderSpec
-    options: Any
-    output: Output
-    creating: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    joining: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    threshold: float = 0.5
-    picture: Callable[[str], Any] = str
-
-    @property
-    def spacing(self) -> tuple[float, ...]:
-        """Size of a voxel, (z)yx, µm."""
-        return self.output.spacing
-
-    @property
-    def ndim(self) -> int:
-        """Axes."""
-        return len(self.grid.shape)
-
-    @property
-    def needs(self) -> tuple[Step, ...]:
-        """All that is read."""
-        region = () if self.region is None else (self.region,)
-        return tuple(dict.fromkeys([self.planes, self.raw, *region]))
-
-    @property
-    def kept(self) -> list[Channel]:
-        """The channels of instances."""
-        return of_instances(self.channels)
-
-    def read(self, box: Box, results: Results, *, raw: bool = False) -> Array:
-        """The planes of instances in a box."""
-        found = results[self.raw if raw else self.planes].array[box.slices]
-        return planes_of_instances(found, self.channels)
-
-    def within(self, box: Box, results: Results) -> Array | None:
-        """Where objects may be in a box."""
-        return None if self.region is None else results[self.region].array[box.slices]
 
 
 def decoded(given: Decoding) -> Stage:
@@ -214,6 +153,33 @@ def _watershed(given: Decoding) -> Stage:
     return overlapping(given, part, summarise=summarise)
 
 
+def _masked(given: Decoding) -> Stage:
+    """The threshold of the mask of the volume, then every block."""
+    channels = tuple(channel for channel in given.kept if channel.options.family != "flow")
+    places = columns(given.kept, given.ndim)
+    chosen = mask_plan(channels, ndim=given.ndim, spacing=given.spacing,
+                       threshold=given.options.threshold)  # fmt: skip
+
+    def summarise(results: Results) -> Arrays:
+        def planes(box: Box) -> Array:
+            found = given.read(box, results)
+            return np.concatenate([found[..., places[one.name]] for one in channels], axis=-1)
+
+        return to_arrays(fitted(chosen, given.grid, planes))
+
+    def part(planes: Array, within: Array | None, known: Arrays) -> Array:
+        levels = from_arrays(known)
+        if levels.growth is None:
+            return np.zeros(planes.shape[:-1], np.uint16)
+        options = dataclasses.replace(given.options, min_size=1, threshold=levels.growth)
+        return run_decoder(
+            planes, given.kept, spacing=given.spacing, decoder=given.decoder, options=options,
+            within=within,
+        ).labels  # fmt: skip
+
+    return overlapping(given, part, summarise=summarise)
+
+
 def _agglomeration(given: Decoding) -> Stage:
     """Fragments, their contacts, and the objects they are joined to: those of the whole volume."""
     options, spacing, ndim, kept = given.options, given.spacing, given.ndim, given.kept
@@ -250,11 +216,42 @@ def _agglomeration(given: Decoding) -> Stage:
     def dtype(results: Results, known: Arrays) -> Any:
         return known["ids"].dtype
 
-    return joined(numbered, graph, dataclasses.replace(given.output, dtype=dtype),
-                  join=join_options(options, ndim), min_size=options.min_size,
-                  values=given.joining)  # fmt: skip
+    output = dataclasses.replace(given.output, dtype=dtype)
+    whole = functools.partial(joined, numbered, graph, join=join_options(options, ndim),
+                              min_size=options.min_size, values=given.joining)  # fmt: skip
+    if given.region is None:
+        return whole(output)
+    return _confined(given, whole(dataclasses.replace(output, target=None), name="objects"))
+
+
+def _confined(given: Decoding, whole: Stage) -> Stage:
+    """Objects without what lies outside of a region; those that are left are numbered anew."""
+    region, spacing = given.region, given.spacing
+    assert region is not None
+
+    def change(box: Box, results: Results, known: Arrays) -> Array:
+        return np.where(results[region].array[box.slices], results[whole].array[box.slices], 0)
+
+    cut = changed(whole, given.grid, change, name="confined", needs=(region,),
+                  output=like(whole, spacing))  # fmt: skip
+
+    def left(results: Results) -> Arrays:
+        ids = extents(results[cut], cut).ids
+        table = np.zeros(int(ids.max(initial=0)) + 1, smallest_label_type(len(ids)))
+        table[ids] = np.arange(1, len(ids) + 1)
+        return {"table": table}
+
+    output = dataclasses.replace(given.output, dtype=lambda results, known: known["table"].dtype)
+    return changed(cut, given.grid, renamed(cut), name=MERGING, summarise=left, done=WRITTEN,
+                   values=given.joining, output=output)  # fmt: skip
 
 
 STAGES: Mapping[str, Callable[[Decoding], Stage]] = MappingProxyType(
-    {"watershed": _watershed, "agglomeration": _agglomeration}
+    {
+        "watershed": _watershed,
+        "agglomeration": _agglomeration,
+        "stardist": star_stages,
+        "flow": _masked,
+        "mutex": _masked,
+    }
 )

@@ -194,6 +194,7 @@ def joined(
     *,
     join: Mapping[str, Any],
     min_size: int = 1,
+    name: str = MERGING,
     values: Mapping[str, Any],
 ) -> Stage:
     """The stage that joins fragments and writes the ids of the objects.
@@ -204,7 +205,7 @@ def joined(
     output : the labels; their type follows from the number of objects
     join : see :func:`jaxseg.decoding.affinities.joining.joined_ids`
     min_size : objects of fewer voxels are dropped
-    values : of the stage
+    name, values : of the stage
     """
 
     def summarise(results: Results) -> Arrays:
@@ -221,6 +222,6 @@ def joined(
         labels = np.asarray(known["ids"][names])[places].reshape(fragments.shape)
         return Made(labels, lambda: Noted(counts={"objects": len(np.unique(labels[labels > 0]))}))
 
-    return Stage(name=MERGING, phase=MERGING, grid=graph.grid, needs=(numbered, graph),
+    return Stage(name=name, phase=MERGING, grid=graph.grid, needs=(numbered, graph),
                  values=values, summarise=summarise, work=work, output=output,
                  done=WRITTEN)  # fmt: skip

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxseg.blocks import Block, BlockGrid
 from jaxseg.blocks.stage import NOTHING, Arrays, Made, Noted, Result, Results, Stage
 from jaxseg.config.properties import Measured
-from jaxseg.measure import MARGIN, Part, measure, measure_part, measured
+from jaxseg.measurements import MARGIN, Part, measure, measure_part, measured
 from jaxseg.volume import Volume
 
 
@@ -33,7 +33,8 @@ def measurements(
     image : (*S, C) intensities
     grid : the blocks
     name, reads : of the stage
-    extra : further measurements, see :func:`jaxseg.measure.measure`, of an image that is one block
+    extra : further measurements of an image that is one block, see
+        :func:`jaxseg.measurements.measure`
     """
     spacing = image.spacing
 
@@ -69,7 +70,7 @@ def _of_whole(labels: Any, image: Volume, extra: Sequence[Measured]) -> Noted:
 
 
 def measurement_table(result: Result, stage: Stage, image: Volume) -> pd.DataFrame:
-    """The table of all objects, see :func:`jaxseg.measure.measure`.
+    """The table of all objects, see :func:`jaxseg.measurements.measure`.
 
     Parameters
     ----------

@@ -13,11 +13,20 @@ from jaxseg.blocks.stage import Arrays, Output, Results, Stage, Step, Table, Vie
 from jaxseg.channels import columns
 from jaxseg.config import Config, Refine, Watershed
 from jaxseg.config.rules.postprocessing import MASKS
-from jaxseg.decoding import class_type, class_votes, growth_mask, of_instances, plan
+from jaxseg.decoding import (
+    agreement,
+    certainty_of,
+    class_type,
+    class_votes,
+    graded,
+    growth_mask,
+    of_instances,
+    plan,
+)
 from jaxseg.geometry import Box
 from jaxseg.labels.conditions import judge, removed_ids, survivors
 from jaxseg.labels.extents import reach_of, removed_by
-from jaxseg.labels.objects import fill_holes
+from jaxseg.labels.objects import compact, fill_holes
 from jaxseg.labels.refine import refine
 from jaxseg.labels.voronoi import voronoi
 from jaxseg.labels.votes import Votes, majority, painted
@@ -86,11 +95,12 @@ class _Measured:
     where: Stage
     votes: Stage | None
     extra: Stage | None
+    grades: Stage | None = None
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """All of them."""
-        return tuple(stage for stage in (self.where, self.votes, self.extra) if stage)
+        return tuple(stage for stage in (self.where, self.votes, self.extra, self.grades) if stage)
 
     def table(self, results: Results) -> pd.DataFrame:
         """Measurements and classes of all objects."""
@@ -104,6 +114,9 @@ class _Measured:
                 results[self.extra], self.extra, names, channels=image.channels
             )
             table = table.assign(**found)
+        if self.grades is not None:
+            counts = tallied(results[self.grades], self.grades)
+            table["certainty"] = certainty_of(*counts.columns, voxels=counts.voxels)[1]
         return table
 
     def classes(self, results: Results) -> Votes:
@@ -174,7 +187,26 @@ class _Objects:
             extra = properties(
                 labels, where, image, names, self.grid, name=f"{folder}properties", reads=reads
             )
-        return _Measured(work, labels, where, votes, extra)
+        grades = None
+        if self.options.certainty:
+            grades = counted(
+                f"{folder}certainty", self.grid, self._grades(labels), phase=labels.phase,
+                needs=(labels, self.planes), slabs=False,
+            )  # fmt: skip
+        return _Measured(work, labels, where, votes, extra, grades)
+
+    def _grades(self, labels: Stage) -> Any:
+        """Every object, and how well the planes agree with it about each of its voxels."""
+        channels, grid = self.config.channels, self.grid
+
+        def read(box: Box, results: Results, known: Arrays) -> tuple[np.ndarray, np.ndarray]:
+            around = box.grown(grid.halo, grid.shape)
+            inner = box.relative_to(around.start).slices
+            objects, planes = (results[one].array[around.slices] for one in (labels, self.planes))
+            agreed = agreement(compact(objects), planes, channels, spacing=self.work.spacing)
+            return objects[inner], graded(agreed)[inner]
+
+        return read
 
     def _votes(self, labels: Stage) -> Any:
         """Every object, and the class that each of its voxels votes for."""

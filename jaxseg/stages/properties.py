@@ -12,7 +12,7 @@ from jaxseg.blocks.stage import NOTHING, Arrays, Made, Noted, Result, Results, S
 from jaxseg.config.properties import Measured
 from jaxseg.config.saved import plain
 from jaxseg.labels.numbering import numbered
-from jaxseg.measure import extra_column_names, extra_columns
+from jaxseg.measurements import extra_column_names, extra_columns
 from jaxseg.stages.extents import Extents, box_of_objects, extents
 from jaxseg.volume import Volume
 
@@ -35,7 +35,7 @@ def properties(
     ----------
     labels, measured : wrote the objects, and says where they are
     image : (*S, C) intensities
-    names : of the measurements, see :func:`jaxseg.measure.extra_columns`
+    names : of the measurements, see :func:`jaxseg.measurements.extra_columns`
     grid : the blocks
     name, reads : of the stage
     """

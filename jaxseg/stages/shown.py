@@ -21,7 +21,7 @@ class Shown(NamedTuple):
     """
 
     mark: str
-    result: Stage
+    result: Step
     classes: Stage | None = None
 
 

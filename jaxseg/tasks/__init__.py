@@ -1,6 +1,7 @@
 """Tasks: what is learned of images, one row each."""
 
-from jaxseg.tasks.table import TASKS, checked, phases_of, plan_of, remote, task_of, turns_of
+from jaxseg.tasks.plans import checked, phases_of, plan_of, remote, turns_of
+from jaxseg.tasks.table import TASKS, task_of
 from jaxseg.tasks.task import Task
 
 __all__ = ["TASKS", "Task", "checked", "phases_of", "plan_of", "remote", "task_of", "turns_of"]

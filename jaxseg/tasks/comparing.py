@@ -14,15 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg import io
-from jaxseg.blocks.stage import Arrays, Results, Stage
+from jaxseg.blocks.stage import Arrays, Results, Stage, Step
 from jaxseg.data import Sample
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
 from jaxseg.labels.crop import inner
 from jaxseg.labels.tally import Tally
 from jaxseg.labels.unknown import cleared, hidden_objects
-from jaxseg.runs.executor import not_made
 from jaxseg.runs.layout import Work
+from jaxseg.runs.needs import not_made
 from jaxseg.runs.results import Found
 from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.planes import decoding_grid
@@ -177,7 +177,7 @@ def compared(work: Work, shown: Shown, stage: Stage, results: Found) -> Compared
     return Compared(work, shown, results, rows, rows.without_border(), hidden)
 
 
-def open_result(work: Work, stage: Stage) -> Volume:
+def open_result(work: Work, stage: Step) -> Volume:
     """Published labels.
 
     Raises
@@ -185,10 +185,12 @@ def open_result(work: Work, stage: Stage) -> Volume:
     ConfigError : they are not there
     InputError : they are of another size than the truth
     """
+    assert isinstance(stage, Stage)
     target = stage.output.target if stage.output else None
     if target is None or not target.exists():
         raise not_made(work, stage, fix="--phases decode evaluate")
-    labels, truth = io.open_labels(target, ndim=work.config.ndim), work.sample.labels
+    opened = io.open_image if stage.output and stage.output.channels else io.open_labels
+    labels, truth = opened(target, ndim=work.config.ndim), work.sample.labels
     if truth is not None and truth.spatial_shape != labels.spatial_shape:
         raise InputError(
             "true and decoded labels differ in size",

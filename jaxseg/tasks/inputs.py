@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.problems import postprocessing_problems
 from jaxseg.tasks.rescaling import rescaled
+from jaxseg.tasks.table import task_of
 
 Samples = Mapping[str, tuple[Sample, ...]]
 
@@ -70,7 +72,7 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())
     problems += spacing_problems((*train, *samples.get("val", ())))
-    if not problems:
+    if not problems and not task_of(config).truth.is_image:
         problems += data.emptiness_problems(train)
     if (classes := _classes(config)) and train:
         data.warn_of_absent(train, classes=classes.classes)
@@ -100,8 +102,8 @@ def _open_source(
     """The images of a source, and what is wrong with the others and with the labels."""
     classes, both = _classes(config), has_both(config.channels)
     ignore = classes.ignore if classes and not both else config.data.ignore
-    opened = data.open_samples(
-        source,
+    open_files = functools.partial(
+        data.open_samples,
         ndim=config.ndim,
         axes=config.data.axes,
         label_axes=config.data.label_axes,
@@ -115,13 +117,15 @@ def _open_source(
         formats=tuple(map(io.format_named, config.data.formats)),
         preprocess=config.preprocess,
         reference=reference,
+        truth=task_of(config).truth,
     )
+    opened = task_of(config).open(config, source, open_files)
     samples, problems = opened.samples, list(opened.problems)
     if classes and not both:
         samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)
     if classes:
         problems += data.class_problems(samples, classes=classes.classes, ignore=classes.ignore)
-    if config.task == "instances":
+    if task_of(config).truth.compact:
         problems += data.mask_problems(samples)
     return samples, problems
 

@@ -18,7 +18,7 @@ from jaxseg.decoding import (
     settle_problems,
 )
 from jaxseg.errors import ConfigError, InputError, JaxsegError
-from jaxseg.measure import extra_problems
+from jaxseg.measurements import extra_problems
 from jaxseg.runs.layout import Run, run_of
 from jaxseg.stages.chosen import chosen_decoder
 from jaxseg.stages.planes import PREDICT, open_region, region_path, stored_planes

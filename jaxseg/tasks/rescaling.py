@@ -12,8 +12,8 @@ from jaxseg.config import Config, Package
 from jaxseg.data import Sample, empty_index
 from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.resample import labels_back, resampled
-from jaxseg.runs.executor import Plan
 from jaxseg.runs.layout import Work, at_image_size, run_of
+from jaxseg.runs.needs import Plan
 from jaxseg.volume import Volume
 
 # Training images differ by no more either.

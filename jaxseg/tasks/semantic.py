@@ -11,6 +11,7 @@ from rich.console import Console
 
 from jaxseg import io, report
 from jaxseg.config import Config
+from jaxseg.data.truth import CLASSES
 from jaxseg.metrics import ClassCounts, class_counts, iou
 from jaxseg.runs.layout import Run
 from jaxseg.stages.classes import DECODE, class_steps
@@ -65,4 +66,6 @@ def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str,
     }
 
 
-SEMANTIC = Task(name="semantic", phases=(DECODE,), steps=class_steps, compare=compare_classes)
+SEMANTIC = Task(
+    name="semantic", truth=CLASSES, phases=(DECODE,), steps=class_steps, compare=compare_classes
+)

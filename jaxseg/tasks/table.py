@@ -1,103 +1,21 @@
-"""The tasks by name, and what a configuration makes of the one that it names."""
+"""The tasks by name."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import numpy as np
-
-from jaxseg import blocks
-from jaxseg.blocks.stage import levels
 from jaxseg.config import Config
-from jaxseg.config.load import from_plain
-from jaxseg.config.rules import check
-from jaxseg.data.samples import Sample, empty_index
-from jaxseg.errors import JaxsegError, raise_all
-from jaxseg.normalize import Stats
-from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import Plan, work_there
-from jaxseg.runs.layout import Work, run_of
-from jaxseg.tasks.comparing import EVALUATE, overlaps
-from jaxseg.tasks.inputs import Samples, open_data
+from jaxseg.tasks.detection import DETECTION
 from jaxseg.tasks.instances import INSTANCES
-from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.semantic import SEMANTIC
 from jaxseg.tasks.task import Task
-from jaxseg.volume import Volume
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (INSTANCES, SEMANTIC)})
-# The phase of everything between planes and results, which tasks may divide where they use blocks.
-DECODE = "decode"
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {task.name: task for task in (INSTANCES, SEMANTIC, DETECTION)}
+)
 
 
 def task_of(config: Config) -> Task:
-    """The task of a configuration."""
-    return TASKS[config.task]
-
-
-def phases_of(config: Config) -> tuple[str, ...]:
-    """The phases asked for, in their order; by blocks decoding is divided as the task says."""
-    passed = {"predict"} if config.predict.reuse else set()
-    chosen: set[str] = {phase for phase in config.phases if phase not in passed}
-    if config.blocks.decodes and DECODE in chosen:
-        chosen = chosen - {DECODE} | set(task_of(config).phases)
-    return tuple(phase for phase in runs.ORDER if phase in chosen)
-
-
-def plan_of(work: Work, phase: str) -> Plan:
-    """What a phase does with an image."""
-    steps, shown = task_of(work.config).steps(work)
-    if phase == EVALUATE:
-        steps = tuple(overlaps(work, one) for one in shown)
-    return Plan(work, steps, remote)
-
-
-def turns_of(config: Config) -> dict[str, int]:
-    """How often jobs that share the work wait for one another, by phase of a task.
-
-    Parameters
-    ----------
-    config : of a run by blocks; its images are not asked for
-    """
-    shape = tuple(2 * side for side in config.blocks.size)
-    nothing = np.broadcast_to(np.float32(0), (*shape, 1))
-    image = Volume(nothing, "zyxc"[-len(shape) - 1 :], (1.0,) * len(shape), "image")
-    sample = Sample(image, None, Stats((), ()), "image", empty_index(len(shape)))
-    task = task_of(config)
-    steps = task.steps(Work(config, run_of(config), sample)).steps
-    return {phase: len(levels(steps, phase)) for phase in task.phases}
-
-
-def remote(text: str, name: str, phase: str, number: str) -> blocks.Work:
-    """The work of a stage in another process, which knows nothing but the configuration.
-
-    Parameters
-    ----------
-    text : the configuration as JSON
-    name, phase, number : of the image, of the phase, and of the stage among its steps
-    """
-    config = from_plain(json.loads(text))
-    samples, _ = open_data(config)
-    sample = next(sample for sample in samples["test"] if sample.name == name)
-    work = Work(config, runs.open_run(config), sample)
-    return work_there(plan_of(work, phase), int(number))
-
-
-def checked(config: Config) -> Samples:
-    """The images of a configuration that is sound.
-
-    Raises
-    ------
-    JaxsegError : all that is wrong with the configuration and the data
-    """
-    wrong: list[JaxsegError] = [*check(config)]
-    if not wrong:
-        wrong += task_of(config).problems(config)
-    samples, more = open_data(config)
-    if not wrong:
-        more += planes_problems(config, samples.get("test", ()))
-        more += range_problems(config, samples.get("test", ()))
-    raise_all([*wrong, *more])
-    return samples
+    """The task of a configuration: a row of the table, or one of its own."""
+    return config.task if isinstance(config.task, Task) else TASKS[str(config.task)]

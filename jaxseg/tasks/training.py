@@ -27,6 +27,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.table import task_of
 from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.train.start import refuse_idle
 
@@ -60,11 +61,8 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     made = ingredients(config, learn, check)
     if hosts.is_first():
         _show_changes(config, run, made, learn[0])
-    drawn = config.data.probability_map
-    if drawn.enable and drawn.save and hosts.is_first():
-        data.save_probability_maps(
-            run.results / "probability_map", learn, config.data.probability_map, config.data.ignore
-        )
+    if hosts.is_first():
+        _show_places(config, run, made, learn)
     fitted = _fit(config, run, made, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
@@ -104,7 +102,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
             left_out=left_out,
-            compact=config.task == "instances",
+            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 
@@ -143,7 +141,7 @@ def _grid(
             size=size,
             seed=config.seed,
             step=step,
-            compact=config.task == "instances",
+            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 
@@ -168,6 +166,8 @@ def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -
     """Pictures of training patches before and after their random changes."""
 
     def targets(labels: np.ndarray) -> np.ndarray:
+        if labels.dtype.kind == "f":
+            return labels
         ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
         ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
         spacing = sample.image.spacing
@@ -185,6 +185,21 @@ def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -
         for when in ("before", "after"):
             path = run.results / "aug" / f"{example.name}_{when}.png"
             io.write_png(path, getattr(example, when))
+
+
+def _show_places(config: Config, run: Run, made: Ingredients, learn: Sequence[Sample]) -> None:
+    """The maps from which centres of patches are drawn, and the first patches in their images."""
+    drawn, folder = config.data.probability_map, run.results / "probability_map"
+    if not (drawn.enable and drawn.save):
+        return
+    data.save_probability_maps(folder, learn, drawn, config.data.ignore)
+    batch, samples = made.draw(0), {sample.name: sample for sample in learn}
+    for number, (name, start) in enumerate(zip(batch.names, batch.starts.tolist(), strict=True)):
+        sample = samples[name]
+        if sample.labels is not None:
+            found = report.marked(sample.image.array(), sample.labels.array(), start, config.patch)
+            for which, picture in zip(("mark_x", "mark_y"), found, strict=True):
+                io.write_png(folder / f"{which}_{number:03d}_{name}.png", picture)
 
 
 def _fit(
@@ -208,7 +223,7 @@ def _fit(
             patch=patch,
             size=settings.batch,
             index=index,
-            compact=config.task == "instances",
+            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import ReduceLROnPlateauState, reduce_on_plateau
 
+from jaxseg.config.option import checked
 from jaxseg.config.training import Train
 from jaxseg.train.start import frozen
 
@@ -184,6 +185,7 @@ def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformati
     -------
     an optax transformation
     """
+    checked(config, Train, "train")
     clip = (optax.clip_by_global_norm(config.clip),) if config.clip else ()
     plateau = (scale_by_plateau(config),) if config.schedule == "plateau" else ()
     learning = optax.chain(

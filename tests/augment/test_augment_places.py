@@ -56,9 +56,17 @@ def changed(settings: Augment, image: Any, labels: Any, keys: Any = KEYS[:1]) ->
     return jax.device_get(change(keys))
 
 
-@pytest.mark.parametrize("border", SCIPY)
-def test_all_affine_changes_are_one_resampling(border: Any) -> None:
-    shape = (5, 16, 14)
+@pytest.mark.parametrize(
+    ("border", "shape"),
+    [
+        ("reflect", (5, 16, 14)),
+        ("constant", (5, 16, 14)),
+        ("symmetric", (16, 14)),
+        ("wrap", (16, 14)),
+    ],
+)
+def test_all_affine_changes_are_one_resampling(border: Any, shape: tuple[int, ...]) -> None:
+    ndim = len(shape)
     image, labels = patch(*shape)
     settings = replace(
         OFF,
@@ -72,11 +80,11 @@ def test_all_affine_changes_are_one_resampling(border: Any) -> None:
     # Truth of floating point is interpolated like the image.
     np.testing.assert_array_equal(truth["smooth"][0], found[..., 1])
     # From the result to the patch: rotated first, so its map comes last.
-    turn, angle = np.eye(4), np.radians(30)
-    turn[1:3, 1:3] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
-    zoom, shift, centre = np.diag([1 / 0.8] * 3 + [1]), np.eye(4), np.eye(4)
-    shift[:3, 3] = -0.11 * np.array(shape)
-    centre[:3, 3] = (np.array(shape) - 1) / 2
+    turn, angle = np.eye(ndim + 1), np.radians(30)
+    turn[-3:-1, -3:-1] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    zoom, shift, centre = np.diag([1 / 0.8] * ndim + [1]), np.eye(ndim + 1), np.eye(ndim + 1)
+    shift[:-1, -1] = -0.11 * np.array(shape)
+    centre[:-1, -1] = (np.array(shape) - 1) / 2
     whole = centre @ turn @ zoom @ shift @ np.linalg.inv(centre)
     how = {"mode": SCIPY[border], "cval": 0}
     for channel in range(2):

@@ -20,6 +20,8 @@ from jaxseg import blocks
 from jaxseg.blocks import BlockGrid, BlocksFailed, Ledger
 from jaxseg.errors import ConfigError, Interrupted
 
+pytestmark = pytest.mark.full
+
 # For many deaths.
 MANY = BlockGrid((48, 56), (6, 7), (4, 4), (2, 2))
 

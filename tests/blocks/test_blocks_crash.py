@@ -22,6 +22,8 @@ from jaxseg.blocks import BlocksFailed
 from jaxseg.cli import app
 from jaxseg.errors import ResourceError
 
+pytestmark = pytest.mark.full
+
 CALLS = ("fsync", "replace", "rename", "open", "mkdir", "unlink")
 
 

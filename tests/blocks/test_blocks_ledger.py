@@ -14,7 +14,7 @@ from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, BlocksFailed, Ledger, Stage
 from jaxseg.cli import app, status
 from jaxseg.errors import ConfigError, InputError, ResourceError
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.stages import joining
 
 

@@ -53,12 +53,7 @@ def project(tmp_path: Path) -> list[str]:
         (["--blocks.halo", "3"], "3 values"),
         (["--blocks.wait", "-1"], "at least 0"),
         (["--blocks.workers", "0"], "at least 1"),
-        (["--postprocess.voronoi.mode", "objects"], "objects that fill a mask need the whole"),
         (["--blocks.no-measure", "--postprocess.repair.size", "9"], "need their measurements"),
-        (
-            ["--decoder", "agglomeration", "--postprocess.masks", "masks"],
-            "fragments of affinities are not confined to masks",
-        ),
         (
             ["--predict.reuse", "--phases", "train", "predict"],
             "stored planes cannot come from a network that is trained now",

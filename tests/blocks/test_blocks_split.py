@@ -18,7 +18,7 @@ from support.block_stages import WIDE, contents, predict, sample
 from jaxseg.cli import app
 from jaxseg.errors import ConfigError
 
-pytestmark = pytest.mark.usefixtures("no_sync")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("no_sync")]
 
 SIZE = sample().image.spatial_shape[0]
 

@@ -131,7 +131,7 @@ def test_mistakes_are_named() -> None:
         (lambda: encode(labels, (ch("F"), ch("F"))), "listed twice"),
         (lambda: encode(labels, (ch("A", offsets=((1, 0, 0),)),)), "offset"),
         (lambda: encode(labels, (ch("A", offsets=((1, 0), (-1, 0))),)), "twice"),
-        (lambda: encode(labels, (ch("F"),), spacing=(1.0,)), "spacings"),
+        (lambda: encode(labels, (ch("F"),), spacing=(1.0,)), "size of a voxel"),
         (lambda: encode(labels, (ch("F"), ch("S"))), "instances"),
         (lambda: activate(np.zeros((4, 4, 3)), (ch("F"),)), "1 columns"),
     ):

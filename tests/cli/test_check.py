@@ -14,6 +14,8 @@ from jaxseg.io import write_labels_tiff
 from jaxseg.labels import difficulties
 from jaxseg.planning.ceiling import THRESHOLDS, candidates, ceiling, recommended
 
+pytestmark = pytest.mark.full
+
 
 def two_discs() -> np.ndarray:
     """Two discs that touch, with large ids."""

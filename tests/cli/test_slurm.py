@@ -19,6 +19,8 @@ from jaxseg.cli import app
 from jaxseg.config import ch
 from jaxseg.decoding import watershed
 
+pytestmark = pytest.mark.full
+
 SHAPE = (20, 28, 30)
 # Runs the jobs of an array one after another and says which number they got.
 SBATCH = """#!/bin/sh

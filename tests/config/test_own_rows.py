@@ -21,7 +21,7 @@ from jaxseg.config import Condition, Config, Measurement, PostProcess, ch
 from jaxseg.config.load import from_plain, load, to_plain, values
 from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, JaxsegError
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.train import init_state, make_step, place
 
 LABELS = np.zeros((8, 8), np.int32)
@@ -114,7 +114,10 @@ def test_the_command_line_goes_on_with_own_rows() -> None:
     config = parse(["--model.width", "5", "--channels.1.options.unit", "3", "--seed", "2"], CONFIG)
     assert config.model == own_rows.Thin(width=5)
     assert config.channels[1] == ch("X", spec=own_rows.DEPTH, unit=3.0)
+    # Only the object itself is found again, not one that is equal.
+    assert config.channels[1].spec is own_rows.DEPTH
     assert config.channels[0] == CONFIG.channels[0]
+    assert config.postprocess.properties[1] is own_rows.FILLED
     assert config.postprocess.properties == CONFIG.postprocess.properties
 
 
@@ -126,6 +129,12 @@ def test_the_command_line_goes_on_with_own_rows() -> None:
         ({"channels": (dataclasses.replace(OWN, spec=None),)}, "channels.0.name"),
         ({"channels": (ch("F"), OWN, OWN)}, "channels"),
         ({"model": own_rows.Thin(width=0)}, "model.width"),
+        ({"channels": (ch("F", loss=lambda values, target: values - target),)}, "channels.0.loss"),
+        ({"channels": (ch("X", spec=dataclasses.replace(own_rows.DEPTH)),)}, "channels.0.spec"),
+        (
+            {"postprocess": PostProcess(properties=(Measurement("one", lambda *_: 1.0),))},
+            "postprocess.properties.0.function",
+        ),
         (
             {"postprocess": PostProcess(properties=(own_rows.FILLED, own_rows.FILLED))},
             "postprocess.properties",

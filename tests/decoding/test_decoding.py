@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 from support import real_images
+from support.recovery import recovered
 from support.synthetic_objects import same_partition, touching_balls
 
 from jaxseg.channels import columns, encode
@@ -65,11 +66,6 @@ CASES = [(ndim, name) for ndim in (2, 3) for name in sets(ndim)]
 def balls(ndim: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return touching_balls(rng, SHAPES[ndim], count=8)
-
-
-def recovered(truth: np.ndarray, labels: np.ndarray) -> float:
-    """Mean IoU of the true objects."""
-    return matching(truth, labels, thresholds=(1e-9,))[0].mean_true_score
 
 
 @pytest.mark.parametrize(("ndim", "name"), CASES)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 from support import real_images
+from support.recovery import recovered
 from support.synthetic_objects import cells, neurites, same_partition, touching_balls
 
 from jaxseg import targets
@@ -63,10 +64,6 @@ def truth_of(ndim: int, kind: str) -> np.ndarray:
 @functools.cache
 def planes_of(ndim: int, kind: str, far: bool = False) -> np.ndarray:
     return np.asarray(encode(truth_of(ndim, kind), FAR[ndim] if far else NEAR))
-
-
-def recovered(truth: np.ndarray, labels: np.ndarray) -> float:
-    return matching(truth, labels, thresholds=(1e-9,))[0].mean_true_score
 
 
 def leaky(planes: np.ndarray, *, noise: float, seed: int = 0) -> np.ndarray:

@@ -81,11 +81,6 @@ def test_kernels_far_smaller_or_larger_than_the_image(extent: float) -> None:
 # ------------------------------------------------------------------------------ round trips
 
 
-def recovered(truth: np.ndarray, labels: np.ndarray) -> float:
-    """Mean IoU of the true objects."""
-    return matching(truth, labels, thresholds=(1e-9,))[0].mean_true_score
-
-
 @pytest.mark.parametrize("center", ["centroid", "medoid"])
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_objects_come_back(ndim: int, center: str) -> None:

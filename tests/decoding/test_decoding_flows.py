@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import real_images
+from support.recovery import recovered
 from support.synthetic_objects import touching_balls
 
 from jaxseg import targets
@@ -19,7 +20,6 @@ from jaxseg.decoding import decode, decoder_of, flow, flow_steps, watershed
 from jaxseg.decoding.flow import sinks, tracked
 from jaxseg.errors import ConfigError
 from jaxseg.labels.objects import drop_small
-from jaxseg.metrics import matching
 
 SHAPES = {2: (72, 64), 3: (18, 36, 28)}
 FLOWS = ("Gv", "Gh", "Gz")
@@ -46,10 +46,6 @@ def truth_of(ndim: int, kind: str) -> np.ndarray:
     labels[..., 2:35, 24:27] = 3
     labels[..., 2:4, 4:27] = 3
     return labels
-
-
-def recovered(truth: np.ndarray, labels: np.ndarray) -> float:
-    return matching(truth, labels, thresholds=(1e-9,))[0].mean_true_score
 
 
 # --------------------------------------------------------------------------------- targets

@@ -17,7 +17,7 @@ from jaxseg.decoding import decode, plan, plan_problems
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import matching
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 Channels = tuple[Channel, ...]
 SHAPES = {2: (72, 64), 3: (34, 36, 32)}

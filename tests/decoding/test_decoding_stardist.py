@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from support import real_images
+from support.recovery import recovered
 from support.synthetic_objects import touching_balls
 
 from jaxseg.channels import columns, encode
@@ -50,11 +51,6 @@ def ellipsoids(spacing: tuple[float, ...], seed: int, radius: float = 9.0) -> np
         away = (np.moveaxis(np.indices(labels.shape), 0, -1) - centre) * spacing
         labels[np.linalg.norm(away, axis=-1) < radius * min(spacing[-1], 1)] = label
     return labels
-
-
-def recovered(truth: np.ndarray, labels: np.ndarray) -> float:
-    """Mean IoU of the true objects."""
-    return matching(truth, labels, thresholds=(1e-9,))[0].mean_true_score
 
 
 @pytest.mark.parametrize(

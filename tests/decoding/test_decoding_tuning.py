@@ -15,7 +15,9 @@ import jaxseg as js
 from jaxseg.channels import columns, encode
 from jaxseg.config import Agglomeration, EmbedSeg, FlowTracking, Mutex, StarDist, Watershed, ch
 from jaxseg.config.decoders import KINDS
+from jaxseg.config.load import to_plain
 from jaxseg.config.option import section
+from jaxseg.config.rules import check
 from jaxseg.decoding import (
     DECODERS,
     Decoded,
@@ -27,6 +29,8 @@ from jaxseg.decoding import (
 )
 from jaxseg.decoding.table import DecoderSpec
 from jaxseg.errors import ConfigError, InputError
+
+pytestmark = pytest.mark.full
 
 # Options that are far off, by decoder, and channels for it.
 WRONG: dict[str, tuple[str, Any]] = {
@@ -151,6 +155,11 @@ def test_a_decoder_from_outside_is_a_row_like_any_other() -> None:
     assert decoder_of(channels, f"{__name__}:CUT") == "cut"
     with pytest.raises(ConfigError, match="needs other channels"):
         js.decode(planes, (ch("Db"),), decoder=CUT)
+    config = js.Config(channels=channels, decoder=CUT, phases=("decode",))
+    assert json.loads(json.dumps(to_plain(config)))["decoder"] == f"{__name__}:CUT"
+    assert not check(config)
+    for bad in ("cut", 5):
+        assert check(js.Config(channels=channels, decoder=bad, phases=("decode",)))
     for wrong in ("cut", f"{__name__}:ch", f"{__name__}:NONE", "no_module:CUT"):
-        with pytest.raises(ConfigError, match="decoder"):
+        with pytest.raises(ConfigError, match=r"decoder|nothing is found"):
             js.decode(planes, channels, decoder=wrong)

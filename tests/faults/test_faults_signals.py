@@ -13,6 +13,8 @@ import pytest
 
 from jaxseg.signals import interruptible, safe_point, stoppable
 
+pytestmark = pytest.mark.full
+
 HEAD = """
 import hashlib, sys, time
 from jaxseg import signals

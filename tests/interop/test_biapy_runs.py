@@ -14,6 +14,8 @@ from jaxseg.cli.app import main
 from jaxseg.config.yaml_file import read_yaml
 from jaxseg.interop.biapy.translation import translate
 
+pytestmark = pytest.mark.full
+
 ROOTS = Path(__file__).resolve().parents
 CASES = next((root / "shared" / "cases" / "yaml" for root in ROOTS
               if (root / "shared" / "cases" / "yaml").is_dir()), Path("nowhere"))  # fmt: skip

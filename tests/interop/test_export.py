@@ -25,7 +25,7 @@ for extra in ("onnx", "onnxruntime"):
 from support.exchange_cases import untrained  # noqa: E402
 from support.tiny_networks import TINY  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 FAST = (("unet", 2), ("unet", 3), ("unetr", 2))
 CHOICES = [

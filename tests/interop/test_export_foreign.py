@@ -27,7 +27,7 @@ from jaxseg.cli.app import main as app  # noqa: E402
 from jaxseg.config.load import load  # noqa: E402
 from jaxseg.interop.foreign import open_foreign  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 
 @pytest.fixture

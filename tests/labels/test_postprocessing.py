@@ -18,7 +18,7 @@ from jaxseg.labels.conditions import judge, remove_judged, survivors
 from jaxseg.labels.morphology import dilate, erode
 from jaxseg.labels.removal import clear_border, remove_large_objects, remove_small_objects
 from jaxseg.labels.repair import repair_large
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.prediction.median import median_filter
 
 SHAPES = [(9, 11), (1, 8, 9), (4, 7, 6)]

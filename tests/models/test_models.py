@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.gradients import equal_with_gradients, normal
 
 from jaxseg import models
 from jaxseg.config import UNet
@@ -21,10 +22,6 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 PEER = UNet(norm="in")
 SMALL = UNet(features=(4, 6, 8), norm="bn")
-
-
-def normal(*shape: int, seed: int = 0) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
 def build(config: UNet, heads: int | tuple[int, ...] = 1, ndim: int = 2, **options: str):
@@ -91,20 +88,6 @@ def test_poolings_are_equal(window):
         lambda image: recipes.pool_plain(image, window),
         normal(2, *size, 3),
     )
-
-
-def equal_with_gradients(first, second, *arguments):
-    weight = normal(*jax.eval_shape(first, *arguments).shape, seed=9)
-    positions = tuple(range(len(arguments)))
-    results = [
-        jax.jit(jax.value_and_grad(lambda *given, f=f: (f(*given) * weight).sum(), positions))(
-            *arguments
-        )
-        for f in (first, second)
-    ]
-    np.testing.assert_allclose(first(*arguments), second(*arguments), rtol=1e-4, atol=1e-4)
-    for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_each_voxel_becomes_a_block_of_the_kernel():

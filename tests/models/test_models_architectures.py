@@ -27,7 +27,7 @@ from jaxseg.config import (
     UNeXtV2,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 
 def slow(*values):

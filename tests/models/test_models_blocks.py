@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
+from support.gradients import equal_with_gradients, normal
 
 from jaxseg import models
 from jaxseg.config import SEUNet, UNet, UNeXtV1, UNeXtV2
@@ -22,24 +23,6 @@ from jaxseg.models.style import Style
 from jaxseg.models.transformer import waves
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
-
-
-def normal(*shape: int, seed: int = 0) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def equal_with_gradients(first, second, *arguments):
-    weight = normal(*jax.eval_shape(first, *arguments).shape, seed=9)
-    positions = tuple(range(len(arguments)))
-    results = [
-        jax.jit(jax.value_and_grad(lambda *given, f=f: (f(*given) * weight).sum(), positions))(
-            *arguments
-        )
-        for f in (first, second)
-    ]
-    np.testing.assert_allclose(first(*arguments), second(*arguments), rtol=1e-4, atol=1e-4)
-    for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(8, 6), (4, 8, 6), (5, 7, 9)], ids=str)

@@ -23,7 +23,7 @@ from jaxseg.config import (
     UNeXtV2,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 SMALL = {"features": (4, 6), "norm": "bn"}
 NETWORKS = [

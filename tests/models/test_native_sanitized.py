@@ -11,6 +11,8 @@ from pathlib import Path
 import jax
 import pytest
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "native" / name for name in ("convolution.cc", "normalization.cc")]
 RUN = """

@@ -38,6 +38,8 @@ from jaxseg.stages.contacts import ends_bytes
 from jaxseg.stages.planes import predicted
 from jaxseg.tasks import checked, phases_of
 
+pytestmark = pytest.mark.full
+
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "4", "4", "4"]
 
 

@@ -17,8 +17,9 @@ from jaxseg.config import Blocks, Config
 from jaxseg.data import Sample
 from jaxseg.normalize import Stats
 from jaxseg.prediction import Tiling
-from jaxseg.runs.executor import Plan, run_by_blocks
+from jaxseg.runs.executor import run_by_blocks
 from jaxseg.runs.layout import Run, Work
+from jaxseg.runs.needs import Plan
 from jaxseg.stages.changes import Operation, WholeObjects, changed, like, operated, renamed, without
 from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.extents import extents

@@ -16,6 +16,8 @@ from jaxseg.decoding import decode
 from jaxseg.metrics import matching
 from jaxseg.train import init_state, make_step, place, variables_of
 
+pytestmark = pytest.mark.full
+
 CHANNEL = (ch("E", grid_size=32.0),)
 
 

@@ -15,6 +15,8 @@ from support.two_processes import ended, start, together
 from jaxseg import checkpoint, hosts
 from jaxseg.errors import ConfigError
 
+pytestmark = pytest.mark.full
+
 TASK = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "node[1-2]", "SLURM_PROCID": "1",
         "SLURM_LOCALID": "0", "SLURM_NTASKS": "2"}  # fmt: skip
 THREE = {"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "3", "JAX_PROCESS_ID": "2"}

@@ -8,6 +8,8 @@ import sys
 import pytest
 from support import tiny_training as tiny
 
+pytestmark = pytest.mark.full
+
 
 @pytest.mark.parametrize(
     "kills", [pytest.param(2, id="2"), pytest.param(20, id="20", marks=pytest.mark.slow)]

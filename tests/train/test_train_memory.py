@@ -24,6 +24,8 @@ from jaxseg.models import Model
 from jaxseg.train import fit, init_state, make_eval, make_step, place, variables_of
 from jaxseg.train.exhaustion import divide_further
 
+pytestmark = pytest.mark.full
+
 CONFIG = replace(tiny.CONFIG, batch=8)
 
 

@@ -25,7 +25,7 @@ from jaxseg.main import main
 from jaxseg.metrics import matching_by_class
 from jaxseg.report import class_matching_table
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 
 def by_hand(labels: np.ndarray, classes: np.ndarray) -> dict[int, int]:

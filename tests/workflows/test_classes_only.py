@@ -18,6 +18,8 @@ from jaxseg.errors import NonFiniteError
 from jaxseg.main import main
 from jaxseg.prediction import classified, predict
 
+pytestmark = pytest.mark.full
+
 TILING = {"tile": (12, 12), "halo": 2, "overlap": 0, "batch": 3}
 
 

@@ -20,6 +20,8 @@ from jaxseg.runs import manifest as runs
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import evaluate
 
+pytestmark = pytest.mark.full
+
 SHAPE = (14, 30, 33)
 UNKNOWN = 99
 BLOCKS = Blocks(size=(5, 11, 16))

@@ -21,6 +21,8 @@ from jaxseg.labels.repair import repair_large
 from jaxseg.main import main
 from jaxseg.prediction.median import median_filter
 
+pytestmark = pytest.mark.full
+
 SHAPE = (20, 28, 30)
 BLOCKS = ["--blocks.size", "8", "16", "16"]
 CREATION, MERGING = (["--phases", f"instance_{name}"] for name in ("creation", "merging"))

@@ -24,14 +24,15 @@ from jaxseg.config.load import load
 from jaxseg.decoding import watershed
 from jaxseg.errors import JaxsegWarning
 from jaxseg.main import main
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.prediction import Tiling, predict
 from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import Plan, run_by_blocks
+from jaxseg.runs.executor import run_by_blocks
 from jaxseg.runs.layout import Work
+from jaxseg.runs.needs import Plan
 from jaxseg.stages.predicting import streamed
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 SHAPE = (20, 28, 30)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
@@ -220,7 +221,7 @@ def test_the_documented_jobs(project, tmp_path: Path, capsys, monkeypatch) -> No
     assert "other jobs have not predicted all their blocks yet" in capsys.readouterr().err
     assert main([*creation, *lower, "--blocks.wait", "0.001"]) == 75
     # While the first job waits, the second one ends.
-    monkeypatch.setattr("jaxseg.runs.executor.time.sleep", lambda _: predict_job(*upper))
+    monkeypatch.setattr("jaxseg.runs.needs.time.sleep", lambda _: predict_job(*upper))
     assert main([*creation, *lower, "--blocks.wait", "60"]) == 0
     merging = [*args, "instance_merging"]
     assert main([*merging]) == 2

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from support.synthetic_objects import cells
 
+pytestmark = pytest.mark.full
+
 COUNT = 100_000
 SCRIPT = """
 import json, resource, sys, time
 import numpy as np
-from jaxseg.measure import measure
+from jaxseg.measurements import measure
 from jaxseg.metrics import matching
 truth, labels = np.load(sys.argv[1]), np.load(sys.argv[2])
 start = time.process_time()

@@ -28,6 +28,7 @@ from jaxseg.config import (
     PostProcess,
     Refine,
     Repair,
+    Voronoi,
     Watershed,
     ch,
 )
@@ -41,6 +42,8 @@ from jaxseg.stages.objects import refine_kind
 from jaxseg.stages.repair import repaired
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run_phase
+
+pytestmark = pytest.mark.full
 
 # ------------------------------------------------------------- one operation, many block sizes
 
@@ -160,6 +163,7 @@ EVERYTHING: dict[str, Any] = {
                Refine("remove_small_objects", (25,)), Refine("clear_border", z_faces=False)),
     "repair": Repair(size=150, contact=0.2),
     "properties": ("solidity", "centroid_weighted", "euler_number"),
+    "voronoi": Voronoi(mode="objects"),
     "remove": ((Condition("npixels", "lt", 60.0),), (Condition("solidity", "lt", 0.3),)),
 }  # fmt: skip
 # Larger than any object, so that blocks decode what the whole image decodes.

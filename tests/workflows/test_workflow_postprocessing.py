@@ -30,6 +30,8 @@ from jaxseg.errors import Problems
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run as run_workflow
 
+pytestmark = pytest.mark.full
+
 REMOVED = ((Condition("area", "lt", 8.0),),)
 
 

@@ -10,6 +10,7 @@ from jaxseg.config.option import Misfit, problems
 from jaxseg.config.rules.blocks import block_problems
 from jaxseg.config.rules.decoding import decoder_problems
 from jaxseg.config.rules.network import network_problems
+from jaxseg.config.rules.own import own_problems
 from jaxseg.config.rules.patches import patch_problems
 from jaxseg.config.rules.phases import phase_problems
 from jaxseg.config.rules.postprocessing import postprocessing_problems
@@ -27,6 +28,7 @@ RULES = (
     patch_problems,
     postprocessing_problems,
     block_problems,
+    own_problems,
 )
 
 

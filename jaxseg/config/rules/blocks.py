@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxseg.config.rules.decoding import joins_fragments
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -57,19 +56,7 @@ def block_problems(config: Config) -> Iterator[ConfigError]:
 def _not_by_blocks(config: Config) -> Iterator[ConfigError]:
     """What is done to whole images only."""
     options = config.postprocess
-    if options.voronoi.mode != "none":
-        yield ConfigError(
-            "objects that fill a mask need the whole volume and are not made by blocks",
-            file="postprocess.voronoi",
-            fix="no --blocks.size, or --postprocess.voronoi.mode none",
-        )
-    if options.masks and joins_fragments(config):
-        yield ConfigError(
-            "fragments of affinities are not confined to masks by blocks",
-            file="postprocess.masks",
-            fix="no --blocks.size, or no masks",
-        )
-    classes = any(channel.name == "S" for channel in config.channels)
+    classes = any(channel.options.exclusive for channel in config.channels)
     measured = options.changes_objects or options.properties or classes
     if config.task == "instances" and measured and not config.blocks.measure:
         yield ConfigError(

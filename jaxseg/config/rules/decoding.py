@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from jaxseg.config.decoders import NEEDS, decoder_for
-from jaxseg.config.option import nearest
+from jaxseg.config.option import nearest, shown
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -17,7 +17,10 @@ SHARED = ("check_files",)
 def decoder_problems(config: Config) -> Iterator[ConfigError]:
     """Everything about the decoder that does not depend on files."""
     names = {channel.name for channel in config.channels}
-    missing = NEEDS.get(config.decoder, frozenset()) - names
+    if not isinstance(config.decoder, str):
+        if not hasattr(config.decoder, "run"):
+            yield ConfigError("this is no decoder", file="decoder", found=shown(config.decoder))
+        return
     if config.decoder not in ("auto", *NEEDS) and ":" not in config.decoder:
         yield ConfigError(
             f"no such decoder{nearest(config.decoder, NEEDS)}",
@@ -25,7 +28,7 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
             expected=f"auto, {', '.join(NEEDS)} or module:name",
             found=config.decoder,
         )
-    if missing:
+    if NEEDS.get(config.decoder, frozenset()) - names:
         yield ConfigError(
             f"the decoder {config.decoder} needs other channels",
             file="decoder",
@@ -33,9 +36,12 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
             found=" ".join(sorted(names)),
             fix="--decoder auto",
         )
-    if config.decoder != "auto" and config.task == "semantic":
+    if config.decoder != "auto" and config.task != "instances":
         yield ConfigError(
-            "classes need no decoder", file="decoder", found=config.decoder, fix="--decoder auto"
+            "only objects need a decoder",
+            file="decoder",
+            found=config.decoder,
+            fix="--decoder auto",
         )
     yield from _watershed(config)
     engine = config.agglomeration.engine

@@ -31,7 +31,7 @@ def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
     """Every mistake in the options of post-processing."""
     options = config.postprocess
     yield from _filters(options, config.ndim)
-    if config.task == "semantic":
+    if config.task != "instances":
         yield from _semantic(options)
         return
     for index, one in enumerate(options.refine):
@@ -59,7 +59,7 @@ def _semantic(options: PostProcess) -> Iterator[ConfigError]:
     }
     for name in (name for name, value in used.items() if value):
         yield ConfigError(
-            "there are no objects in a semantic task", file=f"postprocess.{name}", fix="remove it"
+            "there are no objects in this task", file=f"postprocess.{name}", fix="remove it"
         )
 
 

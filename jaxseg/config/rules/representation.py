@@ -39,6 +39,13 @@ def representation_problems(config: Config) -> Iterator[ConfigError]:
         )
     elif config.task == "instances":
         yield from _classes_of_objects(config)
+    if config.task == "detection" and (classes or any(one.joint for one in options)):
+        yield ConfigError(
+            "points are peaks of the first plane, which must be one number per voxel",
+            file="channels",
+            found=names,
+            fix="channels=(ch('Db'),)",
+        )
     for channel in config.channels:
         if channel.options.joint and len(names) > 1 + len(classes):
             yield ConfigError(

@@ -9,7 +9,7 @@ from support.synthetic_objects import cells
 
 from jaxseg.config.properties import EXTRA, ISOTROPIC, extra_names, table_columns
 from jaxseg.errors import ConfigError, InputError
-from jaxseg.measure import measure, perimeters, surface_areas
+from jaxseg.measurements import measure, perimeters, surface_areas
 
 SHAPES = {2: (50, 60), 3: (12, 30, 28)}
 SPACINGS = {2: (2.0, 0.5), 3: (2.0, 0.5, 0.7)}
@@ -89,7 +89,7 @@ def test_surfaces_do_not_depend_on_the_slabs(
 ) -> None:
     labels = cells(rng, SHAPES[3], count=12)
     whole = surface_areas(labels)
-    monkeypatch.setattr("jaxseg.measure.surface.CELLS", 1)
+    monkeypatch.setattr("jaxseg.measurements.surface.CELLS", 1)
     assert np.allclose(surface_areas(labels), whole)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxseg.blocks import BlockGrid
-from jaxseg.measure import MARGIN, measure, measure_part, measured
+from jaxseg.measurements import MARGIN, measure, measure_part, measured
 
 
 def by_parts(labels: np.ndarray, image: np.ndarray, block: int, spacing) -> pd.DataFrame:

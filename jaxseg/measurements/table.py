@@ -12,9 +12,9 @@ import pandas as pd
 
 from jaxseg.config.properties import INTENSITY, Measured
 from jaxseg.errors import InputError
-from jaxseg.measure.extra import extra_columns
-from jaxseg.measure.perimeter import perimeters
-from jaxseg.measure.surface import surface_areas
+from jaxseg.measurements.extra import extra_columns
+from jaxseg.measurements.perimeter import perimeters
+from jaxseg.measurements.surface import surface_areas
 from jaxseg.volume import checked_spacing
 
 Columns = dict[str, np.ndarray]
@@ -39,7 +39,7 @@ def measure(
     spacing : size of a voxel, (z)yx, µm; None = 1
     intensity : (*S) or (*S, C) image to measure inside the objects
     shape : measure outline or surface, too, and what follows from them
-    extra : names of further measurements, see :func:`jaxseg.measure.extra_columns`; they are
+    extra : names of further measurements, see :func:`jaxseg.measurements.extra_columns`; they are
         made object by object and take far longer
 
     Returns

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.config.properties import INTENSITY
-from jaxseg.measure.perimeter import outline_lengths
-from jaxseg.measure.surface import cell_areas
-from jaxseg.measure.table import boxes, centroids, roundness, size_name
+from jaxseg.measurements.perimeter import outline_lengths
+from jaxseg.measurements.surface import cell_areas
+from jaxseg.measurements.table import boxes, centroids, roundness, size_name
 
 # Voxels of context on every side of a part.
 MARGIN = 2
@@ -111,7 +111,7 @@ def _outline(
 
 
 def measured(parts: Iterable[Part], *, spacing: Sequence[float]) -> pd.DataFrame:
-    """The table of :func:`jaxseg.measure.measure` out of all parts of an image.
+    """The table of :func:`jaxseg.measurements.measure` out of all parts of an image.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _between(columns: Sequence[np.ndarray], found: Part, place: np.ndarray) -> n
 
 
 def _intensities(found: Part, between: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of the intensities, as :func:`jaxseg.measure.measure` has them."""
+    """Columns of the intensities, as :func:`jaxseg.measurements.measure` has them."""
     voxels, channels = found.voxels[:, None], found.total.shape[1]
     values = (
         found.total / voxels,

@@ -1,0 +1,216 @@
+r"""Accuracy per minute: systems x data sets x seeds under the same minutes, as one table.
+
+    python benchmarks/accuracy.py --data DATA --sets dsb2018_nuclei usiigaci_cells \
+        --systems inst2d stardist2d flow2d --seeds 0 1 2 --minutes 15 --out out/accuracy
+
+A data set is a folder with ``train/raw``, ``train/label``, ``test/raw`` and ``test/label``. A
+system is the name of one of our configurations, or ``NAME=COMMAND`` for another program, whose
+command is given ``{train}`` and ``{test}`` (folders with ``raw`` and ``label``), ``{minutes}``,
+``{seed}`` and ``{out}``, a folder for label images named like the test images, as TIFF:
+
+    --systems inst2d "stardist=ENV/bin/python run_stardist.py {train} {test} {minutes} {seed} {out}"
+
+``--folds 4`` never looks at the test folders: a quarter of the training images, which a seed
+chooses, takes their place; defaults are chosen by that. Every score is that of all objects of a
+data set together. What is finished is in ``accuracy.json`` and is not done again, so that a run of
+hours can be stopped; ``accuracy.md`` is written anew after every run. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from jaxseg import io
+from jaxseg.metrics import aggregate, matching
+
+ROOT = Path(__file__).resolve().parents[1]
+THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+SCORES = ("F1 .5", "F1 .75", "F1 .5-.95", "PQ .5")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One training and test: a data set, a system, a seed."""
+
+    data: str
+    system: str
+    command: str
+    seed: int
+    minutes: float
+    folds: int
+
+    @property
+    def key(self) -> str:
+        """What tells it from others."""
+        return f"{self.data} {self.system} {self.seed} {self.minutes:g} {self.folds}"
+
+
+def cases(options: argparse.Namespace) -> Iterator[Case]:
+    """Everything that was asked for, seeds last, so that every system has one result early."""
+    for seed in options.seeds:
+        for data in options.sets:
+            for text in options.systems:
+                name, _, command = text.partition("=")
+                yield Case(data, name, command, seed, options.minutes, options.folds)
+
+
+def divided(source: Path, place: Path, case: Case) -> tuple[Path, Path]:
+    """Folders to train on and to test on; for folds both are links to the training images."""
+    if not case.folds:
+        return source / "train", source / "test"
+    pairs = io.pair_files(source / "train" / "raw", source / "train" / "label")
+    order = np.random.default_rng(case.seed).permutation(len(pairs))
+    held = set(order[: max(1, len(pairs) // case.folds)].tolist())
+    for number, pair in enumerate(pairs):
+        part = place / ("test" if number in held else "train")
+        for kind, file in (("raw", pair.raw), ("label", pair.labels)):
+            link = part / kind / Path(file).name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path(file).resolve())
+    return place / "train", place / "test"
+
+
+def command_of(case: Case, train: Path, test: Path, place: Path) -> list[str]:
+    """The command line of a system; ours are the configurations of this repository."""
+    if case.command:
+        given = {"train": train, "test": test, "out": place / "labels"}
+        text = case.command.format(minutes=case.minutes, seed=case.seed, **given)
+        return shlex.split(text)
+    return [
+        sys.executable, "-m", "jaxseg.main", "--config", str(ROOT / f"configs/{case.system}.py"),
+        "--name", "run", "--out", str(place), "--seed", str(case.seed),
+        "--train.minutes", str(case.minutes), "--overwrite",
+        "--data.train.raw", str(train / "raw"), "--data.train.labels", str(train / "label"),
+        "--data.test.raw", str(test / "raw"), "--data.test.labels", str(test / "label"),
+    ]  # fmt: skip
+
+
+def scored(labels: Path, truth: Path) -> dict[str, float]:
+    """Scores of all images together; an image without a result counts as missed."""
+    found = []
+    for file in sorted(truth.iterdir()):
+        true = io.open_labels(file, ndim=_ndim(file)).array()
+        made = next(iter(sorted(labels.glob(f"{io.stem_of(file.name)}.tif*"))), None)
+        ours = io.open_labels(made, ndim=true.ndim).array() if made else np.zeros_like(true)
+        found.append(matching(true, ours, thresholds=THRESHOLDS))
+    pooled = [one.matching for one in aggregate(found, by_image=False)]
+    f1 = [one.f1 for one in pooled]
+    values = (f1[0], f1[THRESHOLDS.index(0.75)], float(np.mean(f1)), pooled[0].panoptic_quality)
+    return dict(zip(SCORES, values, strict=True))
+
+
+def _ndim(file: Path) -> int:
+    """Axes of a TIFF of labels."""
+    with tifffile.TiffFile(file) as tiff:
+        return len(tiff.series[0].shape)
+
+
+def run(case: Case, data: Path, out: Path) -> dict[str, object]:
+    """Train, predict, and compare; the row of the table.
+
+    Raises
+    ------
+    RuntimeError : the system failed; its output is in ``log.txt``
+    """
+    place = out / case.key.replace(" ", "_")
+    place.mkdir(parents=True, exist_ok=True)
+    train, test = divided(data / case.data, place / "images", case)
+    begun, log = time.monotonic(), place / "log.txt"
+    with log.open("w") as file:
+        done = subprocess.run(
+            command_of(case, train, test, place), stdout=file, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode:
+        raise RuntimeError(f"{case.key} ended with {done.returncode}, see {log}")
+    ours = place / "run/results/run_1/per_image_instances"
+    row = dataclasses.asdict(case) | {"seconds": time.monotonic() - begun}
+    return row | scored(place / "labels" if case.command else ours, test / "label")
+
+
+def table(rows: list[dict], machine: dict[str, str]) -> str:
+    """The means over seeds as Markdown, the best of a data set in bold."""
+    lines = [
+        "# Accuracy per minute",
+        "",
+        ", ".join(f"{name} {value}" for name, value in machine.items()),
+        "",
+        f"| data | images | system | minutes | seeds | {' | '.join(SCORES)} | all, min |",
+        "|" + "---|" * (6 + len(SCORES)),
+    ]
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        group = (row["data"], row["folds"], row["minutes"], row["system"])
+        groups.setdefault(group, []).append(row)
+    means = {
+        group: [float(np.mean([row[name] for row in found])) for name in SCORES]
+        for group, found in groups.items()
+    }
+    for (data, folds, minutes, system), found in sorted(groups.items()):
+        rivals = [value for group, value in means.items() if group[:3] == (data, folds, minutes)]
+        cells = [
+            f"**{value:.3f}**" if value >= max(column) else f"{value:.3f}"
+            for value, column in zip(
+                means[data, folds, minutes, system], zip(*rivals, strict=True), strict=True
+            )
+        ]
+        images = f"1/{folds} of train" if folds else "test"
+        spent = np.mean([row["seconds"] for row in found]) / 60
+        lines.append(
+            f"| {data} | {images} | {system} | {minutes:g} | {len(found)} | {' | '.join(cells)} |"
+            f" {spent:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Do what is not done yet; the exit code is 1 if a system failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", required=True)
+    parser.add_argument("--systems", nargs="+", default=["inst2d"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("out/accuracy"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    file, failed = options.out / "accuracy.json", False
+    stored = json.loads(file.read_text()) if file.exists() else {"rows": {}}
+    stored["machine"] = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "jaxseg": version("jaxseg"),
+    }
+    for case in cases(options):
+        if case.key in stored["rows"]:
+            continue
+        try:
+            stored["rows"][case.key] = run(case, options.data, options.out)
+        except RuntimeError as error:
+            failed = True
+            print(error, file=sys.stderr)
+            continue
+        io.write_json(file, stored)
+        text = table(list(stored["rows"].values()), stored["machine"])
+        (options.out / "accuracy.md").write_text(text)
+        print(case.key, {name: round(stored["rows"][case.key][name], 3) for name in SCORES})
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What a configuration makes of its task: which phases, which steps, and what would stop it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from jaxseg import blocks
+from jaxseg.blocks.stage import levels
+from jaxseg.config import Config
+from jaxseg.config.load import from_plain
+from jaxseg.config.rules import check
+from jaxseg.data.samples import Sample, empty_index
+from jaxseg.errors import JaxsegError, raise_all
+from jaxseg.normalize import Stats
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.executor import work_there
+from jaxseg.runs.layout import Work, run_of
+from jaxseg.runs.needs import Plan
+from jaxseg.tasks.comparing import EVALUATE
+from jaxseg.tasks.inputs import Samples, open_data
+from jaxseg.tasks.problems import planes_problems, range_problems
+from jaxseg.tasks.table import task_of
+from jaxseg.volume import Volume
+
+# The phase of everything between planes and results, which tasks may divide where they use blocks.
+DECODE = "decode"
+
+
+def phases_of(config: Config) -> tuple[str, ...]:
+    """The phases asked for, in their order; by blocks decoding is divided as the task says."""
+    passed = {"predict"} if config.predict.reuse else set()
+    chosen: set[str] = {phase for phase in config.phases if phase not in passed}
+    if config.blocks.decodes and DECODE in chosen:
+        chosen = chosen - {DECODE} | set(task_of(config).phases)
+    return tuple(phase for phase in runs.ORDER if phase in chosen)
+
+
+def plan_of(work: Work, phase: str) -> Plan:
+    """What a phase does with an image."""
+    task = task_of(work.config)
+    steps, shown = task.steps(work)
+    if phase == EVALUATE:
+        steps = tuple(task.count(work, one) for one in shown)
+    return Plan(work, steps, remote)
+
+
+def turns_of(config: Config) -> dict[str, int]:
+    """How often jobs that share the work wait for one another, by phase of a task.
+
+    Parameters
+    ----------
+    config : of a run by blocks; its images are not asked for
+    """
+    shape = tuple(2 * side for side in config.blocks.size)
+    nothing = np.broadcast_to(np.float32(0), (*shape, 1))
+    image = Volume(nothing, "zyxc"[-len(shape) - 1 :], (1.0,) * len(shape), "image")
+    sample = Sample(image, None, Stats((), ()), "image", empty_index(len(shape)))
+    task = task_of(config)
+    steps = task.steps(Work(config, run_of(config), sample)).steps
+    return {phase: len(levels(steps, phase)) for phase in task.phases}
+
+
+def remote(text: str, name: str, phase: str, number: str) -> blocks.Work:
+    """The work of a stage in another process, which knows nothing but the configuration.
+
+    Parameters
+    ----------
+    text : the configuration as JSON
+    name, phase, number : of the image, of the phase, and of the stage among its steps
+    """
+    config = from_plain(json.loads(text))
+    samples, _ = open_data(config)
+    sample = next(sample for sample in samples["test"] if sample.name == name)
+    work = Work(config, runs.open_run(config), sample)
+    return work_there(plan_of(work, phase), int(number))
+
+
+def checked(config: Config) -> Samples:
+    """The images of a configuration that is sound.
+
+    Raises
+    ------
+    JaxsegError : all that is wrong with the configuration and the data
+    """
+    wrong: list[JaxsegError] = [*check(config)]
+    if not wrong:
+        wrong += task_of(config).problems(config)
+    samples, more = open_data(config)
+    if not wrong:
+        more += planes_problems(config, samples.get("test", ()))
+        more += range_problems(config, samples.get("test", ()))
+    raise_all([*wrong, *more])
+    return samples

@@ -1,0 +1,143 @@
+"""Points as a task: from tables or labels to tables, pictures and scores; blocks as the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from support.small_runs import write_planes
+
+from jaxseg.config import Config, Data, Detection, Source, ch
+from jaxseg.config.rules import check
+from jaxseg.errors import Problems
+from jaxseg.geometry import Box
+from jaxseg.labels.balls import balls
+from jaxseg.main import main
+from jaxseg.runs import manifest as runs
+from jaxseg.runs.layout import run_of
+from jaxseg.tasks import checked
+from jaxseg.workflows import evaluate, process
+
+SHAPE, RADIUS = (40, 52), 3.0
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+def points(seed: int) -> np.ndarray:
+    """Places on a grid that was shaken, no two nearer than five voxels."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(np.arange(4, 38, 9), np.arange(4, 50, 9), indexing="ij"), -1)
+    return grid.reshape(-1, 2) + rng.integers(-2, 3, (grid.size // 2, 2))
+
+
+def project(root: Path, *, tables: bool = True, **options) -> Config:
+    """Two images with their points, and planes that show them."""
+    for seed in (1, 2):
+        places, name = points(seed), f"im{seed}"
+        labels = balls(places, Box((0, 0), SHAPE), radius=RADIUS)
+        for folder in ("raw", "truth"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        image = (1000 * (labels > 0) + seed).astype(np.uint16)
+        tifffile.imwrite(root / "raw" / f"{name}.tif", image, metadata={"axes": "YX"})
+        if tables:
+            frame = pd.DataFrame(places, columns=["axis-0", "axis-1"])
+            frame.to_csv(root / "truth" / f"{name}.csv", index=False)
+        else:
+            # Squares, whose centroids are the points.
+            squares = np.zeros(SHAPE, np.uint16)
+            for number, (y, x) in enumerate(places, start=1):
+                squares[y - 1 : y + 2, x - 1 : x + 2] = number
+            tifffile.imwrite(root / "truth" / f"{name}.tif", squares, metadata={"axes": "YX"})
+    source = Source(raw=str(root / "raw"), labels=str(root / "truth"))
+    return Config(
+        name="points", task="detection", ndim=2, channels=(ch("Db"),), out=str(root / "out"),
+        patch=(16, 16), data=Data(test=source, train=source), phases=("decode", "evaluate"),
+        detection=Detection(radius=RADIUS, threshold=0.5, min_distance=1.5, **options),
+    )  # fmt: skip
+
+
+def decoded(config: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores, and the points of the first image, of true planes."""
+    run = runs.open_run(config)
+    for seed in (1, 2):
+        labels = balls(points(seed), Box((0, 0), SHAPE), radius=RADIUS)
+        plane = np.zeros(SHAPE, np.float32)
+        for number, place in enumerate(points(seed), start=1):
+            inside = np.argwhere(labels == number)
+            plane[tuple(inside.T)] = 1 - np.linalg.norm(inside - place, axis=1) / 5
+        write_planes(run.results, f"im{seed}", plane[..., None])
+    samples = checked(config)
+    runs.claim(run, "predict", config, "")
+    process(config, run, samples)
+    evaluate(config, run, samples)
+    return pd.read_csv(run.metrics), pd.read_csv(run.results / "per_image_points" / "im1.csv")
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_true_planes_give_all_points(tmp_path: Path, tables: bool) -> None:
+    config = project(tmp_path, tables=tables)
+    scores, found = decoded(config)
+    assert (scores["3 um f1"] == 1).all()
+    assert (scores["3 um mean_distance"] < 0.1).all()
+    assert list(found.columns)[:5] == ["index", "axis-0", "axis-1", "y_um", "x_um"]
+    run = run_of(config)
+    assert run.overlay("im1").exists()
+    associations = pd.read_csv(run.associations("im1").with_name("im1_within_3um_gt_assoc.csv"))
+    assert (associations.tag == "TP").all()
+
+
+def test_any_blocks_find_the_same_points(tmp_path: Path) -> None:
+    whole = decoded(project(tmp_path / "whole", exclude_border=3.0))[1]
+    for number, size in enumerate(((16, 16), (24, 20))):
+        config = project(tmp_path / str(number), exclude_border=3.0)
+        blocks = config.blocks.__class__(size=size)
+        config = config.__class__(**{**vars(config), "blocks": blocks})
+        pd.testing.assert_frame_equal(decoded(config)[1], whole)
+
+
+def test_what_is_wrong_is_told_before_anything_runs(tmp_path: Path) -> None:
+    config = project(tmp_path)
+    (tmp_path / "truth" / "im2.csv").rename(tmp_path / "truth" / "other.csv")
+    (tmp_path / "truth" / "im1.csv").write_text("axis-0,axis-1\n1,99\n")
+    with pytest.raises(Problems) as caught:
+        checked(config)
+    text = str(caught.value)
+    assert "no table of points for the image 'im2'" in text
+    assert "outside the image" in text
+    classes = Config(task="detection", channels=(ch("S"),), phases=("decode",))
+    assert [one.file for one in check(classes) if one.file == "channels"]
+
+
+@pytest.mark.slow
+def test_a_training_finds_spots(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part, seeds in (("train", range(4)), ("test", range(4, 6))):
+        for seed in seeds:
+            places = points(seed)
+            square = [
+                np.square(np.indices(SHAPE) - place[:, None, None]).sum(0) for place in places
+            ]
+            image = sum(rng.uniform(0.4, 1) * np.exp(-one / 4.5) for one in square) + rng.normal(
+                0, 0.06, SHAPE
+            )
+            for folder in ("raw", "points"):
+                (tmp_path / part / folder).mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(
+                tmp_path / part / "raw" / f"{seed}.tif",
+                (1000 + 1000 * image).astype(np.uint16),
+                metadata={"axes": "YX"},
+            )
+            frame = pd.DataFrame(places, columns=["axis-0", "axis-1"])
+            frame.to_csv(tmp_path / part / "points" / f"{seed}.csv", index=False)
+    command = ["--config", "configs/detection2d.py", "--out", str(tmp_path / "out")]
+    for part in ("train", "test"):
+        command += [f"--data.{part}.raw", str(tmp_path / part / "raw")]
+        command += [f"--data.{part}.labels", str(tmp_path / part / "points")]
+    command += ["--train.minutes", "0", "--train.epochs", "6", "--patch", "32", "32"]
+    assert main([*command, "--model.features", "8", "16"]) == 0
+    scores = pd.read_csv(
+        tmp_path / "out" / "detection2d" / "results" / "detection2d_1" / "test_results_metrics.csv"
+    )
+    assert scores["3 um f1"].iloc[-1] > 0.85
