@@ -62,6 +62,7 @@ from jaxseg.config.postprocessing import (
     PostProcess,
     Refine,
     Repair,
+    Reshape,
     Voronoi,
 )
 from jaxseg.config.preprocess import Canny, Clahe, Preprocess
@@ -144,6 +145,7 @@ __all__ = [
     "ResUNet",
     "ResUNetPlusPlus",
     "ResUNetSE",
+    "Reshape",
     "Rot90",
     "Rotate",
     "SEUNet",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from jaxseg.config.limits import ODD, SHARE, at_least
 from jaxseg.config.option import option, section
 from jaxseg.config.places import WORD
-from jaxseg.config.properties import Measurement
+from jaxseg.config.properties import NAME, Measurement
 
 Axes = Literal["xy", "yx", "zy", "yz", "zx", "xz", "z"]
 Operation = Literal[
@@ -46,6 +49,19 @@ class Refine:
     """Unit of the value: voxels, or um: µm for radii, µm² or µm³ for sizes."""
     z_faces: bool = option(True, kw_only=True)
     """Clear_border in 3D: the first and the last slice are border, too."""
+
+
+@section(kw_only=False)
+class Reshape:
+    """An operation of your own on all objects, e.g. ``Reshape("smooth", smooth)``."""
+
+    name: str = option("own", NAME)
+    """Part of the name of its stage."""
+    function: Callable[..., Any] = option(len)
+    """(labels (*S), spacing) to labels of the same type; ids stay, and nothing depends on them."""
+    margin: tuple[int, ...] = option((), at_least(0), kw_only=True)
+    """Voxels around a voxel that decide what becomes of it, (z)yx; empty = any voxel may, so that
+    the whole image is looked at at once, by blocks, too."""
 
 
 @section(kw_only=False)
@@ -113,6 +129,8 @@ class PostProcess:
     or stays outside; empty = none."""
     refine: tuple[Refine, ...] = option(())
     """Operations on objects, in this order, each with its own value."""
+    own: Annotated[tuple[Reshape, ...], tyro.conf.Suppress] = option(())
+    """Operations of your own, after these."""
     repair: Repair = option(Repair())
     """Pieces of large objects."""
     voronoi: Voronoi = option(Voronoi())
@@ -138,7 +156,7 @@ class PostProcess:
     @property
     def reshapes(self) -> bool:
         """Whether objects may change before they are judged by their measurements."""
-        return bool(self.refine or self.repair.size or self.voronoi.mode != "none")
+        return bool(self.refine or self.own or self.repair.size or self.voronoi.mode != "none")
 
     @property
     def changes_objects(self) -> bool:

@@ -12,7 +12,8 @@ from jaxseg.config import Config
 from jaxseg.decoding import class_type, classes
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
-from jaxseg.stages.objects import POST, confined
+from jaxseg.stages.objects import POST
+from jaxseg.stages.operations import confined
 from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
 from jaxseg.stages.shown import POST_MARK, Shown, Steps
 

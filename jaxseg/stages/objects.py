@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,32 +10,28 @@ import pandas as pd
 
 from jaxseg.blocks.stage import Arrays, Output, Results, Stage, Step, Table, View, whole_grid
 from jaxseg.channels import columns
-from jaxseg.config import Config, Refine, Watershed
-from jaxseg.config.rules.postprocessing import MASKS
+from jaxseg.config import Refine, Reshape
+from jaxseg.config.places import place_of
 from jaxseg.decoding import (
     agreement,
     certainty_of,
     class_type,
     class_votes,
     graded,
-    growth_mask,
     of_instances,
-    plan,
 )
 from jaxseg.geometry import Box
 from jaxseg.labels.conditions import judge, removed_ids, survivors
-from jaxseg.labels.extents import reach_of, removed_by
-from jaxseg.labels.objects import compact, fill_holes
+from jaxseg.labels.objects import compact
 from jaxseg.labels.refine import refine
 from jaxseg.labels.voronoi import voronoi
 from jaxseg.labels.votes import Votes, majority, painted
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work, classes_of, table_of
 from jaxseg.stages.changes import (
+    All,
     Nearby,
     Operation,
-    Renames,
-    WholeObjects,
     changed,
     like,
     operated,
@@ -47,6 +42,7 @@ from jaxseg.stages.chosen import tuned_decoder
 from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.decoders import Decoding, decoded
 from jaxseg.stages.measuring import measurement_table, measurements
+from jaxseg.stages.operations import confined, refine_kind, voronoi_mask
 from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
 from jaxseg.stages.properties import properties, property_columns
 from jaxseg.stages.repair import repaired
@@ -247,6 +243,10 @@ class _Objects:
             (f"{AFTER}/{place}_{one.operation}", self._refined(one))
             for place, one in enumerate(self.options.refine)
         ]
+        makers += [
+            (f"{AFTER}/own{place}_{one.name}", self._own(one))
+            for place, one in enumerate(self.options.own)
+        ]
         if self.options.repair.size:
             makers.append((None, self._repaired))
         if self.region is not None and self.options.reshapes:
@@ -268,6 +268,25 @@ class _Objects:
             lambda labels: refine(labels, (one,), spacing=self.work.spacing),
             refine_kind(one, self.work.spacing),
             values | {"spacing": self.work.spacing},
+        )
+
+        def make(before: Stage, where: Stage, **options: Any) -> Stage:
+            return operated(before, operation, self.grid, where, **options)
+
+        return make
+
+    def _own(self, one: Reshape) -> Any:
+        """An operation of a user's own."""
+        spacing = self.work.spacing
+        values = {
+            "own.name": one.name,
+            "own.margin": one.margin,
+            "own.function": place_of(one.function),
+        }
+        operation = Operation(
+            lambda labels: one.function(labels, spacing),
+            Nearby(one.margin) if one.margin else All(),
+            values | {"spacing": spacing},
         )
 
         def make(before: Stage, where: Stage, **options: Any) -> Stage:
@@ -339,50 +358,3 @@ class _Objects:
         output = Output(spacing=self.work.spacing, dtype=dtype, target=classes_of(path), light=True)
         return [changed(labels, self.grid, renamed(labels), name=name, needs=(measured.votes,),  # type: ignore[arg-type]
                         summarise=colours, output=output)]  # fmt: skip
-
-
-def refine_kind(one: Refine, spacing: tuple[float, ...]) -> Any:
-    """How an operation of refinement is done by blocks."""
-    reach = reach_of(one, spacing)
-    if reach is not None:
-        return Nearby(reach)
-    if one.operation == "fill_holes":
-        return WholeObjects()
-    return Renames(
-        lambda where, shape: removed_by(
-            one, where.voxels, where.low, where.high, shape=shape, spacing=spacing
-        )
-    )
-
-
-def confined(labels: np.ndarray, region: np.ndarray | None) -> np.ndarray:
-    """Labels without what lies outside a region."""
-    return labels if region is None else np.where(region, labels, 0)
-
-
-def voronoi_mask(config: Config, planes: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:
-    """Where one channel says that objects are, without holes.
-
-    Parameters
-    ----------
-    config : of the run
-    planes : (*S, K) of all channels
-    spacing : size of a voxel, (z)yx, µm
-
-    Returns
-    -------
-    (*S) bool
-    """
-    options, ndim = config.postprocess.voronoi, config.ndim
-    channels = {channel.name: channel for channel in config.channels}
-    name = options.channel or next(name for name in MASKS if name in channels)
-    own = planes[..., columns(config.channels, ndim)[name]]
-    given = () if options.threshold == "rule" else (options.threshold,)
-    chosen = plan(
-        [channels[name]],
-        ndim=ndim,
-        spacing=spacing,
-        options=Watershed(growth=(name,), growth_thresholds=given),
-    )
-    mask = growth_mask(own, chosen.growth)
-    return fill_holes(mask.astype(np.uint8)) > 0

@@ -121,7 +121,7 @@ def judge(ndim: int) -> Callable[..., dict[str, tuple[dict, dict]]]:
     """Loss and metrics of every case from its logits, planes and masks, as one program."""
 
     def every(given: dict[str, Any]) -> dict[str, tuple[dict, dict]]:
-        known: dict[str, Any] = {"labels": jnp.asarray(images(ndim)), "objects": OBJECTS}
+        known: dict[str, Any] = {"labels": jnp.asarray(images(ndim)), "max_label": OBJECTS}
         return {
             name: (
                 loss_parts(*given[name], channels, **known),

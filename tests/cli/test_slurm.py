@@ -68,10 +68,10 @@ def test_every_phase_waits_for_the_one_before(args, tmp_path: Path, capsys) -> N
     script = capsys.readouterr().out
     calls = submitted(tmp_path, script, 'echo "$command" >> commands.log; rm commands.log')
     names = [
-        *("train", "predict", "instance_creation", "instance_creation"),
+        *("train", "predict", "tune", "instance_creation", "instance_creation"),
         *("instance_merging", "instance_merging", "instance_merging", "evaluate"),
     ]
-    ranges = ["", "0-3", "0", "1-3", "0-3", "0-3", "0-3", ""]
+    ranges = ["", "0-3", "", "0", "1-3", "0-3", "0-3", "0-3", ""]
     for number, (call, name, numbers) in enumerate(zip(calls, names, ranges, strict=True)):
         assert call.startswith("--parsable --gres=gpu:1 --mem=8G --job-name=" + name)
         assert f"--phases {name}" in call

@@ -58,6 +58,7 @@ def with_paths(text: str, root: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*masks of 0 and 255")
 @pytest.mark.parametrize("path", FILES or [None], ids=lambda path: path.stem if path else "none")
 def test_a_public_file_runs_to_the_end(path: Path | None, tmp_path: Path) -> None:
     if path is None:

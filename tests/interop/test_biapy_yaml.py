@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import re
 import runpy
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from jaxseg.config.sampling import SampleCondition
 from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.interop.biapy.job import documented_flags, new_config
-from jaxseg.interop.biapy.keys import KINDS, TABLE
+from jaxseg.interop.biapy.keys import KINDS, TABLE, Key
 from jaxseg.interop.biapy.keys.channels import channel_names
 from jaxseg.interop.biapy.keys.row import CONDITIONS
 from jaxseg.interop.biapy.report import report
@@ -378,7 +380,7 @@ def test_blocks() -> None:
         ("PROBLEM.TYPE: DETECTION", "workflow DETECTION is not offered"),
         ("PROBLEM.TYPE: INSTANCE SEG", "did you mean INSTANCE_SEG"),
         ("DATA.FORCE_RGB: True", "line|job.yaml:2: DATA.FORCE_RGB: refused"),
-        ("TRAIN.EPOCHS: many", "not a number"),
+        ("TRAIN.EPOCHS: many", "not a finite number"),
         ("TRAIN.EPOCHS: 2.5", "not a whole number"),
         ("TEST.AUGMENTATION: maybe", "not True or False"),
         ("DATA.PATCH_SIZE: (64, 64)", "and the number of channels"),
@@ -400,6 +402,33 @@ def test_refused(tmp_path: Path, text: str, words: str) -> None:
         load(path)
     assert caught.value.exit_code == 2
     assert str(path) in str(caught.value)
+
+
+ODD: tuple[Any, ...] = (
+    *(None, "", "word", -1, 10**9, 1.5, math.nan, math.inf, True, [], [None], ["a", 1]),
+    *([[1, 2], [3]], {"a": 1}, [{"a": 1}], [0, 0, 0], "auto"),
+)
+
+
+def read_or_refused(base: dict[str, Any], key: Key, value: Any) -> None:
+    switches = {need: True for need in key.needs if TABLE.get(need, key).default is False}
+    with contextlib.suppress(JaxsegError):
+        found = translate(document(base | switches | {key.name: value}))
+        report(found)
+        check(found.config())
+
+
+def test_some_odd_value_of_every_key_is_read_or_refused() -> None:
+    for place, key in enumerate(TABLE.values()):
+        read_or_refused((OBJECTS, CLASSES)[place % 2], key, ODD[place % len(ODD)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])
+def test_any_odd_value_of_every_key_is_read_or_refused(base: dict[str, Any]) -> None:
+    for key in TABLE.values():
+        for value in ODD:
+            read_or_refused(base, key, value)
 
 
 def test_all_problems_at_once_after_the_table(

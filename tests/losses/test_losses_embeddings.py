@@ -178,7 +178,7 @@ def judged(
     logits: Any, labels: Any, objects: int = 300, spacing: tuple[float, ...] | None = None
 ) -> tuple[Any, ...]:
     """The loss of E as training adds it up, its gradient, its parts, and the IoU."""
-    known: dict[str, Any] = {"labels": labels, "objects": objects, "spacing": spacing}
+    known: dict[str, Any] = {"labels": labels, "max_label": objects, "spacing": spacing}
     counts = jnp.ones(logits.shape, bool)
 
     def total(logits: Any) -> tuple[jax.Array, Any]:

@@ -26,7 +26,7 @@ from jaxseg.metrics import matching
 from jaxseg.stages.changes import Operation, like, operated
 from jaxseg.stages.decoders import decoded
 from jaxseg.stages.decoding import Decoding
-from jaxseg.stages.objects import refine_kind
+from jaxseg.stages.operations import refine_kind
 from jaxseg.stages.repair import repaired
 
 SHAPES = {2: (64, 70), 3: (18, 34, 36)}

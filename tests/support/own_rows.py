@@ -87,3 +87,13 @@ def filled(mask: np.ndarray, spacing: Sequence[float], image: np.ndarray) -> np.
 
 
 FILLED = Measurement("filled", filled, intensity=True, size=2)
+
+
+# ------------------------------------------------------------------- an operation on objects
+
+
+def without_tips(labels: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """Objects without the voxels whose neighbours along the last axis are all of another id."""
+    padded = np.pad(labels, [(0, 0)] * (labels.ndim - 1) + [(1, 1)])
+    beside = (padded[..., 2:] == labels) | (padded[..., :-2] == labels)
+    return np.where(beside, labels, 0).astype(labels.dtype)

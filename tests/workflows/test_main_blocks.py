@@ -210,9 +210,15 @@ def jobs_of_a_prediction(project: list[str], forward, names: tuple[str, ...]):
     return job
 
 
+@pytest.mark.filterwarnings("ignore:.*reach the end of their block")
 def test_the_documented_jobs(project, tmp_path: Path, capsys, monkeypatch) -> None:
     """Two jobs that predict and create their parts, and one that merges."""
-    predict_job = jobs_of_a_prediction(project, lambda x: np.repeat(x, 3, -1), ("F", "C", "Db"))
+
+    def forward(tiles: np.ndarray) -> np.ndarray:
+        inside = (np.asarray(tiles) > 250).astype(np.float32)
+        return np.concatenate([inside, 0 * inside, inside], axis=-1)
+
+    predict_job = jobs_of_a_prediction(project, forward, ("F", "C", "Db"))
     args = [*project, *BLOCKS, "--run", "2", "--phases"]
     creation = [*args, "instance_creation"]
     lower, upper = ["--blocks.z_end", "9"], ["--blocks.z_start", "9"]

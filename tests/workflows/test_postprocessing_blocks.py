@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 from support.entered import by_hand
+from support.own_rows import without_tips
 from support.postprocessing_project import POST, RAW, Project
 from support.stages import by_blocks
 from support.synthetic_objects import cells
@@ -28,6 +29,7 @@ from jaxseg.config import (
     PostProcess,
     Refine,
     Repair,
+    Reshape,
     Voronoi,
     Watershed,
     ch,
@@ -38,7 +40,7 @@ from jaxseg.labels.refine import refine
 from jaxseg.labels.repair import repair_large
 from jaxseg.runs import manifest as runs
 from jaxseg.stages.changes import Operation, changed, like, operated
-from jaxseg.stages.objects import refine_kind
+from jaxseg.stages.operations import refine_kind
 from jaxseg.stages.repair import repaired
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run_phase
@@ -161,6 +163,7 @@ EVERYTHING: dict[str, Any] = {
     "z_filtering": 3,
     "refine": (Refine("erosion", (1,)), Refine("fill_holes"), Refine("dilation", (0.5,), unit="um"),
                Refine("remove_small_objects", (25,)), Refine("clear_border", z_faces=False)),
+    "own": (Reshape("tips", without_tips, margin=(0, 0, 1)), Reshape("all", without_tips)),
     "repair": Repair(size=150, contact=0.2),
     "properties": ("solidity", "centroid_weighted", "euler_number"),
     "voronoi": Voronoi(mode="objects"),

@@ -36,6 +36,10 @@ def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
         return
     for index, one in enumerate(options.refine):
         yield from _refine(one, f"postprocess.refine.{index}", config.ndim)
+    for index, own in enumerate(options.own):
+        if len(own.margin) not in (0, config.ndim):
+            field, expected = f"postprocess.own.{index}.margin", f"{config.ndim} values, or none"
+            yield ConfigError("illegal margin", file=field, expected=expected, found=own.margin)
     yield from _voronoi(config)
     yield from _properties(options, config.ndim)
     yield from _conditions(options, config.ndim)
@@ -52,6 +56,7 @@ def _semantic(options: PostProcess) -> Iterator[ConfigError]:
     """Classes have no objects."""
     used = {
         "refine": options.refine,
+        "own": options.own,
         "repair.size": options.repair.size,
         "voronoi.mode": options.voronoi.mode != "none",
         "properties": options.properties,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from jaxseg.config.load import from_plain
+from jaxseg.config.option import shown
 from jaxseg.config.schema import Config
 from jaxseg.config.yaml_file import Document
 from jaxseg.errors import ConfigError, JaxsegError, Problems, raise_all
@@ -21,6 +22,7 @@ from jaxseg.interop.biapy.keys import (
     verdict,
 )
 from jaxseg.interop.biapy.keys.problem import TASKS
+from jaxseg.interop.biapy.values import fitted
 
 # Keys whose value is a mapping.
 MAPPINGS = ("PROBLEM.INSTANCE_SEG.DATA_CHANNELS_EXTRA_OPTS",)
@@ -166,9 +168,9 @@ def _given(written: Mapping[str, Given], file: str) -> tuple[dict[str, Given], l
         try:
             if key.now:
                 value = key.convert(value) if key.convert else value
-            value = fitted(value, TABLE[now].default)
+            value = fitted(value, TABLE[now])
         except (TypeError, ValueError) as error:
-            problems.append(ConfigError(str(error), file=where, found=repr(entry.value)))
+            problems.append(ConfigError(str(error), file=where, found=shown(entry.value)))
             continue
         before = found.get(now)
         if before is not None and before.value != value:
@@ -201,51 +203,6 @@ def _folded(document: Document) -> dict[str, Given]:
 def _is_empty(name: str, value: Any) -> bool:
     """Whether this is a section without anything in it."""
     return value in (None, {}) and any(key.startswith(name + ".") for key in TABLE)
-
-
-def fitted(value: Any, default: Any) -> Any:
-    """A value as the type of the default asks: 1 for 1.0, 3 for [3], and the other way round.
-
-    Raises
-    ------
-    ValueError : it cannot be one
-
-    >>> fitted(3, [2]), fitted([4.0], 1), fitted(1, 0.5), fitted(2, "2D")
-    ([3], 4, 1.0, '2D')
-    """
-    if default is None or isinstance(default, type(None)):
-        return value
-    if isinstance(default, list):
-        if isinstance(value, dict):
-            return [value]
-        return value if isinstance(value, list) else [] if value is None else [value]
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(default, bool):
-        if isinstance(value, bool):
-            return value
-        raise ValueError("not True or False")
-    if isinstance(default, str):
-        if isinstance(value, (bool, list, dict)) or value is None:
-            return _word(value)
-        text = str(value)
-        return f"{text}D" if default == "2D" and text in ("2", "3") else text
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError("not a number")
-    if isinstance(default, float):
-        return float(value)
-    if value != int(value):
-        raise ValueError("not a whole number")
-    return int(value)
-
-
-def _word(value: Any) -> Any:
-    """A value where a word is expected; True and False are words of old for some keys."""
-    if isinstance(value, bool):
-        return value
-    if value is None:
-        return ""
-    raise ValueError("not a word")
 
 
 def _unknown(name: str, where: str) -> ConfigError:

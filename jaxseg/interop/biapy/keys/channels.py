@@ -219,6 +219,8 @@ STEPS = ("z_affinities", "y_affinities", "x_affinities")
 def _along(option: str, value: Any, ndim: int) -> list[list[int]]:
     """Offsets along one axis."""
     steps = value if isinstance(value, list) else [value]
+    if not all(isinstance(step, (int, float)) for step in steps):
+        raise ConfigError(f"{option} of channel A is no number", found=value)
     axis = STEPS.index(option) - 3
     return [[int(step) if place == axis else 0 for place in range(-ndim, 0)] for step in steps]
 

@@ -49,6 +49,11 @@ def groups(job: Job, prefix: str) -> list[list[dict[str, Any]]]:
             expected="one sign and one value per property, group by group",
             found=lists,
         )
+    numbers = [value for part in parts[2] for value in part]
+    if not all(isinstance(value, (int, float)) for value in numbers):
+        raise ConfigError(
+            "values that are no numbers", file=job.where(prefix + "VALUES"), found=lists[2]
+        )
     return [
         [
             {"name": str(name), "sign": str(sign), "value": float(value)}

@@ -169,6 +169,13 @@ def _refine(job: Job) -> list[dict[str, Any]]:
         for name, value in zip(names, values, strict=True):
             none = value is None or str(value).lower() == "none"
             numbers = [] if none else value if isinstance(value, list) else [value]
+            if not all(isinstance(number, (int, float)) for number in numbers):
+                raise ConfigError(
+                    "a value that is no number",
+                    file=job.where(R + "VALUES"),
+                    expected="none, a number or one per axis",
+                    found=value,
+                )
             found.append({"operation": str(name), "value": _as_ours(name, numbers)})
     found += [{"operation": name} for name in NO_VALUE if job[P + name.upper()]]
     return found

@@ -60,6 +60,10 @@ def _optimiser(job: Job) -> dict[str, Any]:
         return {"train.optimizer": name}
     betas = job[T + "OPT_BETAS"]
     betas = betas[0] if betas and isinstance(betas[0], list) else betas
+    if len(betas) != 2 or not all(isinstance(beta, (int, float)) for beta in betas):
+        raise ConfigError(
+            "not two numbers", file=job.where(T + "OPT_BETAS"), found=betas, expected="[0.9, 0.999]"
+        )
     return {"train.optimizer": name, "train.betas": [float(beta) for beta in betas]}
 
 
