@@ -24,6 +24,8 @@ from jaxseg.train import progress
 from jaxseg.train.plan import affordable_epochs
 from jaxseg.train.record import Record, add_row
 
+pytestmark = pytest.mark.full
+
 LAST = tiny.CONFIG.epochs * tiny.STEPS
 
 
