@@ -91,7 +91,10 @@ def sizes(ndim: int) -> st.SearchStrategy[tuple[int, ...]]:
     return st.tuples(*(st.integers(-(-side // 2), side) for side in SHAPES[ndim]))
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in EXACT else pytest.param(name, marks=pytest.mark.full) for name in DECODERS],
+)
 @settings(max_examples=3)
 @given(data=st.data())
 def test_every_decoder(name: str, data: st.DataObject) -> None:

@@ -92,6 +92,7 @@ def config(tmp_path: Path) -> Config:
     )  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_float_image_is_learned_predicted_and_compared(config: Config, tmp_path: Path) -> None:
     assert not check(config)
     assert from_plain(to_plain(config)) == config
