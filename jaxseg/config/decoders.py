@@ -23,8 +23,9 @@ class Watershed:
     """One threshold per seed channel, in the channel's own units, or auto."""
     seed_rule: Literal["auto", "dynamics", "thresholds"] = option("auto")
     """How seeds are found: dynamics, as peaks of the sum of the channels that part objects, such as
-    contours and distances; thresholds, as what passes those of all channels; auto: dynamics where
-    a channel parts objects and neither seed_thresholds nor seed_morphology is given."""
+    contours and distances; thresholds, as what passes those of all channels; auto: in 2D
+    dynamics where a channel parts objects and neither seed_thresholds nor seed_morphology is given,
+    in 3D thresholds."""
     seed_height: float = option(0.2, above(0))
     """How far one must go down from a peak to a higher one for both to be seeds, in units of a
     normalised channel; lower splits more; four voxels of a channel in µm are a unit."""

@@ -143,7 +143,7 @@ def plan(
         seeds=seeds,
         growth=_criteria(options, "growth", usable),
         surface=usable[chosen(options, "surface", usable)[0]],
-        parting=_parting(options, [criterion.source for criterion in seeds]),
+        parting=_parting(options, [criterion.source for criterion in seeds], ndim),
     )
 
 
@@ -229,9 +229,9 @@ def _growth_rule(source: Source) -> Criterion:
     return Criterion(source, found, by_rule=True)
 
 
-def _parting(options: Watershed, seeds: Sequence[Source]) -> tuple[Source, ...]:
+def _parting(options: Watershed, seeds: Sequence[Source], ndim: int) -> tuple[Source, ...]:
     """The seed channels whose peaks are seeds, none if thresholds are to decide."""
-    found = () if by_thresholds(options) else tuple(one for one in seeds if one.relief)
+    found = () if by_thresholds(options, ndim) else tuple(one for one in seeds if one.relief)
     # A mark is a seed as it is.
     return () if any(one.mark_size for one in seeds) else found
 

@@ -34,10 +34,14 @@ def given(options: Watershed, role: Role) -> tuple[Threshold, ...]:
     return options.seed_thresholds if role == "seeds" else options.growth_thresholds
 
 
-def by_thresholds(options: Watershed) -> bool:
-    """Whether thresholds decide about seeds: asked for, or options of theirs are given."""
+def by_thresholds(options: Watershed, ndim: int) -> bool:
+    """Whether thresholds decide about seeds: asked for, options of theirs are given, or in 3D.
+
+    Of true planes of 3D nuclei and neurites peaks gave more false pieces than thresholds; in 2D
+    they gave fewer merged nuclei.
+    """
     if options.seed_rule == "auto":
-        return bool(options.seed_thresholds or options.seed_morphology)
+        return ndim == 3 or bool(options.seed_thresholds or options.seed_morphology)
     return options.seed_rule == "thresholds"
 
 
