@@ -95,7 +95,7 @@ def ceiling(
     >>> labels[2:10, 2:10], labels[2:10, 12:20], labels[11, 23] = 1, 2, 3
     >>> found = ceiling([labels], (ch("F"), ch("C")))
     >>> found.scores[0].tp, dict(found.lost)
-    (2, {'tiny': 1})
+    (3, {})
     """
     scores, best, lost = [], [], Counter[str]()
     for labels in images:

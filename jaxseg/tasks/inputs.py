@@ -38,9 +38,6 @@ def open_data(config: Config) -> tuple[Samples, list[JaxsegError]]:
         if not check(config):
             raise
         samples, problems = {}, []
-    if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
-        # It is said once for the configuration, not again for every file.
-        problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
     # Two sources may be the same files.
     return samples, list({str(problem): problem for problem in problems}.values())
 
@@ -68,6 +65,9 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         trained = samples.get("train", ())
         samples["test"], more = rescaled(config, samples["test"], trained)
         problems += more
+    if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
+        # It is said once for the configuration, not again for every file.
+        problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
     if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
         problems += postprocessing_problems(config, samples.get("test", ()))
     train = samples.get("train", ())

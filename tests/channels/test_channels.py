@@ -289,11 +289,12 @@ def test_parts_are_of_single_samples_and_of_what_counts(ndim: int) -> None:
 @pytest.mark.parametrize("name", CHANNELS)
 def test_rows_are_complete(name: str) -> None:
     spec, options = CHANNELS[name], OPTIONS[name]()
-    assert spec.seed in (-1, 0, 1)
-    assert spec.surface_sign in (-1, 1)
+    roles = spec.watershed
+    assert roles.seed in (-1, 0, 1)
+    assert roles.surface_sign in (-1, 1)
     assert spec.where(options) in ("all", "foreground")
-    assert spec.seed or spec.seed_threshold(options) is None
-    assert spec.growth or spec.growth_threshold(options) is None
+    assert roles.seed or roles.seed_threshold(options) is None
+    assert roles.growth or roles.growth_threshold(options) is None
     for ndim in spec.ndims:
         names = spec.column_names(name, ndim, options)
         assert len(names) == len(set(names)) == spec.width(ndim, options)

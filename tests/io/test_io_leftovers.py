@@ -92,7 +92,10 @@ def test_a_killed_job_that_is_run_again_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         block_stages.blockwise.create(folder, GRID, block_stages.labels(), killed)
-    for place in ("creation/data.zarr/0/c/0/1.ab.partial", "creation/tables/0/1.npz.ab.partial"):
+    for place in (
+        "instance_creation/data.zarr/0/c/0/1.ab.partial",
+        "instance_creation/tables/0/1.npz.ab.partial",
+    ):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_text("half")
     block_stages.instances(folder)

@@ -190,14 +190,14 @@ def ready(
     """The folder of a volume whose labels are complete and not published."""
     folder = tmp_path / "ready"
     with monkeypatch.context() as patch:
-        patch.setattr("support.blockwise.blocks.publish", lambda ledger: None)
+        patch.setattr("jaxseg.blocks.publish", lambda ledger: None)
         blockwise.merge(folder, blockwise.create(folder, GRID, labels_of(rng), decode))
     return folder
 
 
 def check_published(folder: Path) -> None:
     """All levels are there, made of the level before, and nothing is left beside them."""
-    ledger = blocks.read_ledger(folder / "labels")
+    ledger = blocks.read_ledger(folder / "instance_merging")
     yaozarrs.validate_zarr_store(ledger.final)
     level = blockwise.labels_of(ledger)
     for name, step in zip(io.level_names(ledger.final), [(2, 2)] * 2, strict=True):
@@ -215,7 +215,7 @@ def test_killed_at_any_step_of_publishing(ready: Path, tmp_path: Path, monkeypat
     """Nothing has the final name before all is there, and the next job completes it."""
     for at in itertools.count():
         shutil.copytree(ready, tmp_path / str(at))
-        ledger, steps = blocks.read_ledger(tmp_path / str(at) / "labels"), itertools.count()
+        ledger, steps = blocks.read_ledger(tmp_path / str(at) / "instance_merging"), itertools.count()
 
         def killed(call: Callable, at: int = at, steps: Iterator[int] = steps) -> Callable:
             def wrapped(*args: Any, **options: Any) -> Any:
@@ -242,7 +242,7 @@ def test_killed_at_any_step_of_publishing(ready: Path, tmp_path: Path, monkeypat
 def test_several_jobs_publish_at_once(ready: Path, tmp_path: Path) -> None:
     for number in range(10):
         shutil.copytree(ready, tmp_path / str(number))
-        ledger = blocks.read_ledger(tmp_path / str(number) / "labels")
+        ledger = blocks.read_ledger(tmp_path / str(number) / "instance_merging")
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(publish, [ledger] * 3))
         check_published(tmp_path / str(number))

@@ -109,7 +109,8 @@ def test_every_decoder(name: str, data: st.DataObject) -> None:
     if name in EXACT:
         assert np.array_equal(canonical(found), canonical(whole))
     else:
-        assert matching(whole, found, thresholds=(0.9,))[0].f1 > 0.9
+        # The rim of a cut object may be one more object.
+        assert matching(whole, found, thresholds=(0.9,))[0].f1 > 0.75
 
 
 @pytest.mark.parametrize("one", OPERATIONS, ids=str)

@@ -127,9 +127,9 @@ MISTAKES = {
         "(48, 41)",
     ),
     "float labels": (
-        lambda d: replace(d / "train/labels/im1.tif", np.zeros((48, 40), np.float32)),
+        lambda d: replace(d / "train/labels/im1.tif", np.full((48, 40), 0.5, np.float32)),
         5,
-        "float",
+        "whole",
     ),
     "negative labels": (
         lambda d: replace(d / "train/labels/im1.tif", np.full((48, 40), -1, np.int16)),
