@@ -10,6 +10,7 @@ import numpy as np
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.memory import readable as size
+from jaxseg.models.recipes import default_recipe, describe
 from jaxseg.planning import BlocksPlan, NetworkPlan, Plan
 from jaxseg.planning.compiled import Costs
 from jaxseg.planning.prediction import PredictionPlan
@@ -65,6 +66,7 @@ def lines(plan: Plan, config: Config) -> Iterator[str]:
 def _network(plan: NetworkPlan, config: Config) -> Iterator[str]:
     yield f"NETWORK  {plan.name}, {plan.parameters:,} parameters ({size(4 * plan.parameters)});"
     yield f"  {len(plan.planes)} planes: {' '.join(plan.planes)}; for a patch {sides(config.patch)}"
+    yield f"  arithmetic {describe(default_recipe())}"
     if plan.modules <= MOST_MODULES:
         yield from (f"  {line}" for line in plan.table.splitlines())
     yield ""

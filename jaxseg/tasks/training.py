@@ -22,6 +22,7 @@ from jaxseg.config.sampling import Groups
 from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
+from jaxseg.models.recipes import default_recipe, describe
 from jaxseg.network import network
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.lock import guard, paths_of
@@ -50,6 +51,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     hosts.first_alone(enter)
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
+    print(f"arithmetic {describe(default_recipe())}", flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
     meta = {
         "config": to_plain(config),

@@ -215,7 +215,10 @@ def test_killed_at_any_step_of_publishing(ready: Path, tmp_path: Path, monkeypat
     """Nothing has the final name before all is there, and the next job completes it."""
     for at in itertools.count():
         shutil.copytree(ready, tmp_path / str(at))
-        ledger, steps = blocks.read_ledger(tmp_path / str(at) / "instance_merging"), itertools.count()
+        ledger, steps = (
+            blocks.read_ledger(tmp_path / str(at) / "instance_merging"),
+            itertools.count(),
+        )
 
         def killed(call: Callable, at: int = at, steps: Iterator[int] = steps) -> Callable:
             def wrapped(*args: Any, **options: Any) -> Any:
