@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.errors import ConfigError
+
 MODULE = "jaxseg.models._native"
 HANDLERS = (
     "jaxseg_conv",
@@ -60,6 +62,8 @@ def call(name: str, results: Any, *operands: jax.Array, **attributes: int) -> An
     -------
     the result, or a tuple of them
     """
+    if reason := missing():
+        raise ConfigError("the compiled kernels cannot be used", file=name, found=reason)
     first = operands[0]
     many = isinstance(results, tuple) and bool(results) and isinstance(results[0], tuple)
     shapes = [_result(shape, first) for shape in (results if many else (results,))]
