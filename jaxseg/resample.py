@@ -168,8 +168,7 @@ class Resampled:
     @property
     def chunks(self) -> tuple[int, ...]:
         """About what is stored in one piece, in voxels of the view."""
-        pieces = zip(chunks_of(self.source), self.source.shape, self.shape, strict=True)
-        return tuple(max(round(chunk * new / old), 1) for chunk, old, new in pieces)
+        return _chunks(self.source, self.shape)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         parts, squeezed = parse_index(index, self.shape)
@@ -226,8 +225,7 @@ class Nearest:
     @property
     def chunks(self) -> tuple[int, ...]:
         """About what is stored in one piece, in voxels of the view."""
-        pieces = zip(chunks_of(self.source), self.source.shape, self.shape, strict=True)
-        return tuple(max(round(chunk * new / old), 1) for chunk, old, new in pieces)
+        return _chunks(self.source, self.shape)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         parts, squeezed = parse_index(index, self.shape)
@@ -242,3 +240,9 @@ class Nearest:
         for axis, at in enumerate(places):
             block = np.take(block, at - low[axis], axis)
         return block.squeeze(squeezed)
+
+
+def _chunks(source: Readable, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The chunks of an array, in voxels of a view of another shape."""
+    pieces = zip(chunks_of(source), source.shape, shape, strict=True)
+    return tuple(max(round(chunk * new / old), 1) for chunk, old, new in pieces)

@@ -198,11 +198,7 @@ def _ball(radius: float, spacing: Sequence[float]) -> np.ndarray:
     axes = [np.arange(-n, n + 1) * size for n, size in zip(reach, sizes, strict=True)]
     square = sum(np.square(axis) for axis in np.ix_(*axes))
     footprint = square <= radius**2 * (1 + 1e-9)
-    return (
-        footprint | ndimage.generate_binary_structure(len(sizes), 1)
-        if (footprint.shape == (3,) * len(sizes))
-        else footprint | _cross(footprint.shape)
-    )
+    return footprint | _cross(footprint.shape)
 
 
 def _cross(shape: tuple[int, ...]) -> np.ndarray:

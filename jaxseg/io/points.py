@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.errors import InputError
-from jaxseg.io.artifacts import write_csv
 
 COLUMN = re.compile(r"axis-(\d+)")
 CLASSES = ("class", "classification", "class_id")
@@ -149,8 +148,3 @@ def point_frame(
         for axis, (name, size) in enumerate(zip(names, spacing, strict=True))
     }
     return pd.DataFrame({**columns, "probability": scores, "class": classes})
-
-
-def write_points(path: str | Path, frame: pd.DataFrame) -> None:
-    """Write a table of :func:`point_frame`."""
-    write_csv(path, frame)

@@ -73,14 +73,37 @@ def match_points(
     one = np.asarray(truth, float).reshape(-1, ndim) * scale
     other = np.asarray(found, float).reshape(-1, ndim) * scale
     pairs, distances = _assigned(one, other, tolerance)
-    tp, fp, fn = len(pairs), len(other) - len(pairs), len(one) - len(pairs)
-    nothing = not len(one) and not len(other)
-    f1 = np.nan if nothing else 2 * tp / (2 * tp + fp + fn)
+    return _scored(tolerance, len(other) - len(pairs), len(one) - len(pairs), pairs, distances)
+
+
+def pooled_points(results: Sequence[PointMatching]) -> PointMatching:
+    """The scores of the points of several images together, without their pairs.
+
+    Parameters
+    ----------
+    results : of :func:`match_points` of every image, with the same tolerance; at least one
+
+    Returns
+    -------
+    PointMatching
+    """
+    fp, fn = (sum(getattr(one, name) for one in results) for name in ("fp", "fn"))
+    distances = np.concatenate([one.distances for one in results])
+    return _scored(results[0].tolerance, fp, fn, results[0].pairs[:0], distances)
+
+
+def _scored(
+    tolerance: float, fp: int, fn: int, pairs: np.ndarray, distances: np.ndarray
+) -> PointMatching:
+    """The scores that follow from what was found, made up and missed."""
+    tp = len(distances)
+    nothing = not tp + fp + fn
     return PointMatching(
         tolerance, tp, fp, fn,
         np.nan if nothing else tp / max(1, tp + fp),
         np.nan if nothing else tp / max(1, tp + fn),
-        f1, float(distances.mean()) if tp else np.nan, pairs, distances,
+        np.nan if nothing else 2 * tp / (2 * tp + fp + fn),
+        float(distances.mean()) if tp else np.nan, pairs, distances,
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ computed again, which costs less than to read it back from memory.
 from __future__ import annotations
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
@@ -119,8 +118,3 @@ def _backward(options: Options, saved, changes):
 
 
 norm_act.defvjp(_result, _backward)
-
-
-def groups_of(channels: int, most: int) -> int:
-    """Groups of channels as group normalisation has them."""
-    return math.gcd(most, channels)

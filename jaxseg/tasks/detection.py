@@ -15,7 +15,7 @@ from jaxseg.config import Config
 from jaxseg.errors import ConfigError
 from jaxseg.geometry import Box
 from jaxseg.labels.balls import balls
-from jaxseg.metrics.points import PointMatching, match_points
+from jaxseg.metrics.points import PointMatching, match_points, pooled_points
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
 from jaxseg.stages.points import DECODE, point_steps, points_file
@@ -43,21 +43,22 @@ class ComparedPoints(NamedTuple):
     truth: np.ndarray | None
 
 
-def _read(work: Work) -> pd.DataFrame:
+def _existing(work: Work) -> str:
+    """The table of the points of an image, which must be there."""
     path = points_file(work)
     if not path.exists():
         raise ConfigError("no points were looked for in this image", file=path,
                           fix="--phases decode evaluate")  # fmt: skip
-    return pd.read_csv(path)
+    return str(path)
 
 
 def _step(work: Work, shown: Shown) -> Step:
-    return Table(name="found points", phase=EVALUATE, needs=(), gather=lambda results: _read(work))
+    return Table(name="found points", phase=EVALUATE, needs=(),
+                 gather=lambda results: pd.read_csv(_existing(work)))  # fmt: skip
 
 
 def _files(work: Work, shown: Sequence[Shown]) -> dict[str, str]:
-    _read(work)
-    return files_of(work.config, work.sample) | {f"found {work.name}": str(points_file(work))}
+    return files_of(work.config, work.sample) | {f"found {work.name}": _existing(work)}
 
 
 def _gather(work: Work, shown: Shown, step: Step, results: Found) -> ComparedPoints:
@@ -74,7 +75,7 @@ def compare_points(
     rows: dict[str, list[PointMatching]] = {}
     for one in results:
         scores = _scores(config, one)
-        io.write_png(run.overlay(one.work.name), _picture(config, one))
+        io.write_png(run.overlay(one.work.name), _picture(config, one, scores))
         if scores:
             rows[one.work.name] = scores
             for found in scores:
@@ -83,7 +84,11 @@ def compare_points(
         return
     table = pd.DataFrame(
         [_row(name, scores) for name, scores in rows.items()]
-        + [_row("all points", [_pooled(column) for column in zip(*rows.values(), strict=True)])]
+        + [
+            _row(
+                "all points", [pooled_points(column) for column in zip(*rows.values(), strict=True)]
+            )
+        ]
     )
     shown = report.text_table("points found", console)
     for name in table.columns:
@@ -112,20 +117,6 @@ def _row(name: str, scores: Sequence[PointMatching]) -> dict[str, object]:
     return row
 
 
-def _pooled(scores: Sequence[PointMatching]) -> PointMatching:
-    """The scores of all points together."""
-    tp, fp, fn = (sum(getattr(one, name) for one in scores) for name in ("tp", "fp", "fn"))
-    distances = np.concatenate([one.distances for one in scores])
-    nothing = not tp + fp + fn
-    return PointMatching(
-        scores[0].tolerance, tp, fp, fn,
-        float("nan") if nothing else tp / max(1, tp + fp),
-        float("nan") if nothing else tp / max(1, tp + fn),
-        float("nan") if nothing else 2 * tp / (2 * tp + fp + fn),
-        float(distances.mean()) if tp else float("nan"), scores[0].pairs[:0], distances,
-    )  # fmt: skip
-
-
 def _write_associations(run: Run, one: ComparedPoints, found: PointMatching) -> None:
     """Every true point with the one that stands for it, and the spurious ones."""
     assert one.truth is not None
@@ -145,7 +136,7 @@ def _write_associations(run: Run, one: ComparedPoints, found: PointMatching) -> 
         io.write_csv(begin.with_name(name), table)
 
 
-def _picture(config: Config, one: ComparedPoints) -> np.ndarray:
+def _picture(config: Config, one: ComparedPoints, scores: Sequence[PointMatching]) -> np.ndarray:
     """The image with a circle around every point: found green, spurious blue, missed red."""
     work, tolerance = one.work, config.detection.tolerances[0]
     whole = Box((0,) * len(work.shape), work.shape)
@@ -165,8 +156,7 @@ def _picture(config: Config, one: ComparedPoints) -> np.ndarray:
     found, truth, pairs, score = circles(one.found)[..., ::step, ::step], None, None, ""
     if one.truth is not None:
         truth = circles(one.truth)[..., ::step, ::step]
-        result = match_points(one.truth, one.found, tolerance=tolerance, spacing=work.spacing)
-        pairs, score = result.pairs, f"   F1 {result.f1:.3f} within {tolerance:g} µm"
+        pairs, score = scores[0].pairs, f"   F1 {scores[0].f1:.3f} within {tolerance:g} µm"
     return report.point_overlay(
         image, found, truth=truth, pairs=pairs, title=work.name + score,
         slices=[index[0] for index in report.slice_indices(work.shape) if index],

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jaxseg.errors import InputError
-from jaxseg.io.points import point_frame, read_points, write_points
+from jaxseg.io import write_csv
+from jaxseg.io.points import point_frame, read_points
 
 SHAPE = (20, 30)
 
@@ -53,7 +54,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     places = np.array([[1.25, 2.5], [7.0, 8.0]])
     frame = point_frame(places, np.array([0.9, 0.8]), np.array([0, 1]), spacing=(0.5, 2.0))
     assert frame["y_um"].tolist() == [0.625, 3.5]
-    write_points(tmp_path / "out.csv", frame)
+    write_csv(tmp_path / "out.csv", frame)
     found = read_points(tmp_path / "out.csv", SHAPE)
     np.testing.assert_array_equal(found.places, places)
     assert found.classes.tolist() == [0, 1]
