@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jaxseg.config.limits import above, at_least
+from jaxseg.config.limits import above, at_least, at_least_values
 from jaxseg.config.option import option, section
 
 
@@ -30,5 +30,7 @@ class Detection:
     """No points that are nearer to the border of the image than this many µm."""
     subpixel: bool = option(True, read_by=("create",))
     """Positions between voxels, at the top of a parabola through a peak and its neighbours."""
-    tolerances: tuple[float, ...] = option((3.0,), above(0), read_by=("evaluate",))
+    tolerances: tuple[float, ...] = option(
+        (3.0,), at_least_values(1), above(0), read_by=("evaluate",)
+    )
     """Distances in µm within which a point counts as found."""
