@@ -19,12 +19,16 @@ def include() -> str:
     return str(Path(next(iter(spec.submodule_search_locations))) / "include")
 
 
+PLAIN = ["-pthread", "-w"]
+
 kernels = Extension(
     "jaxseg.models._native",
     sources=["native/convolution.cc", "native/normalization.cc"],
     depends=["native/parallel.h", "native/vectors.h"],
     include_dirs=["native", include()],
-    extra_compile_args=["-std=c++17", "-O3", "-fno-math-errno", "-pthread", "-w"],
+    # GCC turns a choice between two values into vectors only where operations may not trap; without
+    # it the activations branch voxel by voxel and take ten times as long with AVX2.
+    extra_compile_args=["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", *PLAIN],
     extra_link_args=["-pthread"],
     language="c++",
     # A compiler or headers that are missing stop the kernels, not the installation.

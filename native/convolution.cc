@@ -20,8 +20,10 @@ namespace {
 
 using Image = ffi::Buffer<ffi::F32>;
 
-// Parts that the gradient of a kernel is added up in; each holds a kernel of its own.
+// Parts that the gradient of a kernel is added up in at most, and pixels of one at least: each holds
+// a kernel of its own, and to add them up must cost little.
 constexpr int64_t kParts = 8;
+constexpr int64_t kPartPixels = 4096;
 // Pixels of a row that are read again for every position of the kernel, so that they stay cached.
 constexpr int64_t kRun = 128;
 
@@ -75,7 +77,7 @@ JAXSEG_INLINE void add_products(const float* image, int64_t channels, const floa
 // total: [position][features / 16][channels][16]; features are a multiple of sixteen.
 template <class V, int BLOCK>
 JAXSEG_INLINE void kernel_rows(const Shape& s, const float* image, const float* change, Range rows,
-                               float* total) {
+                               Range sixteens, float* total) {
   for (int64_t row = rows.from; row < rows.to; ++row) {
     const Row at = row_of(s, row);
     for (int64_t start = 0; start < s.width; start += kRun) {
@@ -84,7 +86,7 @@ JAXSEG_INLINE void kernel_rows(const Shape& s, const float* image, const float* 
         for (int64_t b = 0; b < s.taps_y; ++b) {
           const float* source = met(s, image, at, a, b);
           if (!source) continue;
-          for (int64_t k = 0; k < s.features; k += 16)
+          for (int64_t k = 16 * sixteens.from; k < 16 * sixteens.to; k += 16)
             for (int64_t w = 0; w < s.taps_x; ++w) {
               const int64_t shift = w - s.taps_x / 2;
               const int64_t from = std::max(start, -shift), to = std::min(stop, s.width - shift);
@@ -189,8 +191,8 @@ JAXSEG_INLINE void result_rows(const Shape& s, const float* image, const float* 
     result_rows<Vectors<BYTES>, PIXELS>(s, x, k, b, y, rows);                                     \
   }                                                                                               \
   TARGET void kernel_##NAME(const Shape& s, const float* x, const float* d, Range rows,           \
-                            float* total) {                                                       \
-    kernel_rows<Vectors<BYTES>, BLOCK>(s, x, d, rows, total);                                     \
+                            Range sixteens, float* total) {                                       \
+    kernel_rows<Vectors<BYTES>, BLOCK>(s, x, d, rows, sixteens, total);                           \
   }
 #if defined(__x86_64__)
 JAXSEG_KIND(avx512, JAXSEG_AVX512, 64, 16, 16)
@@ -206,12 +208,13 @@ void some_result(const Shape& s, const float* x, const float* k, const float* b,
   result_base(s, x, k, b, y, r);
 }
 
-void some_kernel(const Shape& s, const float* x, const float* d, Range rows, float* total) {
+void some_kernel(const Shape& s, const float* x, const float* d, Range rows, Range sixteens,
+                 float* total) {
 #if defined(__x86_64__)
-  if (level() == Level::avx512) return kernel_avx512(s, x, d, rows, total);
-  if (level() == Level::avx2) return kernel_avx2(s, x, d, rows, total);
+  if (level() == Level::avx512) return kernel_avx512(s, x, d, rows, sixteens, total);
+  if (level() == Level::avx2) return kernel_avx2(s, x, d, rows, sixteens, total);
 #endif
-  kernel_base(s, x, d, rows, total);
+  kernel_base(s, x, d, rows, sixteens, total);
 }
 
 // weight(position, input, output) of a kernel; bias may be null.
@@ -308,14 +311,17 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
       std::memcpy(&wide[i * s.features], d + i * features, features * sizeof(float));
     d = wide.data();
   }
-  const int64_t size = s.taps() * s.channels * s.features, parts = std::min(kParts, s.rows());
-  std::vector<std::vector<float>> totals(parts);
-  for_parts(threads, parts, [&](int64_t part) {
-    totals[part].assign(size, 0.f);
-    some_kernel(s, image.typed_data(), d, part_of(s.rows(), part, parts), totals[part].data());
+  const int64_t size = s.taps() * s.channels * s.features, sixteens = s.features / 16;
+  const int64_t parts = std::min({kParts, s.rows(), 1 + s.pixels() / kPartPixels});
+  // Few parts are cut by features, too, so that there is work for as many threads.
+  const int64_t cuts = std::min(sixteens, (kParts + parts - 1) / parts);
+  std::vector<std::vector<float>> totals(parts, std::vector<float>(size));
+  for_parts(threads, parts * cuts, [&](int64_t work) {
+    const int64_t part = work / cuts;
+    some_kernel(s, image.typed_data(), d, part_of(s.rows(), part, parts),
+                part_of(sixteens, work % cuts, cuts), totals[part].data());
   });
   float* out = gradient->typed_data();
-  const int64_t sixteens = s.features / 16;
   for (int64_t t = 0; t < s.taps(); ++t)
     for (int64_t c = 0; c < s.channels; ++c)
       for (int64_t k = 0; k < features; ++k) {

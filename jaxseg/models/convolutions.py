@@ -47,13 +47,14 @@ class Conv(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         shape, dtype = (*self.kernel, image.shape[-1], self.features), self.style.dtype
         kernel = self.param("kernel", KERNEL_INIT, shape).astype(dtype)
+        bias = None
+        if self.bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
         if self.style.recipe == "native":
-            kernel = self.style.varying(kernel)
+            kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
         conv = RECIPES[self.style.recipe].conv
-        result = conv(image.astype(dtype), kernel, strides=self.strides, dilation=self.dilation)
-        if not self.bias:
-            return result
-        return result + self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+        image = image.astype(dtype)
+        return conv(image, kernel, bias, strides=self.strides, dilation=self.dilation)
 
 
 class Merge(nn.Module):

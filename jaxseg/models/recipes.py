@@ -38,7 +38,8 @@ class Recipe(NamedTuple):
     """How a backend computes what networks are made of; all take and return (N, *S, C)."""
 
     conv: Callable[..., jax.Array]
-    """(image, kernel (*k, C, K), *, strides, dilation): odd kernel, zeros around the image."""
+    """(image, kernel (*k, C, K), bias (K,) or None, *, strides, dilation): odd kernel, zeros around
+    the image."""
     pool: Callable[[jax.Array, Sequence[int]], jax.Array]
     """(image, window): the largest value of each window; the window divides the image."""
     spread: Callable[[jax.Array, jax.Array], jax.Array]
@@ -91,13 +92,14 @@ def _layout(ndim: int) -> tuple[str, str, str]:
 def conv_plain(
     image: jax.Array,
     kernel: jax.Array,
+    bias: jax.Array | None = None,
     *,
     strides: Sequence[int] | None = None,
     dilation: int = 1,
 ) -> jax.Array:
     """One XLA convolution."""
     ndim = image.ndim - 2
-    return lax.conv_general_dilated(
+    result = lax.conv_general_dilated(
         image,
         kernel,
         strides or (1,) * ndim,
@@ -105,11 +107,13 @@ def conv_plain(
         rhs_dilation=(dilation,) * ndim,
         dimension_numbers=_layout(ndim),
     )
+    return result if bias is None else result + bias
 
 
 def conv_cpu(
     image: jax.Array,
     kernel: jax.Array,
+    bias: jax.Array | None = None,
     *,
     strides: Sequence[int] | None = None,
     dilation: int = 1,
@@ -118,23 +122,28 @@ def conv_cpu(
     if math.prod(kernel.shape[:-2]) == 1:
         if strides:
             image = image[(slice(None), *(slice(None, None, step) for step in strides))]
-        return image @ kernel.reshape(kernel.shape[-2:])
-    if image.ndim < 5:
-        return conv_plain(image, kernel, strides=strides, dilation=dilation)
-    return _conv_by_planes(image, kernel, strides or (1, 1, 1), dilation)
+        result = image @ kernel.reshape(kernel.shape[-2:])
+    elif image.ndim < 5:
+        result = conv_plain(image, kernel, strides=strides, dilation=dilation)
+    else:
+        result = _conv_by_planes(image, kernel, strides or (1, 1, 1), dilation)
+    return result if bias is None else result + bias
 
 
 def conv_native(
     image: jax.Array,
     kernel: jax.Array,
+    bias: jax.Array | None = None,
     *,
     strides: Sequence[int] | None = None,
     dilation: int = 1,
 ) -> jax.Array:
     """Compiled kernels where they gain, :func:`conv_cpu` elsewhere."""
     if native_convolution.covers(image, kernel, strides, dilation):
-        return native_convolution.conv(image, kernel, conv_cpu)
-    return conv_cpu(image, kernel, strides=strides, dilation=dilation)
+        if bias is None:
+            bias = jnp.zeros_like(kernel, shape=kernel.shape[-1:])
+        return native_convolution.conv(image, kernel, bias, conv_cpu)
+    return conv_cpu(image, kernel, bias, strides=strides, dilation=dilation)
 
 
 def _conv_by_planes(
