@@ -19,8 +19,8 @@ import tyro
 from jaxseg.cli.new_config import shipped
 from jaxseg.config import Config
 from jaxseg.config.load import digest, load, to_plain
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
+from jaxseg.tasks.checking import check
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -23,10 +23,10 @@ import tyro
 
 from jaxseg.cli.options import Configured
 from jaxseg.config import Config
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, Interrupted, raise_all
 from jaxseg.stages.planes import PREDICT
 from jaxseg.tasks import phases_of, turns_of
+from jaxseg.tasks.checking import check
 
 
 @dataclass(frozen=True, kw_only=True)

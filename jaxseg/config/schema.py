@@ -47,6 +47,8 @@ PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal[
     "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
 ]
+# Phases that decoding is divided into where it works by blocks.
+BY_BLOCKS = ("instance_creation", "instance_merging")
 
 NAME = matches(r"(?!\.*$)[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")
 ALL = ("train", "predict", "create", "merge", "evaluate")

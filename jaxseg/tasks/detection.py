@@ -22,6 +22,7 @@ from jaxseg.stages.points import DECODE, point_steps, points_file
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.point_truth import files_of, open_points, points_of
+from jaxseg.tasks.rules import detection_rules
 from jaxseg.tasks.showing import write_summary
 from jaxseg.tasks.task import Task
 
@@ -172,4 +173,5 @@ DETECTION = Task(
     count=_step,
     files=_files,
     gather=_gather,
+    rules=detection_rules,
 )

@@ -11,9 +11,9 @@ from jaxseg import data, io
 from jaxseg.channels import has_both
 from jaxseg.config import Config, Normalize, Source
 from jaxseg.config.channels import Semantic
-from jaxseg.config.rules import check
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.problems import postprocessing_problems
 from jaxseg.tasks.rescaling import rescaled
 from jaxseg.tasks.table import task_of

@@ -21,6 +21,7 @@ from jaxseg.stages.pieces import CREATION
 from jaxseg.stages.shown import POST_MARK
 from jaxseg.tasks.comparing import Compared, inside_of
 from jaxseg.tasks.problems import instance_problems
+from jaxseg.tasks.rules import instance_rules
 from jaxseg.tasks.showing import semantic_options, shown, write_summary
 from jaxseg.tasks.task import Task
 
@@ -186,5 +187,6 @@ INSTANCES = Task(
     phases=(CREATION, MERGING),
     steps=object_steps,
     compare=compare_objects,
+    rules=instance_rules,
     problems=instance_problems,
 )

@@ -10,7 +10,6 @@ from jaxseg import blocks
 from jaxseg.blocks.stage import levels
 from jaxseg.config import Config
 from jaxseg.config.load import from_plain
-from jaxseg.config.rules import check
 from jaxseg.data.samples import Sample, empty_index
 from jaxseg.errors import JaxsegError, raise_all
 from jaxseg.normalize import Stats
@@ -18,14 +17,13 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import work_there
 from jaxseg.runs.layout import Work, run_of
 from jaxseg.runs.needs import Plan
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.table import task_of
+from jaxseg.tasks.task import DECODE
 from jaxseg.volume import Volume
-
-# The phase of everything between planes and results, which tasks may divide where they use blocks.
-DECODE = "decode"
 
 
 def phases_of(config: Config) -> tuple[str, ...]:

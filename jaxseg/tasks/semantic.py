@@ -17,6 +17,7 @@ from jaxseg.runs.layout import Run
 from jaxseg.stages.classes import DECODE, class_steps
 from jaxseg.stages.shown import POST_MARK
 from jaxseg.tasks.comparing import Compared
+from jaxseg.tasks.rules import semantic_rules
 from jaxseg.tasks.showing import semantic_options, shown, write_summary
 from jaxseg.tasks.task import Task
 
@@ -67,5 +68,10 @@ def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str,
 
 
 SEMANTIC = Task(
-    name="semantic", truth=CLASSES, phases=(DECODE,), steps=class_steps, compare=compare_classes
+    name="semantic",
+    truth=CLASSES,
+    phases=(DECODE,),
+    steps=class_steps,
+    compare=compare_classes,
+    rules=semantic_rules,
 )

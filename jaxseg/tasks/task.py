@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,14 @@ from jaxseg.blocks.stage import Step
 from jaxseg.config import Config, Source
 from jaxseg.data.samples import Opened
 from jaxseg.data.truth import OBJECTS, Truth
-from jaxseg.errors import JaxsegError
+from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
 from jaxseg.stages.shown import Shown, Steps
 from jaxseg.tasks.comparing import compared, compared_files, overlaps
+
+# The phase between planes and results, which tasks may divide where they use blocks.
+DECODE = "decode"
 
 Open = Callable[[Config, Source, Callable[[Source], Opened]], Opened]
 
@@ -50,8 +53,10 @@ class Task:
         (work, shown, stage, results) to what ``compare`` is told of an image.
     compare : callable
         All images: tables and pictures.
+    rules : callable
+        What of a configuration does not go with the task, told together with all that is wrong.
     problems : callable
-        What would stop the stages, told by the configuration alone.
+        What would stop the stages of a configuration that breaks no rule.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Task:
     files: Callable[[Work, Sequence[Shown]], dict[str, str]] = compared_files
     gather: Callable[[Work, Shown, Any, Found], Any] = compared
     compare: Callable[[Config, Run, Sequence[Any], Console], None]
+    rules: Callable[[Config], Iterable[ConfigError]] = lambda config: ()
     problems: Callable[[Config], list[JaxsegError]] = lambda config: []
 
     def __call__(self, work: Work) -> Steps:

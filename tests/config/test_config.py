@@ -14,8 +14,8 @@ from jaxseg.cli.options import parse
 from jaxseg.config import Config, EmbedSeg, Train, UNet, ch
 from jaxseg.config.architectures import strides
 from jaxseg.config.load import digest, from_plain, load, select, to_plain
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, JaxsegError, Problems
+from jaxseg.tasks.checking import check
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))

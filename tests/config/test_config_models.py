@@ -26,8 +26,8 @@ from jaxseg.config import (
 )
 from jaxseg.config.architectures import steps, strides
 from jaxseg.config.load import from_plain, load, to_plain
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError
+from jaxseg.tasks.checking import check
 
 SOUND = Config(channels=(ch("F"),), phases=("decode",))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxseg.config import Config, Rotate, Zoom, ch
 from jaxseg.config.load import from_plain, to_plain
-from jaxseg.config.rules import check
+from jaxseg.tasks.checking import check
 
 # As version 0.1 saved it.
 CHANGES = {

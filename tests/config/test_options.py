@@ -51,13 +51,13 @@ from jaxseg.config.option import (
     reads,
     section,
 )
-from jaxseg.config.rules import check
 from jaxseg.config.saved import values
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.labels.refine import refine
 from jaxseg.models import build
 from jaxseg.prediction.median import median_filters
 from jaxseg.runs.manifest import READERS
+from jaxseg.tasks.checking import check
 from jaxseg.train.schedule import optimizer
 
 ODD_VALUES: tuple[Any, ...] = (

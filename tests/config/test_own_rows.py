@@ -19,9 +19,9 @@ from jaxseg.channels import activate, columns, encode, kinds, loss_of, loss_part
 from jaxseg.cli.options import parse
 from jaxseg.config import Condition, Config, Measurement, PostProcess, ch
 from jaxseg.config.load import from_plain, load, to_plain, values
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.measurements import measure
+from jaxseg.tasks.checking import check
 from jaxseg.train import init_state, make_step, place
 
 LABELS = np.zeros((8, 8), np.int32)

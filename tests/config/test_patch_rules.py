@@ -19,7 +19,7 @@ from jaxseg.config import (
     Source,
     ch,
 )
-from jaxseg.config.rules import check
+from jaxseg.tasks.checking import check
 
 SOUND = Config(
     channels=(ch("F"),), data=Data(train=Source(raw="raw", labels="labels")), phases=("train",)

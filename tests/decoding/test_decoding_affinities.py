@@ -19,7 +19,6 @@ from support.synthetic_objects import cells, neurites, same_partition, touching_
 from jaxseg import targets
 from jaxseg.channels import encode
 from jaxseg.config import Agglomeration, Config, Mutex, Watershed, ch
-from jaxseg.config.rules import check
 from jaxseg.config.rules.decoding import unused_options
 from jaxseg.decoding import (
     DECODERS,
@@ -37,6 +36,7 @@ from jaxseg.decoding.affinities.joining import agglomerate
 from jaxseg.errors import ConfigError, ResourceError
 from jaxseg.labels.objects import drop_small
 from jaxseg.metrics import matching
+from jaxseg.tasks.checking import check
 
 SHAPES = {2: (72, 64), 3: (34, 36, 32)}
 FACES = {2: ((0, 1), (1, 0)), 3: ((0, 0, 1), (0, 1, 0), (1, 0, 0))}

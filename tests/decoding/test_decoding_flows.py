@@ -15,11 +15,11 @@ from support.synthetic_objects import touching_balls
 from jaxseg import targets
 from jaxseg.channels import encode
 from jaxseg.config import Channel, Config, FlowTracking, Watershed, ch
-from jaxseg.config.rules import check
 from jaxseg.decoding import decode, decoder_of, flow, flow_steps, watershed
 from jaxseg.decoding.flow import sinks, tracked
 from jaxseg.errors import ConfigError
 from jaxseg.labels.objects import drop_small
+from jaxseg.tasks.checking import check
 
 SHAPES = {2: (72, 64), 3: (18, 36, 28)}
 FLOWS = ("Gv", "Gh", "Gz")

@@ -14,12 +14,12 @@ from support.synthetic_objects import touching_balls
 
 from jaxseg.channels import columns, encode
 from jaxseg.config import Channel, Config, StarDist, ch
-from jaxseg.config.rules import check
 from jaxseg.decoding import decode, package_problems, shapes, stardist, stardist_problems
 from jaxseg.decoding.star_shapes import rendered, suppressed
 from jaxseg.errors import ConfigError
 from jaxseg.metrics import matching
 from jaxseg.targets import ray_directions
+from jaxseg.tasks.checking import check
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

@@ -17,7 +17,6 @@ from jaxseg.config import Agglomeration, EmbedSeg, FlowTracking, Mutex, StarDist
 from jaxseg.config.decoders import KINDS
 from jaxseg.config.load import to_plain
 from jaxseg.config.option import section
-from jaxseg.config.rules import check
 from jaxseg.decoding import (
     DECODERS,
     Decoded,
@@ -29,6 +28,7 @@ from jaxseg.decoding import (
 )
 from jaxseg.decoding.table import DecoderSpec
 from jaxseg.errors import ConfigError, InputError
+from jaxseg.tasks.checking import check
 
 pytestmark = pytest.mark.full
 

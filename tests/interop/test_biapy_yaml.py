@@ -15,7 +15,6 @@ import pytest
 
 from jaxseg.config import Config, Refine, UNet, ch
 from jaxseg.config.load import load, to_plain
-from jaxseg.config.rules import check
 from jaxseg.config.sampling import SampleCondition
 from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
 from jaxseg.errors import ConfigError, JaxsegError
@@ -25,6 +24,7 @@ from jaxseg.interop.biapy.keys.channels import channel_names
 from jaxseg.interop.biapy.keys.row import CONDITIONS
 from jaxseg.interop.biapy.report import report
 from jaxseg.interop.biapy.translation import Translation, translate
+from jaxseg.tasks.checking import check
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT.parent / "shared" / "cases" / "yaml"

@@ -22,8 +22,8 @@ from jaxseg.config import (
     ch,
 )
 from jaxseg.config.load import from_plain, to_plain
-from jaxseg.config.rules import check
 from jaxseg.runs import manifest as runs
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import evaluate, process
 from support.entered import by_hand

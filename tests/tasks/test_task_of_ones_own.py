@@ -17,12 +17,12 @@ from jaxseg.blocks import Block, Made, Noted, Stage
 from jaxseg.channels import ChannelSpec
 from jaxseg.config import Blocks, Config, Data, Predict, Source, Train, UNet, ch
 from jaxseg.config.load import from_plain, to_plain
-from jaxseg.config.rules import check
 from jaxseg.data.truth import IMAGE
 from jaxseg.runs.executor import grid_of
 from jaxseg.stages.planes import predicted
 from jaxseg.stages.shown import Shown, Steps
 from jaxseg.tasks import Task
+from jaxseg.tasks.checking import check
 from jaxseg.workflows import run
 
 # ---- what somebody writes who learns images from images ------------------------------------------

@@ -19,8 +19,8 @@ from support import tiny_training as tiny
 
 from jaxseg import checkpoint
 from jaxseg.config import Config, Train
-from jaxseg.config.rules import check
 from jaxseg.errors import Interrupted
+from jaxseg.tasks.checking import check
 from jaxseg.train import learning_rate, optimizer
 from jaxseg.train.schedule import after_validation, plateau_factor
 

@@ -15,7 +15,6 @@ from support import real_images
 from jaxseg import augment, data, io
 from jaxseg.channels import columns, encode, has_both
 from jaxseg.config import Augment, Config, Rotate, Source, Zoom, ch
-from jaxseg.config.rules import check
 from jaxseg.config.saved import build, plain
 from jaxseg.decoding import decode, object_classes
 from jaxseg.errors import InputError
@@ -24,6 +23,7 @@ from jaxseg.labels.votes import Votes, majority, painted
 from jaxseg.main import main
 from jaxseg.metrics import matching_by_class
 from jaxseg.report import class_matching_table
+from jaxseg.tasks.checking import check
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 

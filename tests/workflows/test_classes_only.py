@@ -12,11 +12,11 @@ import tifffile
 
 from jaxseg import io
 from jaxseg.config import Config, Predict, ch
-from jaxseg.config.rules import check
 from jaxseg.decoding import classes
 from jaxseg.errors import NonFiniteError
 from jaxseg.main import main
 from jaxseg.prediction import classified, predict
+from jaxseg.tasks.checking import check
 
 pytestmark = pytest.mark.full
 

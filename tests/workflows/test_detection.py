@@ -11,7 +11,6 @@ import tifffile
 from support.small_runs import write_planes
 
 from jaxseg.config import Config, Data, Detection, Source, ch
-from jaxseg.config.rules import check
 from jaxseg.errors import Problems
 from jaxseg.geometry import Box
 from jaxseg.labels.balls import balls
@@ -19,6 +18,7 @@ from jaxseg.main import main
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import run_of
 from jaxseg.tasks import checked
+from jaxseg.tasks.checking import check
 from jaxseg.workflows import evaluate, process
 
 SHAPE, RADIUS = (40, 52), 3.0

@@ -14,9 +14,9 @@ from support.synthetic_objects import touching_balls
 from jaxseg import io
 from jaxseg.cli import app
 from jaxseg.config import Blocks, Config, Data, Evaluate, Source, ch
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError
 from jaxseg.runs import manifest as runs
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import evaluate
 

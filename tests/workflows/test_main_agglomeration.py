@@ -15,11 +15,11 @@ from jaxseg.channels import encode
 from jaxseg.cli import app
 from jaxseg.cli.options import parse
 from jaxseg.config import Agglomeration, ch
-from jaxseg.config.rules import check
 from jaxseg.decoding import agglomeration
 from jaxseg.labels.repair import repair_large
 from jaxseg.main import main
 from jaxseg.prediction.median import median_filter
+from jaxseg.tasks.checking import check
 
 pytestmark = pytest.mark.full
 

@@ -34,7 +34,6 @@ from jaxseg.config import (
     Watershed,
     ch,
 )
-from jaxseg.config.rules import check
 from jaxseg.errors import ConfigError, Interrupted, ResourceError
 from jaxseg.labels.refine import refine
 from jaxseg.labels.repair import repair_large
@@ -42,6 +41,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.stages.changes import Operation, changed, like, operated
 from jaxseg.stages.operations import refine_kind
 from jaxseg.stages.repair import repaired
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run_phase
 

@@ -25,8 +25,8 @@ from jaxseg.config import (
     Voronoi,
     ch,
 )
-from jaxseg.config.rules import check
 from jaxseg.errors import Problems
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
 from jaxseg.workflows import run as run_workflow
 

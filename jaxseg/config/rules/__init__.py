@@ -6,6 +6,8 @@ together in its method ``problems``; :func:`jaxseg.config.option.problems` tells
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from jaxseg.config.option import Misfit, problems
 from jaxseg.config.rules.blocks import block_problems
 from jaxseg.config.rules.decoding import decoder_problems
@@ -32,12 +34,14 @@ RULES = (
 )
 
 
-def check(config: Config) -> list[ConfigError]:
+def check(config: Config, *more: Callable[[Config], Iterable[ConfigError]]) -> list[ConfigError]:
     """All problems of a configuration that show before any file is opened.
 
     Parameters
     ----------
     config : Config
+    more : callable
+        Rules of its task; :func:`jaxseg.tasks.checking.check` gives them.
 
     Returns
     -------
@@ -54,5 +58,5 @@ def check(config: Config) -> list[ConfigError]:
     if any(isinstance(problem, Misfit) for problem in alone):
         return alone
     told = {problem.file for problem in alone}
-    together = [problem for rule in RULES for problem in rule(config)]
+    together = [problem for rule in (*RULES, *more) for problem in rule(config)]
     return alone + [problem for problem in together if problem.file not in told]

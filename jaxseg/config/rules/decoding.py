@@ -36,29 +36,16 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
             found=" ".join(sorted(names)),
             fix="--decoder auto",
         )
-    if config.decoder != "auto" and config.task != "instances":
-        yield ConfigError(
-            "only objects need a decoder",
-            file="decoder",
-            found=config.decoder,
-            fix="--decoder auto",
-        )
     yield from _watershed(config)
     engine = config.agglomeration.engine
-    if config.blocks.decodes and joins_fragments(config) and engine != "own":
+    chosen = decoder_for(list(names)) if config.decoder == "auto" else config.decoder
+    if config.blocks.decodes and chosen == "agglomeration" and engine != "own":
         yield ConfigError(
             f"{engine} joins the fragments of images in memory only",
             file="agglomeration.engine",
             found=f"{engine} and blocks.size {config.blocks.size}",
             fix="--agglomeration.engine own, or --blocks.decode whole",
         )
-
-
-def joins_fragments(config: Config) -> bool:
-    """Whether objects are fragments that are joined, by blocks in stages of their own."""
-    names = [channel.name for channel in config.channels]
-    chosen = decoder_for(names) if config.decoder == "auto" else config.decoder
-    return config.task == "instances" and chosen == "agglomeration"
 
 
 def unused_options(config: Config, decoder: str) -> Iterator[ConfigError]:

@@ -67,9 +67,12 @@ def _source(source: Source, field: str) -> Iterator[ConfigError]:
 def _classes_only(config: Config) -> Iterator[ConfigError]:
     if not config.predict.classes_only:
         return
-    if config.task != "semantic":
+    if not _only_classes(config):
         yield ConfigError(
-            "instances are made of planes", file="predict.classes_only", found="task instances"
+            "the results are made of planes, which must be kept",
+            file="predict.classes_only",
+            found=f"channels {' '.join(channel.name for channel in config.channels)}",
+            fix="leave it out, or learn the channel S alone",
         )
     if any(config.predict.overlap):
         yield ConfigError(
@@ -83,19 +86,24 @@ def _classes_only(config: Config) -> Iterator[ConfigError]:
         )
 
 
+def _only_classes(config: Config) -> bool:
+    """Whether nothing is learned but the class of every voxel."""
+    return all(channel.options.exclusive for channel in config.channels)
+
+
 def _loss(config: Config) -> Iterator[ConfigError]:
     """Which voxels count, and how much."""
-    semantic = config.task == "semantic"
+    semantic = _only_classes(config)
     if config.data.ignore != -1 and semantic:
         yield ConfigError(
-            "in a semantic task the channel S says which value is not counted",
+            "the channel S says which value is not counted",
             file="data.ignore",
             expected=-1,
             found=config.data.ignore,
             fix="ch('S', ignore=...)",
         )
     if config.loss.border_weight and semantic:
-        yield ConfigError('border_weight needs task="instances"', file="loss.border_weight",
+        yield ConfigError("classes have no borders between objects", file="loss.border_weight",
                           expected=0, found=config.loss.border_weight)  # fmt: skip
     for field in ("border_weight", "balance") if "E" in {c.name for c in config.channels} else ():
         if getattr(config.loss, field):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from jaxseg.config.channels import Affinity, Channel, Semantic
+from jaxseg.config.channels import Affinity, Channel
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -27,25 +27,6 @@ def representation_problems(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(f"channel {name} is listed twice", file="channels")
     options = [channel.options for channel in config.channels]
     classes = [one for one in options if one.exclusive]
-    if config.task == "semantic" and names and not len(classes) == len(names) == 1:
-        yield ConfigError(
-            "a semantic task learns exactly the channel S", file="channels", found=names
-        )
-    if config.task == "instances" and names and len(classes) == len(names):
-        yield ConfigError(
-            f"{names[0]} alone shows no objects",
-            file="channels",
-            fix="--task semantic, or channels of instances beside it",
-        )
-    elif config.task == "instances":
-        yield from _classes_of_objects(config)
-    if config.task == "detection" and (classes or any(one.joint for one in options)):
-        yield ConfigError(
-            "points are peaks of the first plane, which must be one number per voxel",
-            file="channels",
-            found=names,
-            fix="channels=(ch('Db'),)",
-        )
     for channel in config.channels:
         if channel.options.joint and len(names) > 1 + len(classes):
             yield ConfigError(
@@ -85,25 +66,6 @@ def _legacy(config: Config) -> Iterator[ConfigError]:
         )
     elif getattr(merged, "mode", "") != getattr(contour, "mode", ""):
         yield ConfigError("M and C must have the same mode", file="channels")
-
-
-def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
-    for channel in config.channels:
-        options, names = channel.options, config.semantic.names
-        if not isinstance(options, Semantic):
-            continue
-        if options.classes < 3:
-            yield ConfigError(
-                "S beside instances needs at least 3 classes",
-                file="channels",
-                expected="classes=3 or more, background included",
-                found=options.classes,
-            )
-        if names and len(names) != options.classes:
-            expected = f"{options.classes}, background first"
-            yield ConfigError(
-                "one name per class", file="semantic.names", expected=expected, found=names
-            )
 
 
 def _components(config: Config) -> Iterator[ConfigError]:

@@ -1,0 +1,60 @@
+"""All that is wrong with a configuration before any file is opened, its task included."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+from jaxseg.config import Config
+from jaxseg.config.rules import check as check_options
+from jaxseg.config.schema import BY_BLOCKS
+from jaxseg.errors import ConfigError
+from jaxseg.tasks.table import TASKS, task_of
+from jaxseg.tasks.task import DECODE, Task
+
+
+def check(config: Config) -> list[ConfigError]:
+    """All problems of a configuration that show before any file is opened.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    list of ConfigError
+        Those of the options, and those of the task with them; empty when it is sound.
+    """
+    if not isinstance(config.task, Task) and config.task not in TASKS:
+        return check_options(config)
+    task = task_of(config)
+    return check_options(config, task.rules, functools.partial(phase_problems, task))
+
+
+def phase_problems(task: Task, config: Config) -> Iterator[ConfigError]:
+    """Phases that a task does not have, and those that a part of the work cannot be.
+
+    Parameters
+    ----------
+    task : of the configuration
+    config : of the run
+    """
+    blocks = config.blocks
+    if foreign := set(BY_BLOCKS) & set(config.phases) - set(task.phases):
+        yield ConfigError(
+            f"the task {task.name} has no such phase",
+            file="phases",
+            found=min(foreign),
+            fix=DECODE,
+        )
+    whole = blocks.decode == "whole"
+    divided = tuple(task.phases) or (DECODE,)
+    alone = {"train", "tune"} | ({"evaluate"} if whole else set())
+    alone |= {DECODE} if whole or DECODE not in divided else set()
+    if blocks.is_part and alone & set(config.phases):
+        yield ConfigError(
+            "only a part of the work is to be done",
+            file="phases",
+            expected=f"some of {', '.join(('predict', *divided, 'evaluate'))}",
+            found=" ".join(config.phases),
+        )
