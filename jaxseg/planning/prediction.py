@@ -21,8 +21,7 @@ from jaxseg.models import Model
 from jaxseg.planning.compiled import Costs, costs, everywhere, spread
 from jaxseg.prediction import Tiling, compiled_forward
 from jaxseg.prediction.blend import blend_bytes, stripes
-from jaxseg.prediction.foreign import Sight
-from jaxseg.prediction.predictor import tiling_of
+from jaxseg.prediction.predictor import sight_of, tiling_of
 from jaxseg.runs.executor import grid_of, own_blocks
 from jaxseg.stages.planes import stored_planes
 
@@ -44,6 +43,8 @@ class PredictionPlan(NamedTuple):
     """Of all images, for this job's blocks."""
     calls: int
     """Of the network."""
+    seen: float
+    """Voxels that the network computes for every voxel of the planes, in one orientation."""
     orientations: int
     """That are averaged."""
     host: int
@@ -59,7 +60,7 @@ class PredictionPlan(NamedTuple):
 
 def plan_prediction(config: Config, model: Model, samples: Sequence[Sample]) -> PredictionPlan:
     """Compile the network for the largest tiles, and call it twice."""
-    sight = Sight(model.halo, model.stride)
+    sight = sight_of(model, samples[0].image.channels)
     ways = [tiling_of(config, sight, sample.image.spatial_shape) for sample in samples]
     counted = sorted(
         Counter(ways).items(), key=lambda item: -math.prod(item[0].tile) * item[0].batch
@@ -72,15 +73,19 @@ def plan_prediction(config: Config, model: Model, samples: Sequence[Sample]) -> 
         group=config.predict.tta,
     )
     planes = len(stored_planes(config)[0])
-    tiles, calls, host = 0, 0, 0
+    tiles, calls, host, seen, made = 0, 0, 0, 0, 0
     for sample, tiling in zip(samples, ways, strict=True):
         parts = _parts(config, tiling, sample, planes)
         numbers = [math.prod(len(r) for r in grid.ranges(box)) for grid, box in parts]
         tiles += sum(numbers)
+        seen += sum(numbers) * math.prod(tiling.tile)
+        made += sum(box.size for _, box in parts)
         calls += -(-sum(numbers) // tiling.batch) * len(turns)
         host = max(host, _host_bytes(config, tiling, sample, planes, parts, len(turns)))
     found = _forward(config, model, counted[0][0], samples[0].image.channels)
-    return PredictionPlan(tuple(samples), tuple(counted), tiles, calls, len(turns), host, found)
+    return PredictionPlan(
+        tuple(samples), tuple(counted), tiles, calls, seen / max(made, 1), len(turns), host, found
+    )
 
 
 def _parts(

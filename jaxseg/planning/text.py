@@ -103,6 +103,7 @@ def _prediction(plan: PredictionPlan) -> Iterator[str]:
     yield f"  on the host    {size(plan.host)} for tiles and planes on their way, at most"
     calls = f"{_count(plan.tiles, 'tile')} in {_count(plan.calls, 'call')}"
     calls += f", {plan.orientations} orientations" if plan.orientations > 1 else ""
+    yield f"  computed       {plan.seen:.2f} voxels for every voxel of the planes"
     if math.isnan(plan.forward.seconds):
         yield f"  time           not measured; {calls}"
     else:

@@ -16,6 +16,7 @@ from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.interop.bioimageio.scaling import disagreement, stats_for
 from jaxseg.interop.foreign import Foreign, open_foreign
 from jaxseg.normalize import Stats
+from jaxseg.prediction.tiling import MOST_VOXELS
 
 
 class Sight(NamedTuple):
@@ -28,6 +29,8 @@ class Sight(NamedTuple):
     """The only size of a tile; empty = any multiple of the stride."""
     least: tuple[int, ...] = ()
     """Smallest size of a tile; empty = the stride."""
+    most: int = MOST_VOXELS
+    """Voxels of one call at most."""
 
 
 class Predictor(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 
 from jaxseg import channels as table
 from jaxseg import checkpoint, data
@@ -15,8 +16,10 @@ from jaxseg.config.load import differing, digest, select
 from jaxseg.config.saved import from_checkpoint
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
+from jaxseg.models import Model
 from jaxseg.network import network
 from jaxseg.normalize import Stats
+from jaxseg.prediction.budget import most_voxels
 from jaxseg.prediction.foreign import Predictor, Sight, foreign_predictor
 from jaxseg.prediction.forward import make_forward
 from jaxseg.prediction.tiling import Tiling, choose_tile
@@ -61,9 +64,23 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     return Predictor(
         forward,
         lambda sample: stats if joint else sample.stats,
-        Sight(model.halo, model.stride),
+        sight_of(model, len(stats.offset)),
         digest([found.identity, stats]),
     )
+
+
+def sight_of(model: Model, channels: int) -> Sight:
+    """How one of our networks sees space, and how much of it at a time.
+
+    Parameters
+    ----------
+    model : the network
+    channels : of an image
+    """
+    shape = (1, *(4 * step for step in model.stride), channels)
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), image)
+    return Sight(model.halo, model.stride, most=most_voxels(model.apply, variables, image))
 
 
 def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
@@ -89,6 +106,7 @@ def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
         devices=jax.device_count(),
         halo=config.predict.halo,
         overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
+        max_voxels=sight.most,
     )
     tiling = choose(tile=sight.tile or config.predict.tile)
     # Without a smallest size there is nothing to compare.

@@ -10,7 +10,9 @@ from jaxseg.geometry import TileGrid
 
 # What a tile may hold between its halos, in training patches, so that images of common sizes fit.
 # The fewer there are, the fewer shapes a folder of images of all sizes compiles.
-_PATCHES = (1 / 2, 1, 3 / 2, 2, 3, 4, 6, 8)
+_PATCHES = (1 / 2, 1, 5 / 4, 3 / 2, 2, 9 / 4, 5 / 2, 3, 4, 5, 6, 8)
+# Voxels of one call of a network of which nothing is known.
+MOST_VOXELS = 2**21
 
 
 class Tiling(NamedTuple):
@@ -38,7 +40,7 @@ def choose_tile(
     tile: tuple[int, ...] = (),
     halo: tuple[int, ...] = (),
     overlap: tuple[int, ...] = (),
-    max_voxels: int = 2**21,
+    max_voxels: int = MOST_VOXELS,
 ) -> Tiling:
     """Tile, halo, overlap and batch for one image; what is given is kept, what is empty is chosen.
 
@@ -72,7 +74,7 @@ def choose_tile(
 
     >>> tiling = choose_tile((520, 696), (256, 256), reach=(100, 100), stride=(16, 16), batch=4)
     >>> tiling.tile, tiling.halo, tiling.overlap, tiling.batch
-    ((832, 832), (32, 32), (16, 16), 1)
+    ((640, 832), (32, 32), (16, 16), 1)
     """
     halo = halo or tuple(
         _round_up(min(r, -(-p // 8)), s) for r, p, s in zip(reach, patch, stride, strict=True)

@@ -31,7 +31,8 @@ from jaxseg.planning import text
 from jaxseg.planning.compiled import Costs, _seconds, costs
 from jaxseg.planning.space import Store, refuse_without_space, space_needed
 from jaxseg.prediction import predict
-from jaxseg.prediction.foreign import Predictor, Sight
+from jaxseg.prediction.foreign import Predictor
+from jaxseg.prediction.predictor import sight_of
 from jaxseg.runs.layout import Work
 from jaxseg.runs.manifest import run_of
 from jaxseg.stages.contacts import ends_bytes
@@ -255,7 +256,7 @@ def limited(room: int, calls: int) -> Callable[..., Predictor]:
     def predictor(config: Config, run: Any, samples: Any) -> Predictor:
         model = network(config, dtype="float32")
         stats = Stats((100.0,), (0.01,))
-        sight = Sight(model.halo, model.stride)
+        sight = sight_of(model, 1)
         return Predictor(Limited(room, calls), lambda sample: stats, sight, "digest")
 
     return predictor
