@@ -3,25 +3,26 @@
 ``fit`` streams over one volume or several, so that nothing need fit in memory. All methods are one
 affine map per channel, ``(x - offset) * scale``. Values are clipped only where that is asked for:
 otherwise what is brighter than the upper percentile stays brighter than 1, and stays
-distinguishable. A channel that has only one value becomes zero.
+distinguishable. A channel that has only one value becomes zero. Where patches are scaled by
+themselves, the map is measured in each array that is scaled, see :func:`fit_each`.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from jaxseg.errors import ConfigError, InputError, JaxsegWarning
+from jaxseg.percentiles import measure_percentiles, voxels_of
 from jaxseg.volume import Readable, Volume, chunks_of
 
 Method = Literal["percentile", "zscore", "range", "dtype", "none"]
 # Largest values of the types that images of floating point usually come from.
 FLOAT_MAXIMA = (1.0, 255.0, 65535.0)
-BINS = 2**16
 # Up to this size the voxels are read once and kept for all passes.
 HELD_BYTES = 2**28
 
@@ -35,6 +36,11 @@ class Stats(NamedTuple):
     """Smaller values become this one before the map; empty = nothing is clipped."""
     high: tuple[float, ...] = ()
     """Larger values become this one before the map; empty = nothing is clipped."""
+    own: tuple[str | float, ...] = ()
+    """In place of the map: the method by which every array is scaled by itself, and for percentile
+    the two of them; empty = the map."""
+    clip: tuple[float, ...] = ()
+    """With ``own``, percentiles of every array beyond which its values are clipped first."""
 
 
 class Moments(NamedTuple):
@@ -53,6 +59,8 @@ def fit(
     method: Method = "percentile",
     percentiles: tuple[float, float] = (1.0, 99.8),
     clip: Sequence[float] = (),
+    clip_low: Sequence[float] = (),
+    clip_high: Sequence[float] = (),
     mean: Sequence[float] = (),
     deviation: Sequence[float] = (),
 ) -> Stats:
@@ -69,6 +77,8 @@ def fit(
         64-bit floating point is rounded to 32 bit first
     clip : two percentiles beyond which values are clipped before anything else is measured and
         before they are scaled; empty = none
+    clip_low, clip_high : the same as values, one for all channels or one for each, in place of
+        percentiles; empty = none
     mean, deviation : for ``zscore``, numbers to use in place of measured ones, one for all
         channels or one for each; empty = measured
 
@@ -97,9 +107,13 @@ def fit(
         volumes = tuple(volume.in_memory() for volume in volumes)
     channels = volumes[0].channels
     moments, dtypes = measure_moments(volumes), {volume.dtype for volume in volumes}
-    if clip:
-        _check_percentiles(clip, "clip")
-        bounds = measure_percentiles(volumes, clip)
+    if clip or clip_low:
+        if clip:
+            _check_percentiles(clip, "clip")
+            bounds = measure_percentiles(volumes, clip)
+        else:
+            given = (_given(values, moments.low, names) for values in (clip_low, clip_high))
+            bounds = np.stack(list(given))
         volumes = tuple(replace(one, data=_Clipped(one.data, *bounds)) for one in volumes)
         moments = measure_moments(volumes)
         low, high = (tuple(map(float, bound)) for bound in bounds)
@@ -120,6 +134,66 @@ def fit(
     else:
         found = _by_percentiles(volumes, percentiles, moments, names)
     return found._replace(low=low, high=high)
+
+
+def fit_each(
+    volume: Volume,
+    *,
+    method: Method,
+    percentiles: tuple[float, float] = (1.0, 99.8),
+    clip: Sequence[float] = (),
+    clip_low: Sequence[float] = (),
+    clip_high: Sequence[float] = (),
+) -> Stats:
+    """A scaling of every array, such as a patch, by what is measured in it alone.
+
+    Parameters
+    ----------
+    volume : (*S, C), which is only checked
+    method : percentile, zscore or range
+    percentiles, clip, clip_low, clip_high : as for :func:`fit`
+
+    Returns
+    -------
+    Stats for :func:`apply`
+
+    Raises
+    ------
+    InputError : NaN or infinity in the image, or another number of channels than of values
+
+    >>> stats = fit_each(Volume(np.zeros((2, 2, 1)), "yxc", (1.0, 1.0)), method="range")
+    >>> apply(np.array([[10], [20]], np.uint8), stats).ravel().tolist()
+    [0.0, 1.0]
+    """
+    moments, channels = measure_moments([volume]), volume.channels
+    name = volume.path or volume.name
+    low, high = (
+        tuple(_given(values, moments.low, name).tolist()) if values else ()
+        for values in (clip_low, clip_high)
+    )
+    own = (method, *percentiles) if method == "percentile" else (method,)
+    return Stats((0.0,) * channels, (1.0,) * channels, low, high, own, tuple(clip))
+
+
+def _own_map(values: np.ndarray, stats: Stats) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clipped values (*S, C), and their own offset and scale, (C,) each."""
+    rows = values.reshape(-1, values.shape[-1])
+    if stats.clip:
+        values = np.clip(values, *np.percentile(rows, stats.clip, axis=0))
+        rows = values.reshape(rows.shape)
+    method, *percentiles = stats.own
+    lowest, highest = rows.min(0), rows.max(0)
+    if method == "zscore":
+        offset, width = rows.mean(0), rows.std(0)
+    else:
+        ends = list(map(float, percentiles))
+        low, high = np.percentile(rows, ends, axis=0) if ends else (lowest, highest)
+        flat = low == high
+        offset = np.where(flat, lowest, low)
+        width = np.where(flat, highest, high) - offset
+    known = width > np.finfo(np.float32).tiny
+    scale = np.where(known, 1 / np.where(known, width, 1), 0)
+    return values, offset.astype(values.dtype), scale.astype(values.dtype)
 
 
 def _given(numbers: Sequence[float], measured: np.ndarray, names: str) -> np.ndarray:
@@ -164,7 +238,7 @@ def apply(image: np.ndarray, stats: Stats) -> np.ndarray:
     Parameters
     ----------
     image : (*S, C), any real type; S may be empty
-    stats : of C channels
+    stats : of C channels; those of :func:`fit_each` are measured in this image
 
     Returns
     -------
@@ -186,7 +260,11 @@ def apply(image: np.ndarray, stats: Stats) -> np.ndarray:
     values = image.astype(kind)
     if stats.low:
         values = np.clip(values, np.asarray(stats.low, kind), np.asarray(stats.high, kind))
-    scaled = (values - np.asarray(stats.offset, kind)) * np.asarray(stats.scale, kind)
+    offset: np.ndarray = np.asarray(stats.offset, kind)
+    scale: np.ndarray = np.asarray(stats.scale, kind)
+    if stats.own:
+        values, offset, scale = _own_map(values, stats)
+    scaled = (values - offset) * scale
     return scaled.astype(np.float32, copy=False)
 
 
@@ -202,7 +280,7 @@ def measure_moments(volumes: Sequence[Volume]) -> Moments:
     low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
     for volume in volumes:
         bad = 0
-        for values in _blocks(volume):
+        for values in voxels_of(volume):
             bad += _count_bad(values)
             if bad:
                 continue  # only count on, for the message
@@ -222,95 +300,12 @@ def measure_moments(volumes: Sequence[Volume]) -> Moments:
     return Moments(count, mean, np.sqrt(square / max(count, 1)), low, high)
 
 
-def measure_percentiles(volumes: Sequence[Volume], percentiles: Sequence[float]) -> np.ndarray:
-    """Percentiles of each channel, (len(percentiles), C), streamed and exact.
-
-    Values are counted by the upper 16 bits of a key that sorts like them; a second pass counts
-    the lower 16 bits of those that share the upper bits of the values sought.
-    """
-    channels = volumes[0].channels
-    total = sum(volume.voxels for volume in volumes)
-    places = np.asarray(percentiles) / 100 * (total - 1)
-    ranks = np.stack([np.floor(places), np.ceil(places)]).astype(np.int64)
-    kinds = {volume.dtype.kind for volume in volumes}
-    kind = kinds.pop() if len(kinds) == 1 else "f"
-    upper = _histograms(volumes, kind, [(channel, None) for channel in range(channels)])
-    # Upper half, and rank among the values that share it, of every value sought.
-    found = [_locate(upper[channel, None], ranks) for channel in range(channels)]
-    wanted = {
-        (channel, int(half)) for channel in range(channels) for half in found[channel][0].flat
-    }
-    lower = _histograms(volumes, kind, sorted(wanted))
-    result = np.empty((*ranks.shape, channels))
-    for channel, (halves, rests) in enumerate(found):
-        for at in np.ndindex(ranks.shape):
-            half = int(halves[at])
-            low = _locate(lower[channel, half], rests[at])[0]
-            result[(*at, channel)] = _from_key(half * BINS + int(low), kind)
-    weight = (places - ranks[0])[:, None]
-    return result[0] * (1 - weight) + result[1] * weight
-
-
-def _blocks(volume: Volume) -> Iterator[np.ndarray]:
-    """The voxels of a volume, (n, C) at a time."""
-    for start, stop in volume.slabs():
-        yield volume.read(start, stop).reshape(-1, volume.channels)
-
-
 def _count_bad(values: np.ndarray) -> int:
     """Number of values that are NaN or infinite, or become so in float32."""
     if values.dtype.kind != "f":
         return 0
     with np.errstate(over="ignore"):
         return int(values.size - np.isfinite(values.astype(np.float32)).sum())
-
-
-def _key(values: np.ndarray, kind: str) -> np.ndarray:
-    """Values as uint32 that sort the same way; ``kind`` is u, i or f as in NumPy.
-
-    The bits of positive floating-point numbers sort like integers; those of negative ones sort
-    backwards, so they are inverted.
-    """
-    if kind == "u":
-        return values.astype(np.uint32)
-    if kind == "i":
-        return (values.astype(np.int64) + 2**31).astype(np.uint32)
-    bits = (values.astype(np.float32) + np.float32(0)).view(np.uint32)  # + 0 makes -0 equal 0
-    return np.where(bits >> 31, ~bits, bits | np.uint32(2**31))
-
-
-def _from_key(key: int, kind: str) -> float:
-    """The value of a key."""
-    if kind == "u":
-        return float(key)
-    if kind == "i":
-        return float(key - 2**31)
-    bits = np.uint32(key & (2**31 - 1)) if key >> 31 else ~np.uint32(key)
-    return float(bits.view(np.float32))
-
-
-def _histograms(
-    volumes: Sequence[Volume], kind: str, wanted: Sequence[tuple[int, int | None]]
-) -> dict[tuple[int, int | None], np.ndarray]:
-    """Counts per channel of the upper half of the keys, or of the lower half under an upper one."""
-    counts = {item: np.zeros(BINS, np.int64) for item in wanted}
-    for volume in volumes:
-        for values in _blocks(volume):
-            keys = _key(values, kind)
-            upper, lower = keys >> 16, keys & (BINS - 1)
-            for channel, half in wanted:
-                chosen = (
-                    upper[:, channel] if half is None else lower[upper[:, channel] == half, channel]
-                )
-                counts[channel, half] += np.bincount(chosen, minlength=BINS)
-    return counts
-
-
-def _locate(counts: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The bin in which the value of a rank lies, and its rank within the bin."""
-    ends = np.cumsum(counts)
-    bins = np.searchsorted(ends, rank, side="right")
-    return bins, rank - (ends[bins] - counts[bins])
 
 
 def _stats(offset: np.ndarray, width: np.ndarray, names: str) -> Stats:

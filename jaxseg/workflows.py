@@ -25,14 +25,16 @@ from jaxseg.runs.needs import Plan, await_needs, is_complete, published, target_
 from jaxseg.runs.results import Found, is_begun, versions_of
 from jaxseg.signals import safe_point
 from jaxseg.stages.chosen import versions_of_planes
-from jaxseg.stages.planes import PREDICT
+from jaxseg.stages.planes import PREDICT, planes_as_tiff
 from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.left_out import copy_left_out
 from jaxseg.tasks.plans import DECODE
 from jaxseg.tasks.rescaling import write_back
+from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.training import train_network
 from jaxseg.tasks.tuning import TUNE, tune_decoder
 
@@ -91,10 +93,13 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
     predictor = predictor_of(config, run.checkpoints, samples["test"])
     digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
+    if hosts.is_first():
+        copy_left_out(config, run, "test", samples)
     for work in works(config, run, samples):
         safe_point()
         state = prediction_state(work, digest)
         if runs.is_done(run, PREDICT, work.name, state, [work.planes]) and _has_all_blocks(work):
+            planes_as_tiff(work)
             continue
         plan = Plan(work, (prediction(work, predictor, digest),))
         if not config.blocks.size:
@@ -104,6 +109,7 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
         # What was made by blocks has the hash of every block.
         whole = [] if config.blocks.size else [work.planes]
         runs.mark_done(run, PREDICT, work.name, state, whole)
+        planes_as_tiff(work)
 
 
 def _has_all_blocks(work: Work) -> bool:
@@ -133,7 +139,7 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
     ConfigError : what the phase reads is missing, or was made in the other way
     Interrupted : other jobs have not done all their blocks yet
     """
-    plans = [plan_of(work, phase) for work in works(config, run, samples)]
+    plans = [plan_of(work, phase) for work in result_works(config, run, samples["test"])]
     if not config.blocks.decodes:
         _process_in_memory(config, run, plans)
         write_back(plans, task_of(config).phases)
@@ -169,7 +175,9 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
         for number, plan in enumerate(plans, start=1):
             safe_point()
             work, results = plan.work, published(plan, phases)
-            state = {"digest": digest, "input": runs.input_version(work.planes)}
+            state = {"digest": digest}
+            if not work.sample.parts:  # of a stack the planes are among what its steps read
+                state["input"] = runs.input_version(work.planes)
             for step in with_needs(plan.steps):
                 state |= versions_of(step) if isinstance(step, View) else {}
             if begun := [stage for stage in results if is_begun(work, stage)]:
@@ -194,7 +202,7 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
     task, plans = task_of(config), []
     found: list[tuple[Shown, Step]] = []
     paths: dict[str, str] = {}
-    for work in works(config, run, samples):
+    for work in result_works(config, run, samples["test"]):
         shown = task.steps(work).shown
         stages = tuple(task.count(work, one) for one in shown)
         found += zip(shown, stages, strict=True)

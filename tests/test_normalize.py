@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxseg.normalize as module
+from jaxseg.config import Normalize
+from jaxseg.config.option import problems
 from jaxseg.errors import InputError, JaxsegWarning
-from jaxseg.normalize import Stats, apply, fit, measure_moments, measure_percentiles
+from jaxseg.normalize import Stats, apply, fit, fit_each, measure_moments
+from jaxseg.percentiles import measure_percentiles
 from jaxseg.volume import Volume
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32")
@@ -220,3 +224,46 @@ def test_the_image_is_not_modified() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         apply(image, fit(volume(image)))
+
+
+@pytest.mark.parametrize("method", ["percentile", "zscore", "range"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_arrays_that_are_scaled_by_themselves(method: str, dtype: str) -> None:
+    """As if a scaling had been fitted to each of them."""
+    image = random_image(dtype, (40, 30, 2))
+    options: dict[str, Any] = {"method": method, "clip": (5.0, 90.0)}
+    stats = fit_each(volume(image), **options)
+    assert Stats(*map(tuple, json.loads(json.dumps(stats)))) == stats
+    for part in (image[:10, 3:20], image[20:], image[:, :1]):
+        expected = apply(part, fit(volume(part), **options))
+        np.testing.assert_allclose(apply(part, stats), expected, atol=2e-4)
+    assert not apply(np.full((3, 3, 2), 9), stats).any()
+
+
+def test_clipping_at_values() -> None:
+    image = random_image("uint8", (20, 30, 2))
+    options: dict[str, Any] = {"clip_low": (20.0,), "clip_high": (90.0, 120.0)}
+    by_hand = np.clip(image.astype(float), 20, [90, 120])
+    stats = fit(volume(image), method="zscore", **options)
+    expected = apply(by_hand, fit(volume(by_hand), method="zscore"))
+    np.testing.assert_allclose(apply(image, stats), expected, atol=1e-5)
+    each = fit_each(volume(image), method="range", **options)
+    expected = apply(by_hand[:5], fit(volume(by_hand[:5]), method="range"))
+    np.testing.assert_allclose(apply(image[:5], each), expected, atol=1e-5)
+    with pytest.raises(InputError, match="another number of channels"):
+        fit(volume(image), clip_low=(1.0, 2.0, 3.0), clip_high=(4.0, 5.0, 6.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scope": "patch", "method": "dtype"}, "nothing is measured in a patch"),
+        ({"scope": "patch", "method": "zscore", "mean": (1.0,), "deviation": (1.0,)}, "nothing is"),
+        ({"clip_low": (1.0,)}, "must both be given"),
+        ({"clip_low": (5.0,), "clip_high": (4.0,)}, "not below"),
+        ({"clip_low": (1.0,), "clip_high": (4.0,), "clip": (1.0, 99.0)}, "values and percentiles"),
+    ],
+)
+def test_options_that_exclude_each_other(options: dict[str, Any], words: str) -> None:
+    (problem,) = problems(Normalize(**options), "normalize")
+    assert words in str(problem)

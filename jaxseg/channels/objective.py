@@ -88,12 +88,14 @@ def metric_parts(
     labels: jax.Array | None = None,
     spacing: Sequence[float] | None = None,
     max_label: int | None = None,
+    linked: bool = False,
 ) -> Parts:
     """How well every channel is predicted, in numbers a person can read.
 
     Parameters
     ----------
     logits, planes, mask, channels, labels, spacing, max_label : as in :func:`loss_parts`
+    linked : the logits are values already, such as predicted planes
 
     Returns
     -------
@@ -110,7 +112,7 @@ def metric_parts(
     parts: Parts = {}
     names = columns(channels, ndim_of(logits, channels))
     for channel, spec, own_logits, target, counts in _each(channels, logits, planes, mask):
-        values = spec.link(own_logits, channel.options)
+        values = own_logits if linked else spec.link(own_logits, channel.options)
         if isinstance(spec.loss, Joint):
             parts |= _whole(spec.loss.metric, channel, values, counts, labels, spacing, max_label)
         elif not spec.binary:

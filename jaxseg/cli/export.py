@@ -132,6 +132,13 @@ def _trained(given: Arguments) -> Trained:
 
     variables, meta = checkpoint.load_best(given.checkpoint)
     config = from_checkpoint(meta["config"], given.checkpoint)
+    if config.normalize.scope == "patch":
+        raise ConfigError(
+            "a file cannot say that patches are scaled by themselves",
+            file=f"{given.checkpoint}: normalize.scope",
+            expected="image or dataset",
+            found="patch",
+        )
     heads = heads_of(config)
     # One operation each; the sums of slices that suit XLA on a CPU would be a large graph.
     plain = models.build(config.model, heads, config.ndim, recipe="plain")

@@ -8,13 +8,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from jaxseg.cli.import_weights import import_weights
+from jaxseg.cli.import_weights import import_weights, shapes_of
 from jaxseg.config import Config
 from jaxseg.config.load import load
 from jaxseg.errors import ConfigError, InputError
+from jaxseg.interop.biapy.keys.model import BY_BIAPY
 from jaxseg.io.atomic import PARTIAL
 
 ENDINGS = (".pth", ".pt", ".safetensors")
@@ -59,7 +62,51 @@ def with_checkpoint(config: Config, folder: str | Path = "") -> Config:
         target, config = _imported(Path(config.train.start_from), config, folder)
         train = dataclasses.replace(config.train, start_from=str(target))
         config = dataclasses.replace(config, train=train)
-    return config
+    return with_own_names(config)
+
+
+def with_own_names(config: Config) -> Config:
+    """A configuration whose patterns of BiaPy's names are our names of the same parameters.
+
+    Parameters
+    ----------
+    config : Config
+        ``train.freeze`` may hold ``biapy:REGEX``, which is searched in BiaPy's names.
+
+    Raises
+    ------
+    ConfigError
+        An expression that no parameter of the network fits.
+    """
+    theirs = [one for one in config.train.freeze if one.startswith(BY_BIAPY)]
+    if not theirs:
+        return config
+    names = {ours: name for ours, name in _both_names(config) if name}
+    found = [one for one in config.train.freeze if one not in theirs]
+    for pattern in theirs:
+        search = re.compile(pattern.removeprefix(BY_BIAPY)).search
+        fitting = [ours for ours, name in names.items() if search(name)]
+        if not fitting:
+            raise ConfigError(
+                f"no parameter of BiaPy's network fits {pattern.removeprefix(BY_BIAPY)!r}",
+                file="train.freeze",
+                expected=", ".join(list(dict.fromkeys(names.values()))[:6]),
+            )
+        found += [ours for ours in fitting if ours not in found]
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, freeze=tuple(found)))
+
+
+def _both_names(config: Config) -> Iterator[tuple[str, str]]:
+    """Our name of every parameter, and BiaPy's; empty where BiaPy has none."""
+    from jaxseg.interop.biapy.names import peer_place
+
+    for name in shapes_of(config, 1):
+        kind, _, ours = name.partition("/")
+        if kind == "params":
+            try:
+                yield ours, peer_place(ours, config.model).name
+            except KeyError:
+                yield ours, ""
 
 
 def _imported(source: Path, config: Config, folder: str | Path) -> tuple[Path, Config]:

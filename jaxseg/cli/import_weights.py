@@ -74,7 +74,7 @@ def import_weights(source: str | Path, to: str | Path, config: Config) -> Config
         config = dataclasses.replace(config, model=biapy.network_of(weights.options, config.ndim))
     raise_all(_problems(config))
     channels = _input_channels(weights.tensors, config, str(source))
-    shapes = _shapes(config, channels)
+    shapes = shapes_of(config, channels)
     arrays = biapy.convert(weights.tensors, shapes, config.model, config.ndim, file=str(source))
     meta = {
         "config": to_plain(config),
@@ -92,7 +92,7 @@ def _problems(config: Config) -> list[JaxsegError]:
     problems: list[JaxsegError] = [
         problem for problem in check(config) if not str(problem.file).startswith("data.")
     ]
-    if config.normalize.scope != "image":
+    if config.normalize.scope == "dataset":
         problems.append(
             ConfigError(
                 "the statistics of the training images are not in these weights",
@@ -114,7 +114,7 @@ def _problems(config: Config) -> list[JaxsegError]:
     return problems
 
 
-def _shapes(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
     """Shape of every array of the network, for images of so many channels."""
     import jax
 
@@ -131,7 +131,7 @@ def _input_channels(tensors: Mapping[str, np.ndarray], config: Config, file: str
     """Channels of the images: of the tensors whose shape depends on them, as the first one has."""
     from jaxseg.interop.biapy.names import peer_place
 
-    one, two = _shapes(config, 1), _shapes(config, 2)
+    one, two = shapes_of(config, 1), shapes_of(config, 2)
     name = next(name for name in one if name.endswith("kernel") and one[name] != two[name])
     place = peer_place(name.split("/", 1)[1], config.model)
     if place.name not in tensors:

@@ -53,7 +53,8 @@ class Watershed:
     by_slices: bool = option(False)
     """Flood every z slice on its own."""
     check_files: bool = option(True, read_by=NOTHING)
-    """Write seed_map.tif, semantic.tif and foreground.tif for every image decoded in memory."""
+    """Write how the objects of every image in memory came about, whatever decoder made them:
+    seed_map.tif, the surface as semantic.tif, the growth mask as foreground.tif, watershed.tif."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """One threshold per channel that is named."""

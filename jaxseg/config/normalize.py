@@ -12,7 +12,7 @@ from jaxseg.errors import ConfigError
 
 @section
 class Normalize:
-    """Intensity scaling; statistics are fitted once per image or data set, never per patch."""
+    """Intensity scaling."""
 
     method: Literal["percentile", "zscore", "range", "dtype", "none"] = option("percentile")
     """percentile: the two percentiles become 0 and 1; zscore: mean 0, standard deviation 1; range:
@@ -22,15 +22,30 @@ class Normalize:
     """Percentiles that map to 0 and 1."""
     clip: tuple[float, ...] = option((), lengths(0, 2), between(0, 100), RISING)
     """Two percentiles beyond which values are clipped first, with any method; empty = none."""
+    clip_low: tuple[float, ...] = option(())
+    """In place of the lower percentile, the value below which values are clipped, one for all
+    channels or one for each; empty = none."""
+    clip_high: tuple[float, ...] = option(())
+    """The same for the upper percentile."""
     mean: tuple[float, ...] = option(())
     """For zscore, the mean of every channel, or one for all; empty = measured."""
     deviation: tuple[float, ...] = option((), above(0))
     """For zscore, the standard deviation of every channel, or one for all; empty = measured."""
-    scope: Literal["image", "dataset"] = option("image")
-    """One set of statistics per image, or one for all training images that also serves new ones."""
+    scope: Literal["image", "dataset", "patch"] = option("image")
+    """One set of statistics per image; or one for all training images that also serves new ones; or
+    one per training patch and, in prediction, per tile, so that results depend on the tiles and
+    neighbouring tiles may not agree."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """Numbers of another method, or one of two that belong together."""
+        yield from self._clip_problems(where)
+        if self.scope == "patch" and (self.method in ("dtype", "none") or self.mean):
+            yield ConfigError(
+                "nothing is measured in a patch",
+                file=f"{where}.scope",
+                expected="image, or percentile, zscore or range without given numbers",
+                found=f"patch with {self.method}",
+            )
         if (self.mean or self.deviation) and self.method != "zscore":
             yield ConfigError(
                 "mean and deviation are given, but the method does not use them",
@@ -44,4 +59,27 @@ class Normalize:
                 file=f"{where}.deviation",
                 expected=f"{len(self.mean)} numbers",
                 found=len(self.deviation),
+            )
+
+    def _clip_problems(self, where: str) -> Iterator[ConfigError]:
+        low, high = self.clip_low, self.clip_high
+        if len(low) != len(high):
+            yield ConfigError(
+                "clip_low and clip_high must both be given, one for all channels or one for each",
+                file=f"{where}.clip_high",
+                expected=f"{len(low)} numbers",
+                found=len(high),
+            )
+        elif any(one >= other for one, other in zip(low, high, strict=True)):
+            yield ConfigError(
+                "the lower value is not below the upper one",
+                file=f"{where}.clip_low",
+                expected=f"below {high}",
+                found=low,
+            )
+        if low and self.clip:
+            yield ConfigError(
+                "values and percentiles to clip at",
+                file=f"{where}.clip, {where}.clip_low",
+                fix="give one of them",
             )

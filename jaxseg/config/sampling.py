@@ -83,6 +83,19 @@ class SampleFilter:
     0, by the properties of the image alone."""
     normalized: bool = option(False)
     """Intensities are compared after normalisation instead of as they are in the file."""
+    save: int = option(0, at_least(0), read_by=())
+    """Copy so many of the images, or of the patches of a grid, that are left out of each part to
+    results/<run>/left_out, as TIFF."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Copies of nothing."""
+        if self.save and not (self.train or self.val or self.test):
+            yield ConfigError(
+                "nothing is left out that could be copied",
+                file=f"{where}.save",
+                expected="conditions for train, val or test",
+                found=self.save,
+            )
 
 
 @section

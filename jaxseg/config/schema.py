@@ -51,6 +51,7 @@ Phase = Literal[
 BY_BLOCKS = ("instance_creation", "instance_merging")
 
 NAME = matches(r"(?!\.*$)[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")
+RESULTS = ("create", "merge", "process", "measure", "classes", "evaluate")
 ALL = ("train", "predict", "create", "merge", "evaluate")
 
 
@@ -84,6 +85,12 @@ class Data:
         (), lengths(0, 2, 3), above(0), read_by=("train", "predict")
     )
     """Size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1."""
+    resample: tuple[float, ...] = option(
+        (), lengths(0, 2, 3), at_least(0), read_by=("train", "predict", *RESULTS)
+    )
+    """Size of a voxel in µm, (z)yx, that all images and labels are resampled to, 0 = as it is along
+    that axis; labels are written at the size of the image, too, beside the others in a folder
+    _at_image_size. Empty = nothing is resampled."""
     pair: PairRule = option("name", read_by=("train", "evaluate"))
     """How labels are found: name: equal names, or equal but for what all names of a folder share;
     order: the sorted lists of names, which are printed; name_or_order: by order where the names do
@@ -99,6 +106,11 @@ class Data:
     slab."""
     cross_val: CrossValidation = option(CrossValidation(), read_by=ALL)
     """Cross-validation."""
+    as_3d_stack: bool = option(False, read_by=RESULTS)
+    """2D test images are the planes of one stack, in the order of the numbers in their names: they
+    are predicted one by one, then objects or classes are made, filtered and compared in 3D."""
+    plane_spacing: float = option(0.0, at_least(0), read_by=RESULTS)
+    """Distance of two planes of that stack in µm; 0 = the size of a voxel along y."""
     ignore: int = option(-1, at_least(1).or_(-1), read_by=("train", "evaluate"))
     """Label value of unannotated voxels, which count in no loss and no metric and are never an
     object; -1 = none."""
@@ -131,6 +143,9 @@ class Predict:
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
+    border: Literal["reflect", "replicate", "median"] = option("reflect")
+    """What the network sees beyond the ends of an image: its mirror image, its last voxels again,
+    or the median of its last plane along that axis."""
     tta: Literal["none", "flips", "full"] = option("none")
     """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
     tta_mode: Literal["mean", "min", "max"] = option("mean")
@@ -142,6 +157,8 @@ class Predict:
     """Element type of the network's arithmetic; parameters stay float32."""
     dtype: Literal["float32", "float16"] = option("float32")
     """Element type of the stored planes."""
+    tiff: bool = option(False, read_by=NOTHING)
+    """Write the planes as TIFF, too, beside the Zarr store."""
     rescale: bool = option(False)
     """Resample images whose voxels differ in size from those of the training images to that size;
     everything is made at that size, and labels are written at the size of the image, too, beside
@@ -171,6 +188,9 @@ class Evaluate:
     """IoU of the objects drawn as found in the pictures and named in the association tables."""
     coloured: tuple[float, ...] = option((), SHARE)
     """IoU, each a picture of the labels in colours: found green, spurious blue, missed red."""
+    planes: bool = option(False)
+    """Compare the predicted planes with the true ones as well: IoU or error of every channel, over
+    whole images and as the mean over patches, of images in memory."""
     border_crop: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Voxels cut from every side before the comparison; empty = none."""
 

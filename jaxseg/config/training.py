@@ -18,6 +18,7 @@ ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("plateau_patience", "schedule", ("plateau",)),
     ("final_lr", "schedule", ("cosine", "plateau")),
     ("warmup", "schedule", ("cosine", "constant", "plateau")),
+    ("decay_part", "schedule", ("cosine",)),
 )
 
 
@@ -51,6 +52,9 @@ class Train:
     """Epochs of linear warm-up."""
     final_lr: float = option(0.01, between(0, 1))
     """Learning rate at the end, as a fraction of lr; of plateau the least one."""
+    decay_part: float = option(0.0, between(0, 1))
+    """Last part of the run in which the cosine falls, the rate being constant between the warm-up
+    and then; 0 = all of the run after the warm-up."""
     plateau_factor: float = option(0.5, INSIDE)
     """Factor of the learning rate where validation gets no better."""
     plateau_patience: int = option(10, at_least(1))
@@ -81,7 +85,13 @@ class Train:
     far as names and sizes agree; empty = random weights."""
     freeze: tuple[str, ...] = option(())
     """Parts of the network that keep the weights they begin with, as patterns of names such as
-    "enc0_*"; batch normalisation in them keeps its statistics, too."""
+    "enc0_*"; batch normalisation in them keeps its statistics, too. On the command line and in YAML
+    files biapy:REGEX stands for the parameters that BiaPy would find by this expression."""
+    chart_every: int = option(10, at_least(1), read_by=NOTHING)
+    """Epochs after which charts are drawn anew, and at the end."""
+    tensorboard: bool = option(False, read_by=NOTHING)
+    """Write the record for TensorBoard, too, whenever charts are drawn; needs the package
+    tensorboardX."""
     extend: bool = option(False, read_by=NOTHING)
     """Let a training go on that was begun with fewer epochs; from then on the learning rate
     follows the longer plan, and the record says so."""

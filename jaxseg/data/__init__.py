@@ -24,15 +24,18 @@ from jaxseg.data.samples import (
     open_samples,
 )
 from jaxseg.data.split import describe_split, k_fold, split
+from jaxseg.data.stack import STACK, Stacked, stack_of, stack_problems
 from jaxseg.data.statistics import LabelStatistics, label_statistics
 
 __all__ = [
+    "STACK",
     "Batch",
     "LabelIndex",
     "LabelStatistics",
     "Opened",
     "Place",
     "Sample",
+    "Stacked",
     "batch",
     "cached",
     "channel_problems",
@@ -60,6 +63,8 @@ __all__ = [
     "save_probability_maps",
     "split",
     "split_components",
+    "stack_of",
+    "stack_problems",
     "tile_filter",
     "warn_of_absent",
     "zero_or_one",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+
+import numpy as np
 
 from jaxseg.config import Source
 from jaxseg.config.schema import PairRule
-from jaxseg.errors import InputError
+from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.io import Format, Pair, described, pair_by_order, pair_files
+from jaxseg.volume import Volume
 
 
 def paired(
@@ -36,3 +40,37 @@ def paired(
     print(f"{source.raw} and {source.labels} are paired by their order, not by names:")
     print(described(pairs), flush=True)
     return pairs
+
+
+def misfits(image: Volume, labels: Volume) -> list[JaxsegError]:
+    """An image and labels of different size; a warning where only their spacing differs."""
+    if image.spatial_shape != labels.spatial_shape:
+        return [
+            InputError(
+                "image and labels differ in size",
+                file=labels.path,
+                expected=f"{image.spatial_shape}, as {image.path}",
+                found=labels.spatial_shape,
+                fix="export the labels again from this image",
+            )
+        ]
+    known = image.unit == labels.unit == "µm"
+    if known and not np.allclose(image.spacing, labels.spacing, rtol=0.01):
+        warnings.warn(
+            f"{labels.path}: voxel size {labels.spacing} µm, but {image.spacing} in the image, "
+            "which is used",
+            JaxsegWarning,
+            stacklevel=2,
+        )
+    # Either file may not say where it lies, which means at 0.
+    start, other = (volume.origin or (0.0,) * len(image.spacing) for volume in (image, labels))
+    if known and any(
+        abs(a - b) > size / 2 for a, b, size in zip(start, other, image.spacing, strict=True)
+    ):
+        warnings.warn(
+            f"{labels.path}: the labels begin at {other} µm, the image at {start} µm; their first "
+            "voxels are taken for the same place",
+            JaxsegWarning,
+            stacklevel=2,
+        )
+    return []

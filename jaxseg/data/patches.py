@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -264,7 +265,8 @@ def _read(
     """Scaled image and labels of a box of a sample."""
     if sample.labels is None:
         raise ValueError(f"{sample.name} has no labels")
-    image = apply(read_patch(sample.image, start, patch), sample.stats)
+    scaled = functools.partial(apply, stats=sample.stats)
+    image = read_patch(sample.image, start, patch, prepare=scaled)
     if sample.labels.axes.endswith("c"):
         return image, read_patch(sample.labels, start, patch).astype(np.float32)
     found = _int32(read_patch(sample.labels, start, patch), compact, ignore)
@@ -280,9 +282,10 @@ def _read_box(
     """Scaled image and labels of the box of a patch."""
     start = [a + b for a, b in zip(mix.start, mix.low, strict=True)]
     ends = zip(start, mix.size, sample.image.spatial_shape, strict=True)
-    if all(a >= 0 and a + length <= size for a, length, size in ends):
+    inside = all(a >= 0 and a + length <= size for a, length, size in ends)
+    if inside and not sample.stats.own:
         return _read(sample, start, mix.size, compact, ignore)
-    # Beyond the image the patch is a mirror image of all of it.
+    # Beyond the image the patch is a mirror image of all of it; it may be scaled as a whole, too.
     image, labels = _read(sample, mix.start, patch, compact, ignore)
     return image[mix.slices], labels[mix.slices]
 
@@ -300,7 +303,13 @@ def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> n
     return labels
 
 
-def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
+def read_patch(
+    volume: Volume,
+    start: Sequence[int],
+    patch: Sequence[int],
+    *,
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """A box of a volume that is mirrored beyond its ends.
 
     Parameters
@@ -311,6 +320,8 @@ def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np
         First voxel, (z)yx; may lie outside.
     patch : sequence of int
         Size of the box, (z)yx.
+    prepare : callable, optional
+        Applied to the part of the box that is inside, such as a normalisation.
 
     Returns
     -------
@@ -322,6 +333,7 @@ def read_patch(volume: Volume, start: Sequence[int], patch: Sequence[int]) -> np
     low = [max(at, 0) for at in start]
     high = [min(at, size) for at, size in zip(stop, shape, strict=True)]
     block = volume.read(low, high)
+    block = block if prepare is None else prepare(block)
     for axis, size in enumerate(shape):
         if block.shape[axis] < patch[axis]:
             mirrored = reflect_indices(start[axis], stop[axis], size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,10 +17,10 @@ from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.schema import PairRule
 from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
-from jaxseg.data.pairing import paired
+from jaxseg.data.pairing import misfits, paired
 from jaxseg.data.preprocess import preprocessed, resized
 from jaxseg.data.truth import OBJECTS, Truth
-from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
+from jaxseg.errors import InputError, JaxsegError
 from jaxseg.io import (
     Format,
     Pair,
@@ -30,7 +29,7 @@ from jaxseg.io import (
     open_labelled_classes,
     open_labels,
 )
-from jaxseg.normalize import Stats, fit, measure_moments
+from jaxseg.normalize import Stats, fit, fit_each, measure_moments
 from jaxseg.volume import Volume, checked_spacing
 
 Result = TypeVar("Result")
@@ -52,6 +51,7 @@ class Sample:
     index : where the objects are; empty without labels
     classes : (*S) class of every voxel beside the labels, if the files have both
     original : the image as it is in its file, where ``image`` was resampled
+    parts : the images that this is a stack of, see :func:`jaxseg.data.stack_of`
     """
 
     image: Volume
@@ -61,6 +61,7 @@ class Sample:
     index: LabelIndex
     classes: Volume | None = None
     original: Volume | None = None
+    parts: tuple[Sample, ...] = ()
 
     @cached_property
     def class_values(self) -> np.ndarray:
@@ -302,7 +303,7 @@ def _open_labels(
         return None, None, nothing
     labels, classes = both
     if image is not None:
-        problems += _misfits(image, labels)
+        problems += misfits(image, labels)
         labels = replace(labels, spacing=image.spacing, unit=image.unit)
         if classes is not None:
             classes = replace(classes, spacing=image.spacing, unit=image.unit)
@@ -347,48 +348,13 @@ def _stats_of(image: Volume, request: _Request) -> Stats:
 
 def _fit(images: Sequence[Volume], normalize: Normalize) -> Stats:
     """Fit as configured."""
-    return fit(
-        images,
-        method=normalize.method,
-        percentiles=normalize.percentiles,
-        clip=normalize.clip,
-        mean=normalize.mean,
-        deviation=normalize.deviation,
-    )
-
-
-def _misfits(image: Volume, labels: Volume) -> list[JaxsegError]:
-    """An image and labels of different size; a warning where only their spacing differs."""
-    if image.spatial_shape != labels.spatial_shape:
-        return [
-            InputError(
-                "image and labels differ in size",
-                file=labels.path,
-                expected=f"{image.spatial_shape}, as {image.path}",
-                found=labels.spatial_shape,
-                fix="export the labels again from this image",
-            )
-        ]
-    known = image.unit == labels.unit == "µm"
-    if known and not np.allclose(image.spacing, labels.spacing, rtol=0.01):
-        warnings.warn(
-            f"{labels.path}: voxel size {labels.spacing} µm, but {image.spacing} in the image, "
-            "which is used",
-            JaxsegWarning,
-            stacklevel=2,
-        )
-    # Either file may not say where it lies, which means at 0.
-    start, other = (volume.origin or (0.0,) * len(image.spacing) for volume in (image, labels))
-    if known and any(
-        abs(a - b) > size / 2 for a, b, size in zip(start, other, image.spacing, strict=True)
-    ):
-        warnings.warn(
-            f"{labels.path}: the labels begin at {other} µm, the image at {start} µm; their first "
-            "voxels are taken for the same place",
-            JaxsegWarning,
-            stacklevel=2,
-        )
-    return []
+    options: dict[str, Any] = {
+        name: getattr(normalize, name)
+        for name in ("method", "percentiles", "clip", "clip_low", "clip_high")
+    }
+    if normalize.scope == "patch":
+        return fit_each(images[0], **options)
+    return fit(images, **options, mean=normalize.mean, deviation=normalize.deviation)
 
 
 def _attempt(problems: list[JaxsegError], function: Callable[[], Result]) -> Result | None:

@@ -126,8 +126,9 @@ def pictures(found: Steps) -> Mapping[str, np.ndarray]:
     """The steps by the names of their files."""
     return {
         "seed_map": found.seeds,
-        "semantic": found.mask.astype(np.uint8),
-        "foreground": found.surface.astype(np.float32),
+        "semantic": found.surface.astype(np.float32),
+        "foreground": found.mask.astype(np.uint8),
+        "watershed": found.labels,
     }
 
 

@@ -20,7 +20,7 @@ from jaxseg.models.style import Style
 
 
 class Stack(nn.Module):
-    """Several times convolution, normalisation, activation and dropout."""
+    """Several times convolution, normalisation, activation and dropout, or another order."""
 
     features: int
     kernel: tuple[int, ...]
@@ -29,6 +29,8 @@ class Stack(nn.Module):
     dropout: float = 0.0
     reduction: int = 0
     """Of a squeeze-and-excitation after each convolution; 0 = none."""
+    norm_first: bool = False
+    """Normalisation and activation come before each convolution."""
 
     @nn.compact
     def __call__(
@@ -36,9 +38,11 @@ class Stack(nn.Module):
     ) -> jax.Array:
         """(N, *S, C) to (N, *S, features)."""
         for index in range(self.convs):
-            image = Conv(self.features, self.kernel, self.style, name=f"conv_{index}")(image)
+            conv = Conv(self.features, self.kernel, self.style, name=f"conv_{index}")
             norm = Norm(self.style, name=f"norm_{index}")
+            image = image if self.norm_first else conv(image)
             image = norm(image, train=train, activate=True)
+            image = conv(image) if self.norm_first else image
             if train and self.dropout > 0:
                 image = drop_channels(fold(key, index), image, self.dropout)
             if self.reduction:

@@ -12,7 +12,7 @@ from jaxseg.models.u_shape import Parts, Place, Shape, build_u_shape
 def block(config: ResUNet, style: Style, place: Place, name: str) -> Residual:
     """A residual block."""
     return Residual(
-        place.features, place.kernel, config.convs, style, place.dropout, place.first, name=name
+        place.features, place.kernel, place.convs, style, place.dropout, place.first, name=name
     )
 
 

@@ -11,7 +11,7 @@ from jaxseg.models.u_shape import Parts, Place, Shape, build_u_shape
 
 def block(config: ResUNetSE, style: Style, place: Place, name: str) -> ExcitedResidual:
     """A convolution, a residual block, and weights for its channels."""
-    size = (place.features, place.kernel, config.convs)
+    size = (place.features, place.kernel, place.convs)
     options = (place.dropout, place.first, config.reduction)
     return ExcitedResidual(*size, style, *options, name=name)
 
@@ -32,6 +32,6 @@ def build(
         Parts(block, up),
         style=style,
         remat=remat,
-        convs=config.convs + 1,
+        more=1,
         local=False,
     )

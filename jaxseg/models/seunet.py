@@ -11,8 +11,9 @@ from jaxseg.models.u_shape import Parts, Place, build_u_shape
 
 def block(config: SEUNet, style: Style, place: Place, name: str) -> Stack:
     """Convolutions in a row, with weights for their channels."""
-    size = (place.features, place.kernel, config.convs)
-    return Stack(*size, style, place.dropout, config.reduction, name=name)
+    size = (place.features, place.kernel, place.convs)
+    before = config.order == "norm_act_conv"
+    return Stack(*size, style, place.dropout, config.reduction, before, name=name)
 
 
 def build(config: SEUNet, heads: tuple[int, ...], ndim: int, *, style: Style, remat: bool) -> Model:

@@ -28,6 +28,7 @@ class Place(NamedTuple):
 
     features: int
     kernel: Shape
+    convs: int
     dropout: float
     first: bool
     """It is the first of the encoder."""
@@ -114,14 +115,19 @@ class UShapeModule(nn.Module):
         config = self.config
         rate = config.dropout[level] if config.dropout else 0.0
         features = features or config.features[level]
-        place = Place(features, self.kernels[level], rate, level == branch == 0)
+        convs = config.convs_of(level)
+        place = Place(features, self.kernels[level], convs, rate, level == branch == 0)
         block = self.parts.block(config, self.style, place, name)
         # A number of its own for each block, so that no two drop the same channels.
         number = branch * len(self.kernels) + level
         return mark(block(image, train=train, key=fold(key, number) if train and rate else None))
 
     def _wide(self, name: str, features: int, image: jax.Array, train: bool) -> jax.Array:
-        return Stack(features, wider(self.kernels[0]), 1, self.style, name=name)(image, train=train)
+        before = getattr(self.config, "order", "") == "norm_act_conv"
+        kernel = wider(self.kernels[0])
+        return Stack(features, kernel, 1, self.style, norm_first=before, name=name)(
+            image, train=train
+        )
 
 
 def decoder_features(config: Any, heads: int) -> tuple[int, ...]:
@@ -152,7 +158,7 @@ def build_u_shape(
     *,
     style: Style,
     remat: bool,
-    convs: int = 0,
+    more: int = 0,
     local: bool = True,
 ) -> Model:
     """A U-Net as a pair of pure functions.
@@ -165,7 +171,7 @@ def build_u_shape(
     parts : its blocks
     style : common to all blocks
     remat : see :func:`jaxseg.models.build`
-    convs : convolutions of a block in a row; 0 = those of ``config``
+    more : convolutions of a block in a row beside those of ``config``
     local : whether its blocks see nothing beyond their kernels
 
     Returns
@@ -175,7 +181,9 @@ def build_u_shape(
     strides = steps(config, ndim)
     kernels = reach.kernels(config.kernel, config.isotropic, len(config.features), ndim)
     module = UShapeModule(config, heads, kernels, strides, style, parts)
-    down = [reach.around(kernel, convs or config.convs) for kernel in kernels]
+    down = [
+        reach.around(kernel, config.convs_of(level) + more) for level, kernel in enumerate(kernels)
+    ]
     up = down[:-1]
     if config.larger_io:
         wide = reach.around(wider(kernels[0]))

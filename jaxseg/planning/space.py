@@ -15,13 +15,12 @@ import numpy as np
 from jaxseg import blocks
 from jaxseg.blocks.stage import Output, Stage, with_needs
 from jaxseg.config import Config
-from jaxseg.data import Sample
 from jaxseg.errors import ResourceError
 from jaxseg.io.levels import coarser, level_steps
 from jaxseg.memory import readable
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import is_begun, ledger_of
-from jaxseg.tasks import task_of
+from jaxseg.tasks import all_works, task_of
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.plans import DECODE
 
@@ -65,8 +64,8 @@ def space_needed(
     one for each kind of result; small tables and pictures are not among them
     """
     found: dict[str, Store] = {}
-    for sample in samples.get("test", ()):
-        for store in _stores(config, run, sample, phases):
+    for work, done in all_works(config, run, samples.get("test", ()), phases):
+        for store in _stores(work, done):
             before = found.get(store.what, store._replace(bytes=0, files=0))
             found[store.what] = store._replace(
                 bytes=before.bytes + store.bytes, files=before.files + store.files
@@ -74,8 +73,8 @@ def space_needed(
     return tuple(found.values())
 
 
-def _stores(config: Config, run: Run, sample: Sample, phases: Sequence[str]) -> Iterator[Store]:
-    work = Work(config, run, sample)
+def _stores(work: Work, phases: Sequence[str]) -> Iterator[Store]:
+    config = work.config
     steps = with_needs(task_of(config).steps(work).steps)
     mine = set(phases) | (set(task_of(config).phases) if DECODE in phases else set())
     for stage in steps:
@@ -83,6 +82,16 @@ def _stores(config: Config, run: Run, sample: Sample, phases: Sequence[str]) -> 
             target = stage.output.target
             if target is None or not target.exists():
                 yield _store(work, stage, stage.output)
+            if target == work.planes and config.predict.tiff:
+                yield _tiff(work, stage.output)
+
+
+def _tiff(work: Work, output: Output) -> Store:
+    """Planes as one file, not compressed."""
+    size = math.prod(work.shape) * len(output.channels) * max(4, np.dtype(output.dtype).itemsize)
+    return Store(
+        "planes as TIFF", 0 if work.planes.with_suffix(".tif").exists() else size, 1, False
+    )
 
 
 def _store(work: Work, stage: Stage, output: Output) -> Store:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxseg.errors import ConfigError
 from jaxseg.geometry import Box, TileGrid
 from jaxseg.prediction.blend import blended_slabs, stripes
+from jaxseg.prediction.border import MIRRORED, Border
 from jaxseg.prediction.stream import Forward, Prepare, answered
 
 PerAxis = int | tuple[int, ...]
@@ -35,15 +36,16 @@ def predict(
     region: Box | None = None,
     budget_bytes: int = 2**29,
     prepare: Prepare | None = None,
+    border: Border = MIRRORED,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Any:
     """Planes of an image, tile by tile through the network, blended where tiles overlap.
 
-    The image is seen as mirrored for ever beyond its ends. Where the halo is at least the
-    network's receptive radius, the result is that of one pass over the whole mirrored image; where
-    tiles agree they are returned unchanged, to the last bit. The memory needed does not grow with
-    the first axis, and not with the others beyond ``budget_bytes``. Reading, the network and
-    writing overlap in time.
+    The image goes on for ever beyond its ends, mirrored unless ``border`` says otherwise. Where the
+    halo is at least the network's receptive radius, the result is that of one pass over the whole
+    endless image; where tiles agree they are returned unchanged, to the last bit. The memory needed
+    does not grow with the first axis, and not with the others beyond ``budget_bytes``. Reading, the
+    network and writing overlap in time.
 
     Parameters
     ----------
@@ -62,7 +64,9 @@ def predict(
         part of the whole. A new array has its size, ``out`` still that of the image
     budget_bytes : host memory for blending; if the cross-section of the image needs more, it is
         cut into parts, and tiles across a cut are computed twice, with the same result
-    prepare : applied to every block that is read, such as a normalisation; voxel by voxel
+    prepare : applied to the part of every tile that is inside the image, such as a normalisation;
+        voxel by voxel, or else the result depends on the tiles
+    border : how the image goes on, see :class:`jaxseg.prediction.border.Border`
     on_progress : called with the number of tiles done and of all tiles
 
     Returns
@@ -96,7 +100,9 @@ def predict(
     boxes = stripes(grid, region, planes, budget_bytes=budget_bytes)
     total = sum(math.prod(len(r) for r in grid.ranges(box)) for box in boxes)
     tiles = (grid[number] for box in boxes for number in grid.tiles_touching(box))
-    cores = answered(forward, image, grid, tiles, batch=batch, planes=planes, prepare=prepare)
+    cores = answered(
+        forward, image, grid, tiles, batch=batch, planes=planes, prepare=prepare, border=border
+    )
     with closing(cores):
         counted = _counted(cores, total, on_progress)
         slabs = (slab for box in boxes for slab in blended_slabs(grid, box, counted, planes))

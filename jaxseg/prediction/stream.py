@@ -14,8 +14,9 @@ import numpy as np
 
 from jaxseg.data import prefetch
 from jaxseg.errors import ConfigError, NonFiniteError, ResourceError
-from jaxseg.geometry import Box, Tile, TileGrid, reflect_indices
+from jaxseg.geometry import Box, Tile, TileGrid
 from jaxseg.memory import halved, is_exhausted
+from jaxseg.prediction.border import MIRRORED, Border
 
 Forward = Callable[[Any], Any]
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -34,16 +35,18 @@ class _Call(NamedTuple):
     """One per piece of ``size`` tiles, or None where memory ran out."""
 
 
-def read_mirrored(image: Any, box: Box, *, prepare: Prepare | None = None) -> np.ndarray:
-    """Read a box of an image that is mirrored for ever beyond its ends.
+def read_beyond(
+    image: Any, box: Box, *, prepare: Prepare | None = None, border: Border = MIRRORED
+) -> np.ndarray:
+    """Read a box of an image that goes on for ever beyond its ends.
 
     Parameters
     ----------
     image : (*S, C) with ``shape`` and either ``read(start, stop)`` or slicing; only the part of it
         that the box shows is read
     box : may lie partly or wholly outside the image
-    prepare : applied to the block that was read, such as a normalisation; must act on every voxel
-        by itself
+    prepare : applied to the block that was read, such as a normalisation
+    border : how the image goes on
 
     Returns
     -------
@@ -51,7 +54,7 @@ def read_mirrored(image: Any, box: Box, *, prepare: Prepare | None = None) -> np
     """
     ndim = len(box.start)
     axes = zip(box.start, box.stop, image.shape, strict=False)
-    indices = [reflect_indices(start, stop, size) for start, stop, size in axes]
+    indices = [border.indices(start, stop, size) for start, stop, size in axes]
     start = tuple(int(index.min()) for index in indices)
     stop = tuple(int(index.max()) + 1 for index in indices)
     block = image.read(start, stop) if hasattr(image, "read") else image[Box(start, stop).slices]
@@ -62,7 +65,9 @@ def read_mirrored(image: Any, box: Box, *, prepare: Prepare | None = None) -> np
         # As many voxels as coordinates: no voxel twice, so they run either up or down.
         if block.shape[axis] != len(index) or index[0] > index[-1]:
             block = np.take(block, index - start[axis], axis=axis)
-    return block.astype(np.float32, copy=False)
+    # Of a part of an image in memory, so that nothing is written into that.
+    block = block.astype(np.float32, copy=border.faces is not None)
+    return border.fill(block, box.start, tuple(image.shape[:ndim]))
 
 
 def answered(
@@ -74,6 +79,7 @@ def answered(
     batch: int,
     planes: int,
     prepare: Prepare | None = None,
+    border: Border = MIRRORED,
 ) -> Generator[np.ndarray, None, None]:
     """What the network says of each tile, without the halo, in the order of the tiles.
 
@@ -83,11 +89,11 @@ def answered(
     ----------
     forward : (batch, *tile, C) float32 to (batch, *tile, planes); always called with ``batch``
         tiles, the last call being filled up with copies
-    image : as for ``read_mirrored``
+    image : as for ``read_beyond``
     grid, tiles : the grid, and the tiles of it that are wanted
     batch : tiles per call; halved, with a warning, each time the device runs out of memory
     planes : values per voxel
-    prepare : as for ``read_mirrored``
+    prepare, border : as for ``read_beyond``
 
     Yields
     ------
@@ -101,7 +107,8 @@ def answered(
     """
 
     def read(group: tuple[Tile, ...]) -> tuple[tuple[Tile, ...], np.ndarray]:
-        return group, np.stack([read_mirrored(image, t.read, prepare=prepare) for t in group])
+        blocks = [read_beyond(image, t.read, prepare=prepare, border=border) for t in group]
+        return group, np.stack(blocks)
 
     calls: deque[_Call] = deque()
     size = batch

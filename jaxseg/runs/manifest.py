@@ -53,8 +53,8 @@ READERS: Mapping[str, tuple[str, ...]] = {
 }
 # The folders and files that each phase writes.
 WRITES: Mapping[str, tuple[str, ...]] = {
-    "train": ("train_logs", "charts"),
-    "predict": ("per_image", "blocks/predict"),
+    "train": ("train_logs", "charts", "tensorboard", "left_out/train", "left_out/val"),
+    "predict": ("per_image", "blocks/predict", "left_out/test"),
     "tune": (),
     "decode": (
         "per_image_instances",

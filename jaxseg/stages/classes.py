@@ -14,7 +14,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
 from jaxseg.stages.objects import POST
 from jaxseg.stages.operations import confined
-from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
+from jaxseg.stages.planes import decoding_grid, filtered_planes, made_of, region_of
 from jaxseg.stages.shown import POST_MARK, Shown, Steps
 
 FOLDER, DECODE = "per_image_binarized", "decode"
@@ -22,7 +22,7 @@ FOLDER, DECODE = "per_image_binarized", "decode"
 
 def class_steps(work: Work) -> Steps:
     """The classes of an image, as they are predicted and of filtered planes in masks."""
-    raw = planes_of(work, predicted(work))
+    raw = made_of(work)
     steps = [_decoded(work, DECODE, raw, None, work.labels(FOLDER))]
     options = work.config.postprocess
     if options.filters or options.masks:

@@ -64,7 +64,8 @@ def _whole(given: Decoding, block: Block, results: Results, known: Arrays) -> Ma
         options=given.options,
         within=given.within(block.read, results),
     )
-    return Made(labels, pictures={given.picture(step): image for step, image in steps.items()})
+    place = given.picture
+    return Made(labels, pictures={place(s): one for s, one in steps.items()} if place else {})
 
 
 def _is_noise(given: Decoding, results: Results) -> bool:

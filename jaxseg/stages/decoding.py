@@ -32,7 +32,7 @@ class Decoding:
     output : the labels; the type follows from the number of objects
     creating, joining : values of the stages
     threshold : two objects are one if they share more than this part of their union
-    picture : file of a picture of a step, by its name
+    picture : file of a picture of a step, by its name; None = no pictures
     """
 
     planes: View
@@ -46,7 +46,7 @@ class Decoding:
     creating: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     joining: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     threshold: float = 0.5
-    picture: Callable[[str], Any] = str
+    picture: Callable[[str], Any] | None = str
 
     @property
     def spacing(self) -> tuple[float, ...]:

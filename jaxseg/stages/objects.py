@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.decoders import Decoding, decoded
 from jaxseg.stages.measuring import measurement_table, measurements
 from jaxseg.stages.operations import confined, refine_kind, voronoi_mask
-from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
+from jaxseg.stages.planes import decoding_grid, filtered_planes, made_of, region_of
 from jaxseg.stages.properties import properties, property_columns
 from jaxseg.stages.repair import repaired
 from jaxseg.stages.shown import POST_MARK, Shown, Steps
@@ -70,13 +71,15 @@ def decoding_of(work: Work, planes: View, raw: View, region: View | None) -> Dec
         creating | {f"tuned.{name}": value for name, value in tuned.items()},
         runs.phase_values("instance_merging", config),
         config.blocks.merge_threshold,
-        lambda step: work.run.step(row.name, work.name, step),
+        functools.partial(work.run.step, row.name, work.name)
+        if config.watershed.check_files
+        else None,
     )
 
 
 def object_steps(work: Work) -> Steps:
     """Everything from predicted planes to objects, their tables and what becomes of them."""
-    raw = planes_of(work, predicted(work))
+    raw = made_of(work)
     planes, region = filtered_planes(work, raw), region_of(work)
     labels = decoded(decoding_of(work, planes, raw, region))
     return _Objects(work, planes, region, labels).steps()

@@ -13,12 +13,13 @@ from jaxseg import io
 from jaxseg.blocks.stage import Output, Results, Stage, View, whole_grid
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
+from jaxseg.data import Sample, Stacked
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
 from jaxseg.prediction.median import median_filters
 from jaxseg.runs.executor import grid_of
 from jaxseg.runs.layout import Work
-from jaxseg.volume import Volume
+from jaxseg.volume import Readable, Volume
 
 PREDICT = "predict"
 
@@ -69,6 +70,22 @@ def planes_of(work: Work, predicted: Stage) -> View:
     return View(name="planes", shape=work.shape, read=read, needs=(predicted,))
 
 
+def made_of(work: Work) -> View:
+    """The planes that results are made of: as predicted, and of a stack those of all its images."""
+    if not work.sample.parts:
+        return planes_of(work, predicted(work))
+    paths = {f"planes of {one.name}": work.run.planes(one.name) for one in work.sample.parts}
+
+    @functools.cache
+    def stack() -> Stacked:
+        return Stacked(tuple(io.open_image(path, ndim=2).data for path in paths.values()))
+
+    def read(box: Box, results: Results) -> np.ndarray:
+        return stack()[box.slices].astype(np.float32, copy=False)
+
+    return View(name="planes", shape=work.shape, read=read, reads=lambda: paths)
+
+
 def filtered_planes(work: Work, planes: View) -> View:
     """The planes after all median filters: a box is read with as much around it as they look at."""
     filters = work.config.postprocess.filters
@@ -87,6 +104,14 @@ def filtered_planes(work: Work, planes: View) -> View:
     return View(name="filtered planes", shape=work.shape, read=read, needs=(planes,))
 
 
+def planes_as_tiff(work: Work) -> None:
+    """Write the planes that were predicted as TIFF beside their store, if that is asked for."""
+    target = work.planes.with_suffix(".tif")
+    if work.config.predict.tiff and not target.exists():
+        planes = io.open_image(work.planes, ndim=work.config.ndim)
+        io.write_image_tiff(target, planes.data, spacing=work.spacing)
+
+
 # ------------------------------------------------------------------------------------- masks
 
 
@@ -95,22 +120,23 @@ def region_of(work: Work) -> View | None:
     if not work.config.postprocess.masks:
         return None
 
-    @functools.cache
-    def path() -> Path:
-        found = region_path(work.config, work.name)
-        assert found is not None
-        return found
+    names = [one.name for one in work.sample.parts or (work.sample,)]
 
     @functools.cache
-    def volume() -> Volume:
-        return open_region(work.config, path())
+    def paths() -> dict[str, Path]:
+        found = [region_path(work.config, name) for name in names]
+        return {f"region{number or ''}": path for number, path in enumerate(found) if path}
+
+    @functools.cache
+    def region() -> Readable:
+        found = [open_region(work.config, path, work.sample) for path in paths().values()]
+        masks = tuple(volume.data for volume in found)
+        return Stacked(masks) if work.sample.parts else masks[0]
 
     def read(box: Box, results: Results) -> np.ndarray:
-        return volume().read(box.start, box.stop) > 0
+        return region()[box.slices] > 0
 
-    return View(
-        name="region", shape=work.shape, read=read, dtype=bool, reads=lambda: {"region": path()}
-    )
+    return View(name="region", shape=work.shape, read=read, dtype=bool, reads=paths)
 
 
 def region_path(config: Config, name: str) -> Path | None:
@@ -141,9 +167,10 @@ def region_path(config: Config, name: str) -> Path | None:
     return found[0]
 
 
-def open_region(config: Config, path: Path) -> Volume:
-    """A mask, read lazily."""
-    return io.open_labels(path, ndim=config.ndim, axes=config.data.label_axes)
+def open_region(config: Config, path: Path, sample: Sample) -> Volume:
+    """A mask of an image, or of a plane of a stack, read lazily."""
+    ndim = 2 if sample.parts else config.ndim
+    return io.open_labels(path, ndim=ndim, axes=config.data.label_axes)
 
 
 def one_block(work: Work) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from jaxseg import data, normalize, tta
 from jaxseg.blocks.stage import Stage
 from jaxseg.geometry import Box
-from jaxseg.prediction import chunk_shape, classified, predict
+from jaxseg.prediction import BORDERS, MIRRORED, Border, chunk_shape, classified, predict
 from jaxseg.prediction.blank import blank_planes, blanking
 from jaxseg.prediction.foreign import Predictor
 from jaxseg.prediction.predictor import tiling_of
@@ -42,6 +42,7 @@ def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
         forward = classified(forward, threshold=config.semantic.threshold, dtype=dtype)
     stats, left_out = predictor.stats(sample), config.data.filter
     prepare: Callable[[Any], Any] = functools.partial(normalize.apply, stats=stats)
+    border = BORDERS[config.predict.border](sample.image, prepare)
     if left_out.by == "patch" and left_out.test:
         known = stats if left_out.normalized else None
         prepare = blanking(prepare, data.tile_filter(left_out.test, stats=known))
@@ -51,6 +52,7 @@ def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
         forward,
         tiling_of(config, predictor.sight, work.shape),
         prepare=prepare,
+        border=border,
         values=prediction_state(work, digest),
     )
 
@@ -69,6 +71,7 @@ def streamed(
     tiling: Tiling,
     *,
     prepare: Callable[[Any], Any],
+    border: Border = MIRRORED,
     values: dict[str, Any],
 ) -> Stage:
     """The stage that streams an image through a function.
@@ -76,7 +79,7 @@ def streamed(
     Parameters
     ----------
     work : which image
-    forward, tiling, prepare : as for :func:`jaxseg.prediction.predict`
+    forward, tiling, prepare, border : as for :func:`jaxseg.prediction.predict`
     values : all that decides the planes, the tiles not counted
     """
 
@@ -88,6 +91,7 @@ def streamed(
             **tiling._asdict(),
             region=box,
             prepare=prepare,
+            border=border,
             on_progress=advance,
         )
 

@@ -209,7 +209,9 @@ def compared_files(work: Work, shown: Sequence[Shown]) -> dict[str, str]:
     ConfigError, InputError : results are missing, or of another size than the truth
     """
     sample, name = work.sample, work.name
-    files = {f"image {name}": sample.image.path}
-    files |= {f"labels {name}": sample.labels.path} if sample.labels else {}
+    files: dict[str, str] = {}
+    for one in sample.parts or (sample,):
+        files[f"image {one.name}"] = one.image.path
+        files |= {f"labels {one.name}": one.labels.path} if one.labels else {}
     results = {f"objects {name}{one.mark}": open_result(work, one.result) for one in shown}
     return files | {name: volume.path for name, volume in results.items()}

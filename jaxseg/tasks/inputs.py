@@ -11,11 +11,14 @@ from jaxseg import data, io
 from jaxseg.channels import has_both
 from jaxseg.config import Config, Normalize, Source
 from jaxseg.config.channels import Semantic
+from jaxseg.config.stack import of_results
 from jaxseg.data import Sample
+from jaxseg.data.filters import Filtered
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.checking import check
-from jaxseg.tasks.problems import postprocessing_problems
-from jaxseg.tasks.rescaling import rescaled
+from jaxseg.tasks.problems import postprocessing_problems, region_problems
+from jaxseg.tasks.rescaling import at_one_size, rescaled
+from jaxseg.tasks.stacking import result_samples, stack_problems
 from jaxseg.tasks.table import task_of
 
 Samples = Mapping[str, tuple[Sample, ...]]
@@ -56,7 +59,11 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         samples[name], more = _open_source(config, sources[name], reference)
         problems += more
         if not more:
-            samples[name] = _filtered(config, name, samples[name])
+            samples[name], more = at_one_size(config, samples[name])
+            problems += more
+        if not more:
+            samples[name], gone = _filtered(config, name, samples[name])
+            samples |= {left_out_of(name): gone} if gone and config.data.filter.save else {}
     if predicts and fold.as_test and samples.get("train"):
         _, samples["test"] = data.k_fold(
             samples["train"], folds=fold.folds, fold=fold.fold, seed=config.seed
@@ -68,8 +75,12 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
         # It is said once for the configuration, not again for every file.
         problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
+    wrong = stack_problems(config, samples.get("test", ()))
     if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
-        problems += postprocessing_problems(config, samples.get("test", ()))
+        test = () if wrong else result_samples(config, samples.get("test", ()))
+        problems += region_problems(config, samples.get("test", ()))
+        problems += postprocessing_problems(of_results(config), test)
+    problems += wrong
     train = samples.get("train", ())
     problems += spacing_problems((*train, *samples.get("val", ())))
     if not problems and not task_of(config).truth.is_image:
@@ -130,18 +141,23 @@ def _open_source(
     return samples, problems
 
 
-def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """The images of a source that are not left out; those that are are named."""
+def left_out_of(part: str) -> str:
+    """The name among the samples of the images of a part that are left out."""
+    return f"{part} left out"
+
+
+def _filtered(config: Config, name: str, samples: tuple[Sample, ...]) -> Filtered:
+    """The images of a source that stay and those that are left out, which are named."""
     options = config.data.filter
     groups = getattr(options, name)
     if options.by == "patch":
-        return samples
+        return Filtered(samples, ())
     found = data.filter_samples(samples, groups, normalized=options.normalized)
     if found.left_out:
         named = ", ".join(sample.name for sample in found.left_out[:8])
         more = ", ..." if len(found.left_out) > 8 else ""
         print(f"{len(found.left_out)} of {len(samples)} {name} images left out: {named}{more}")
-    return found.kept
+    return found
 
 
 def _classes(config: Config) -> Semantic | None:

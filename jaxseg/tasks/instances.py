@@ -20,6 +20,7 @@ from jaxseg.stages.objects import object_steps
 from jaxseg.stages.pieces import CREATION
 from jaxseg.stages.shown import POST_MARK
 from jaxseg.tasks.comparing import Compared, inside_of
+from jaxseg.tasks.plane_scores import with_plane_scores
 from jaxseg.tasks.problems import instance_problems
 from jaxseg.tasks.rules import instance_rules
 from jaxseg.tasks.showing import semantic_options, shown, write_summary
@@ -48,6 +49,7 @@ def compare_objects(
     if not scores[""]:
         return
     table = report.matching_table(scores[""])
+    table = with_plane_scores(table, [one.work for one in results if not one.mark])
     report.show_matching(table, thresholds, console)
     if scores[POST_MARK]:
         after = report.matching_table(scores[POST_MARK])
@@ -189,4 +191,5 @@ INSTANCES = Task(
     compare=compare_objects,
     rules=instance_rules,
     problems=instance_problems,
+    stacks=True,
 )

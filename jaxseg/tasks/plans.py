@@ -10,8 +10,9 @@ from jaxseg import blocks
 from jaxseg.blocks.stage import levels
 from jaxseg.config import Config
 from jaxseg.config.load import from_plain
+from jaxseg.config.stack import of_results
 from jaxseg.data.samples import Sample, empty_index
-from jaxseg.errors import JaxsegError, raise_all
+from jaxseg.errors import ConfigError, JaxsegError, raise_all
 from jaxseg.normalize import Stats
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.executor import work_there
@@ -23,6 +24,7 @@ from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.table import task_of
 from jaxseg.tasks.task import DECODE
+from jaxseg.train import tensorboard
 from jaxseg.volume import Volume
 
 
@@ -84,7 +86,12 @@ def checked(config: Config) -> Samples:
     """
     wrong: list[JaxsegError] = [*check(config)]
     if not wrong:
-        wrong += task_of(config).problems(config)
+        wrong += task_of(config).problems(of_results(config))
+    if "train" in config.phases and config.train.tensorboard:
+        try:
+            tensorboard.refuse_missing()
+        except ConfigError as problem:
+            wrong.append(problem)
     samples, more = open_data(config)
     if not wrong:
         more += planes_problems(config, samples.get("test", ()))

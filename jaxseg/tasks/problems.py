@@ -40,7 +40,7 @@ def postprocessing_problems(config: Config, samples: Sequence[Sample]) -> list[J
         for index, one in enumerate(group)
         if not any(property_problems(one.name, "", ndim, extra=extra))
     }
-    problems = region_problems(config, samples)
+    problems: list[JaxsegError] = []
     for sample in samples:
         problems += extra_problems(extra, spacing=sample.image.spacing)
         for field, name in names.items():
@@ -56,7 +56,7 @@ def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
     for sample in samples:
         try:
             path = region_path(config, sample.name)
-            volume = open_region(config, path) if path else None
+            volume = open_region(config, path, sample) if path else None
         except JaxsegError as problem:
             problems.append(problem)
             continue

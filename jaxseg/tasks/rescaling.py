@@ -9,11 +9,12 @@ from pathlib import Path
 from jaxseg import checkpoint, io
 from jaxseg.blocks.stage import Stage, with_needs
 from jaxseg.config import Config, Package
-from jaxseg.data import Sample, empty_index
+from jaxseg.data import Sample, empty_index, index_labels
 from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.resample import labels_back, resampled
 from jaxseg.runs.layout import Work, at_image_size, run_of
 from jaxseg.runs.needs import Plan
+from jaxseg.tasks.table import task_of
 from jaxseg.volume import Volume
 
 # Training images differ by no more either.
@@ -47,16 +48,49 @@ def rescaled(
                 fix="train with --data.spacing, or leave out predict.rescale",
             )
         ]
-    problems: list[JaxsegError] = [
+    return tuple(_resampled(sample, spacing) for sample in test), _unknown_sizes(test)
+
+
+def at_one_size(
+    config: Config, samples: Sequence[Sample]
+) -> tuple[tuple[Sample, ...], list[JaxsegError]]:
+    """Images of any part of the data with the voxels that the configuration gives for all.
+
+    Parameters
+    ----------
+    config : of the run
+    samples : as they are in their files
+
+    Returns
+    -------
+    samples : the same where nothing is resampled
+    problems : a size that is not known
+    """
+    wanted = config.data.resample
+    if not any(wanted):
+        return tuple(samples), []
+    problems = _unknown_sizes(samples)
+    found = []
+    for sample in () if problems else samples:
+        pairs = zip(wanted, sample.image.spacing, strict=True)
+        seen = _resampled(sample, tuple(size or own for size, own in pairs))
+        if seen.labels is not None and not task_of(config).truth.is_image:
+            ignored = config.data.ignore
+            seen = replace(seen, index=index_labels(seen.labels, ignore=ignored))
+        found.append(seen)
+    return tuple(found), problems
+
+
+def _unknown_sizes(samples: Sequence[Sample]) -> list[JaxsegError]:
+    return [
         InputError(
             "the size of a voxel is not known, so the image cannot be resampled",
             file=sample.image.path,
             expected="a size in the metadata, or --data.spacing",
         )
-        for sample in test
+        for sample in samples
         if sample.image.unit != "µm"
     ]
-    return tuple(_resampled(sample, spacing) for sample in test), problems
 
 
 def _trained(config: Config, train: Sequence[Sample]) -> tuple[float, ...]:

@@ -70,6 +70,12 @@ def detection_rules(config: Config) -> Iterator[ConfigError]:
             found=[channel.name for channel in config.channels],
             fix="channels=(ch('Db'),)",
         )
+    if config.evaluate.planes:
+        yield ConfigError(
+            "planes are compared of objects and classes, not of points",
+            file="evaluate.planes",
+            fix="leave it out",
+        )
     yield from _no_decoder(config)
 
 

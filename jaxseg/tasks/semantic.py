@@ -13,10 +13,12 @@ from jaxseg import io, report
 from jaxseg.config import Config
 from jaxseg.data.truth import CLASSES
 from jaxseg.metrics import ClassCounts, class_counts, iou
+from jaxseg.report.tables import MEAN
 from jaxseg.runs.layout import Run
 from jaxseg.stages.classes import DECODE, class_steps
 from jaxseg.stages.shown import POST_MARK
 from jaxseg.tasks.comparing import Compared
+from jaxseg.tasks.plane_scores import with_plane_scores
 from jaxseg.tasks.rules import semantic_rules
 from jaxseg.tasks.showing import semantic_options, shown, write_summary
 from jaxseg.tasks.task import Task
@@ -45,6 +47,7 @@ def compare_classes(
     if not counts[""]:
         return
     table = _class_table(counts[""], names)
+    table = with_plane_scores(table, [one.work for one in results if not one.mark])
     if counts[POST_MARK]:
         table = report.beside(table, _class_table(counts[POST_MARK], names))
     report.show_classes(table, console)
@@ -52,10 +55,13 @@ def compare_classes(
 
 
 def _class_table(counts: Mapping[str, ClassCounts], names: Sequence[str]) -> pd.DataFrame:
-    """One row per image, and one for all voxels."""
+    """One row per image, one of the means over images, and one for all voxels together."""
     total = functools.reduce(ClassCounts.plus, counts.values())
-    rows = [_class_row(name, names, iou(found)) for name, found in counts.items()]
-    return pd.DataFrame([*rows, _class_row("all voxels", names, iou(total))])
+    each = pd.DataFrame([_class_row(name, names, iou(found)) for name, found in counts.items()])
+    # A class that an image and its truth do not have counts in the other images only.
+    means = {"file": MEAN, **each.drop(columns="file").mean().to_dict()}
+    return pd.concat([each, pd.DataFrame([means, _class_row("all voxels", names, iou(total))])],
+                     ignore_index=True)  # fmt: skip
 
 
 def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str, object]:
@@ -74,4 +80,5 @@ SEMANTIC = Task(
     steps=class_steps,
     compare=compare_classes,
     rules=semantic_rules,
+    stacks=True,
 )

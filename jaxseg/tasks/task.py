@@ -57,6 +57,8 @@ class Task:
         What of a configuration does not go with the task, told together with all that is wrong.
     problems : callable
         What would stop the stages of a configuration that breaks no rule.
+    stacks : bool
+        Whether 2D images may be predicted one by one and their results made in 3D.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Task:
     compare: Callable[[Config, Run, Sequence[Any], Console], None]
     rules: Callable[[Config], Iterable[ConfigError]] = lambda config: ()
     problems: Callable[[Config], list[JaxsegError]] = lambda config: []
+    stacks: bool = False
 
     def __call__(self, work: Work) -> Steps:
         """All that is made of an image."""

@@ -28,6 +28,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.left_out import copy_left_out
 from jaxseg.tasks.table import task_of
 from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.train.start import refuse_idle
@@ -63,8 +64,9 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     made = ingredients(config, learn, check)
     if hosts.is_first():
         _show_changes(config, run, made, learn[0])
-    if hosts.is_first():
         _show_places(config, run, made, learn)
+        for part in ("train", "val"):
+            copy_left_out(config, run, part, samples)
     fitted = _fit(config, run, made, learn, check, meta, start)
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"

@@ -14,6 +14,7 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import to_json, tune
 from jaxseg.prediction import predict
+from jaxseg.prediction.border import BORDERS
 from jaxseg.prediction.foreign import Predictor
 from jaxseg.prediction.predictor import predictor_of, tiling_of
 from jaxseg.progress import progress
@@ -86,12 +87,15 @@ def _predicted(
             spacing=sample.image.spacing,
             group=config.predict.tta,
         )
+        scale = functools.partial(normalize.apply, stats=predictor.stats(sample))
+        part = sample.image.crop(start, stop)
         with progress(f"predict {sample.name}") as advance:
             planes = predict(
                 forward,
-                sample.image.crop(start, stop),
+                part,
                 **tiling_of(config, predictor.sight, tuple(sizes))._asdict(),
-                prepare=functools.partial(normalize.apply, stats=predictor.stats(sample)),
+                prepare=scale,
+                border=BORDERS[config.predict.border](part, scale),
                 on_progress=advance,
             )
         yield planes, sample.labels.read(start, stop)

@@ -14,15 +14,12 @@ from jaxseg import hosts
 from jaxseg.config.training import Train
 from jaxseg.errors import Interrupted, NonFiniteError
 from jaxseg.signals import Asked
-from jaxseg.train import logs
+from jaxseg.train import logs, tensorboard
 from jaxseg.train.plan import Times
 from jaxseg.train.progress import Display
 from jaxseg.train.record import Folders, Record, add_row, save_best, save_last
 from jaxseg.train.schedule import Rate, after_validation, plateau_factor
 from jaxseg.train.state import State, place, replicate, variables_of
-
-# Pictures are drawn after this many epochs and at the end.
-DRAW_EVERY = 10
 
 
 class Patches(Protocol):
@@ -183,8 +180,10 @@ def keep(state: State, record: Record, job: Job) -> None:
     if not hosts.is_first():
         return
     logs.write(job.folders.logs, record.history)
-    if ends or row["epoch"] % DRAW_EVERY == 0:
+    if ends or row["epoch"] % job.config.chart_every == 0:
         logs.draw(job.folders.charts, record.history)
+        if job.config.tensorboard:
+            tensorboard.write(job.folders.charts.with_name("tensorboard"), record.history)
     job.show.line(logs.line(row, epochs))
 
 

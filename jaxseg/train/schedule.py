@@ -31,10 +31,11 @@ def learning_rate(config: Train, steps_per_epoch: int) -> Rate:
     """The learning rate as a function of the step and of the planned number of steps.
 
     It rises linearly over the warm-up, a quarter of all steps at most, and goes on as ``schedule``
-    says: along half a cosine (Loshchilov & Hutter 2017) to ``final_lr`` times its largest value, or
-    as it is; the factor of a plateau is not in it, see :func:`after_validation`. One cycle (Smith &
-    Topin 2018) has no warm-up of its own. The number of steps is an argument because a run with a
-    limit of minutes fixes it only after its first epochs.
+    says: along half a cosine (Loshchilov & Hutter 2017) to ``final_lr`` times its largest value, in
+    all that is left or in the last ``decay_part`` of the run, or as it is; the factor of a plateau
+    is not in it, see :func:`after_validation`. One cycle (Smith & Topin 2018) has no warm-up of its
+    own. The number of steps is an argument because a run with a limit of minutes fixes it only
+    after its first epochs.
 
     Parameters
     ----------
@@ -48,6 +49,9 @@ def learning_rate(config: Train, steps_per_epoch: int) -> Rate:
     >>> rate = learning_rate(Train(lr=1.0, epochs=10, warmup=2, final_lr=0.1), 5)
     >>> [round(float(rate(step, 0)), 3) for step in (0, 4, 9, 30, 50)]
     [0.1, 0.5, 1.0, 0.55, 0.1]
+    >>> rate = learning_rate(Train(lr=1.0, epochs=8, warmup=0, final_lr=0, decay_part=0.5), 2)
+    >>> [round(float(rate(step, 0)), 3) for step in (0, 8, 12, 16)]
+    [1.0, 1.0, 0.5, 0.0]
     >>> rate = learning_rate(Train(lr=1.0, epochs=10, schedule="one_cycle"), 10)
     >>> [round(float(rate(step, 0)), 3) for step in (0, 30, 65, 100)]
     [0.04, 1.0, 0.5, 0.0]
@@ -60,7 +64,10 @@ def learning_rate(config: Train, steps_per_epoch: int) -> Rate:
             return config.lr * one_cycle(step / jnp.maximum(total, 1))
         warm = jnp.minimum(config.warmup * steps_per_epoch, total // 4)
         rising = (step + 1) / jnp.maximum(warm, 1)
-        progress = jnp.clip((step - warm) / jnp.maximum(total - warm, 1), 0, 1)
+        begin = warm
+        if config.decay_part:
+            begin = jnp.maximum(warm, jnp.round(total * (1 - config.decay_part)))
+        progress = jnp.clip((step - begin) / jnp.maximum(total - begin, 1), 0, 1)
         after = falling(progress, config.final_lr)
         return config.lr * jnp.where(step < warm, rising, after).astype(jnp.float32)
 

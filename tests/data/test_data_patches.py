@@ -16,7 +16,7 @@ from support import real_images
 from jaxseg import data
 from jaxseg.config import CutMix, Source
 from jaxseg.data import Sample
-from jaxseg.normalize import Stats
+from jaxseg.normalize import Stats, fit_each
 from jaxseg.volume import Volume
 
 
@@ -317,3 +317,25 @@ def test_an_epoch_of_a_grid_shows_every_patch_once() -> None:
         for image, (y, x) in zip(batch.image, batch.starts, strict=True):
             expected = whole[y + 20 : y + 36, x + 20 : x + 36]
             np.testing.assert_array_equal(image[..., 0], expected)
+
+
+def test_patches_that_are_scaled_by_themselves() -> None:
+    """Also where boxes of others are pasted, and beyond the image."""
+    one = sample(blocks((40, 50)), "a")
+    each = replace(one, stats=fit_each(one.image, method="zscore"))
+    batch = data.batch([each], patch=(16, 20), size=6, seed=0, step=0)
+    for image, (y, x) in zip(batch.image, batch.starts, strict=True):
+        part = np.asarray(one.image[y : y + 16, x : x + 20], np.float64)
+        expected = (part - part.mean((0, 1))) / part.std((0, 1))
+        np.testing.assert_allclose(image, expected, atol=1e-3)
+    ranged = replace(one, stats=fit_each(one.image, method="range"))
+    mixed = data.batch(
+        [ranged], patch=(16, 20), size=6, seed=0, step=0, cutmix=CutMix(probability=1.0)
+    )
+    assert mixed.image.min() == 0
+    assert mixed.image.max() == 1
+    assert one.labels is not None
+    small = replace(each, image=one.image.crop((0, 0), (12, 50)))
+    small = replace(small, labels=one.labels.crop((0, 0), (12, 50)))
+    around = data.batch([small], patch=(16, 20), size=1, seed=0, step=0).image[0]
+    np.testing.assert_allclose(around[2:14].mean((0, 1)), 0, atol=1e-3)

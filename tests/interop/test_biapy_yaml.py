@@ -333,6 +333,78 @@ def test_normalisation() -> None:
     assert ranged.normalize.method == "range"
 
 
+def test_normalisation_by_patch_and_clipping_at_values() -> None:
+    prefix = "DATA.NORMALIZATION."
+    patch = {prefix + "MEASURE_BY": "patch"}
+    assert translate(document(CLASSES | patch)).config().normalize.scope == "patch"
+    known = translate(document(CLASSES | patch | {prefix + "TYPE": "div"}))
+    assert known.config().normalize.scope == "image"
+    assert kind_of(known, prefix + "MEASURE_BY") == "no effect"
+    clip = {prefix + "PERC_CLIP.ENABLE": True, prefix + "PERC_CLIP.LOWER_PERC": 0.1,
+            prefix + "PERC_CLIP.UPPER_PERC": 99.8}  # fmt: skip
+    half = translate(document(CLASSES | patch | clip | {prefix + "TYPE": "div"}))
+    assert kind_of(half, prefix + "MEASURE_BY") == "approximated"
+    values = {prefix + "PERC_CLIP.LOWER_VALUE": 3, prefix + "PERC_CLIP.UPPER_VALUE": [90.0]}
+    found = translate(document(CLASSES | clip | values))
+    options = found.config().normalize
+    assert (options.clip, options.clip_low, options.clip_high) == ((), (3.0,), (90.0,))
+    assert kind_of(found, prefix + "PERC_CLIP.LOWER_PERC") == "no effect"
+    odd = translate(document(CLASSES | {prefix + "MEASURE_BY": "plane"}))
+    assert "one of image, dataset, patch" in str(odd.problems[0])
+
+
+def test_images_as_a_stack() -> None:
+    stack = {"TEST.ANALIZE_2D_IMGS_AS_3D_STACK": True, "TEST.POST_PROCESSING.Z_FILTERING": True}
+    config = translate(document(CLASSES | stack)).config()
+    assert config.data.as_3d_stack
+    assert not any("postprocess" in str(problem.file) for problem in check(config))
+    deep = translate(document(OBJECTS | stack))
+    assert not deep.config().data.as_3d_stack
+    assert kind_of(deep, "TEST.ANALIZE_2D_IMGS_AS_3D_STACK") == "no effect"
+
+
+def test_what_a_network_sees_and_learns() -> None:
+    config = translated(OBJECTS, DATA__TEST__MEDIAN_PADDING=True).config()
+    assert config.predict.border == "median"
+    assert translated(CLASSES, DATA__TEST__MEDIAN_PADDING=True).config().predict.border == "reflect"
+    model = translated(
+        CLASSES, MODEL__CONV_BLOCK_ORDER="norm_act_conv", MODEL__CONV_LAYERS=[1, 2, 2, 2, 3]
+    ).config().model  # fmt: skip
+    assert isinstance(model, UNet)
+    assert (model.order, model.level_convs) == ("norm_act_conv", (1, 2, 2, 2, 3))
+    cosine = {"TRAIN.LR_SCHEDULER.NAME": "warmupcosine", "TRAIN.LR_SCHEDULER.MIN_LR": 1e-6,
+              "TRAIN.LR_SCHEDULER.COSINE_DECAY_FRACTION": 0.3}  # fmt: skip
+    config = translate(document(CLASSES | cosine)).config()
+    assert config.train.decay_part == 0.3
+    config = translated(CLASSES, MODEL__FREEZE_LAYERS_MATCHING=["^down", "bottleneck"]).config()
+    assert config.train.freeze == ("biapy:^down", "biapy:bottleneck")
+    wrong = translated(CLASSES, MODEL__FREEZE_LAYERS_MATCHING=["(down"])
+    assert "not a regular expression" in str(wrong.problems[0])
+    config = translated(CLASSES, LOG__CHART_CREATION_FREQ=3, LOG__TENSORBOARD_LOG_DIR="tb").config()
+    assert (config.train.chart_every, config.train.tensorboard) == (3, True)
+    assert not translated(CLASSES).config().train.tensorboard
+
+
+def test_one_voxel_size() -> None:
+    keys = {"ENABLE": True, "TARGET_RESOLUTION": [2.0, 0.5, 0.4]}
+    keys = {f"DATA.RESOLUTION_NORM.{name}": value for name, value in keys.items()}
+    assert translate(document(OBJECTS | keys)).config().data.resample == (0.0, 0.5, 0.4)
+    assert translate(document(CLASSES | keys)).config().data.resample == (0.5, 0.4)
+    keys["DATA.RESOLUTION_NORM.TARGET_RESOLUTION"] = [2.0, -1.0, 0.4]
+    assert "not the size of a voxel" in str(translate(document(OBJECTS | keys)).problems[0])
+
+
+def test_copies_of_what_is_left_out() -> None:
+    prefix = "DATA.TRAIN.FILTER_SAMPLES."
+    keys = {prefix + "ENABLE": True, prefix + "PROPS": [["mean"]], prefix + "VALUES": [[9]],
+            prefix + "SIGNS": [["lt"]]}  # fmt: skip
+    saved = {"DATA.SAVE_FILTERED_IMAGES": True, "DATA.SAVE_FILTERED_IMAGES_NUM": 5}
+    assert translate(document(CLASSES | keys | saved)).config().data.filter.save == 5
+    nothing = translate(document(CLASSES | saved))
+    assert nothing.config().data.filter.save == 0
+    assert kind_of(nothing, "DATA.SAVE_FILTERED_IMAGES") == "no effect"
+
+
 def test_preprocessing() -> None:
     steps = {"RESIZE": {"OUTPUT_SHAPE": [64, 96]}, "GAUSSIAN_BLUR": {"SIGMA": 2},
              "MEDIAN_BLUR": {"KERNEL_SIZE": [3, 5, 1]}, "CLAHE": {"KERNEL_SIZE": 16},
@@ -446,11 +518,11 @@ def test_all_problems_at_once_after_the_table(
 
 
 def test_a_switch_that_is_off_softens_a_refusal() -> None:
-    found = translated(OBJECTS, TRAIN__ENABLE=False, MODEL__FREEZE_LAYERS_MATCHING=["down"])
-    assert kind_of(found, "MODEL.FREEZE_LAYERS_MATCHING") == "no effect"
+    found = translated(OBJECTS, TRAIN__ENABLE=False, TRAIN__SAVE_TRAIN_PREDS_FREQ=3)
+    assert kind_of(found, "TRAIN.SAVE_TRAIN_PREDS_FREQ") == "no effect"
     assert not found.problems
-    assert kind_of(translated(OBJECTS, MODEL__FREEZE_LAYERS_MATCHING=["down"]),
-                   "MODEL.FREEZE_LAYERS_MATCHING") == "refused"  # fmt: skip
+    shown = translated(OBJECTS, TRAIN__SAVE_TRAIN_PREDS_FREQ=3)
+    assert kind_of(shown, "TRAIN.SAVE_TRAIN_PREDS_FREQ") == "refused"
 
 
 def test_options_of_another_decoder_have_no_effect() -> None:

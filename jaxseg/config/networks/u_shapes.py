@@ -5,7 +5,7 @@ Where a doc says *BiaPy*, ``biapy_compatible`` repeats what BiaPy 3.7.1 computes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from jaxseg.config.limits import (
@@ -18,6 +18,7 @@ from jaxseg.config.limits import (
 )
 from jaxseg.config.networks.architecture import Activation, Architecture, Hidden, Normalisation
 from jaxseg.config.option import option, section
+from jaxseg.errors import ConfigError
 
 
 @section
@@ -63,9 +64,50 @@ class UShape(Architecture):
         down = len(self.reductions)
         return {"z_down": down, "isotropic": down + 1, "dropout": down + 1}
 
+    def convs_of(self, level: int) -> int:
+        """Convolutions of a level, from 0 for the finest."""
+        del level
+        return self.convs
+
 
 @section
-class UNet(UShape):
+class Levels(UShape):
+    """What those U-Nets have in common whose levels may have different numbers of convolutions."""
+
+    level_convs: tuple[int, ...] = option((), at_least(1))
+    """Convolutions of every level, the last one the bottleneck's; empty = convs everywhere."""
+
+    @property
+    def lists(self) -> Mapping[str, int]:
+        """One number for each level."""
+        return {**super().lists, "level_convs": len(self.features)}
+
+    def convs_of(self, level: int) -> int:
+        """Convolutions of a level, from 0 for the finest."""
+        return self.level_convs[level] if self.level_convs else self.convs
+
+
+@section
+class Plain(Levels):
+    """What the U-Nets out of plain convolutions have in common."""
+
+    order: Literal["conv_norm_act", "norm_act_conv"] = option("conv_norm_act")
+    """Whether an image is normalised after each convolution or, itself included, before it."""
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """A normalisation that leaves nothing of an image."""
+        yield from super().problems(where)
+        if self.order == "norm_act_conv" and self.norm == "ln":
+            yield ConfigError(
+                "layer normalisation before the first convolution erases images of one channel",
+                file=f"{where}.norm, {where}.order",
+                expected="another normalisation, or conv_norm_act",
+                found="ln and norm_act_conv",
+            )
+
+
+@section
+class UNet(Plain):
     """U-Net of Ronneberger et al. (2015), 2D or 3D."""
 
     architecture: Annotated[Literal["unet"], Hidden] = option("unet")
@@ -73,17 +115,19 @@ class UNet(UShape):
 
 
 @section
-class ResUNet(UShape):
+class ResUNet(Levels):
     """U-Net out of residual blocks that normalise before they convolve (Zhang et al. 2018)."""
 
     architecture: Annotated[Literal["resunet"], Hidden] = option("resunet")
     """Which network."""
     convs: int = option(2, at_least(2))
     """Convolutions per level, those of a residual block."""
+    level_convs: tuple[int, ...] = option((), at_least(2))
+    """The same for every level, the last one the bottleneck's; empty = convs everywhere."""
 
 
 @section
-class SEUNet(UShape):
+class SEUNet(Plain):
     """U-Net with squeeze-and-excitation after each convolution (Hu et al. 2018)."""
 
     architecture: Annotated[Literal["seunet"], Hidden] = option("seunet")
@@ -93,19 +137,21 @@ class SEUNet(UShape):
 
 
 @section
-class ResUNetSE(UShape):
+class ResUNetSE(Levels):
     """U-Net out of residual blocks with a convolution before them, and squeeze-and-excitation."""
 
     architecture: Annotated[Literal["resunet_se"], Hidden] = option("resunet_se")
     """Which network."""
     convs: int = option(2, at_least(2))
     """Convolutions per level, those of a residual block."""
+    level_convs: tuple[int, ...] = option((), at_least(2))
+    """The same for every level, the last one the bottleneck's; empty = convs everywhere."""
     reduction: int = option(16, at_least(1))
     """Channels are squeezed to one in so many."""
 
 
 @section
-class AttentionUNet(UShape):
+class AttentionUNet(Plain):
     """U-Net whose skip connections pass an attention gate (Oktay et al. 2018)."""
 
     architecture: Annotated[Literal["attention_unet"], Hidden] = option("attention_unet")

@@ -18,6 +18,7 @@ from jaxseg.config.rules.phases import phase_problems
 from jaxseg.config.rules.postprocessing import postprocessing_problems
 from jaxseg.config.rules.representation import representation_problems
 from jaxseg.config.rules.sizes import size_problems
+from jaxseg.config.rules.stack import stack_problems
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
@@ -30,6 +31,7 @@ RULES = (
     patch_problems,
     postprocessing_problems,
     block_problems,
+    stack_problems,
     own_problems,
 )
 

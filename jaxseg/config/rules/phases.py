@@ -46,14 +46,27 @@ def phase_problems(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "no labels to compare with", file="data.test.labels", fix="--data.test.labels DIR"
         )
-    if config.predict.rescale and config.postprocess.masks:
+    yield from _resampled(config)
+    yield from _classes_only(config)
+    yield from _compared_planes(config)
+    yield from _loss(config)
+
+
+def _resampled(config: Config) -> Iterator[ConfigError]:
+    """Images that are resampled, and what has their size or changes it as well."""
+    chosen = {"predict.rescale": config.predict.rescale, "data.resample": config.data.resample,
+              "preprocess.resize": config.preprocess.resize}  # fmt: skip
+    used = [name for name, value in chosen.items() if value]
+    if len(used) > 1 and "data.resample" in used:
+        yield ConfigError(
+            "images are resampled to two sizes", file=", ".join(used), fix="give one of them"
+        )
+    if config.postprocess.masks and {"predict.rescale", "data.resample"} & set(used):
         yield ConfigError(
             "masks have the size of the images, which are resampled",
-            file="predict.rescale",
+            file=used[0],
             fix="leave out postprocess.masks, or resample images and masks before",
         )
-    yield from _classes_only(config)
-    yield from _loss(config)
 
 
 def _source(source: Source, field: str) -> Iterator[ConfigError]:
@@ -89,6 +102,20 @@ def _classes_only(config: Config) -> Iterator[ConfigError]:
 def _only_classes(config: Config) -> bool:
     """Whether nothing is learned but the class of every voxel."""
     return all(channel.options.exclusive for channel in config.channels)
+
+
+def _compared_planes(config: Config) -> Iterator[ConfigError]:
+    others = {
+        "blocks.size": config.blocks.decodes,
+        "data.as_3d_stack": config.data.as_3d_stack,
+        "predict.classes_only": config.predict.classes_only,
+    }
+    for field in (name for name, value in others.items() if value and config.evaluate.planes):
+        yield ConfigError(
+            "planes are compared of whole images in memory, of objects or classes",
+            file=f"evaluate.planes, {field}",
+            fix="leave out evaluate.planes",
+        )
 
 
 def _loss(config: Config) -> Iterator[ConfigError]:

@@ -19,6 +19,7 @@ from jaxseg.config.properties import (
     table_columns,
 )
 from jaxseg.config.schema import Config
+from jaxseg.config.stack import of_results
 from jaxseg.errors import ConfigError
 
 # Channels that tell where objects are, in the order in which the mask of Voronoi is taken from
@@ -29,6 +30,7 @@ RADII, SIZES = ("dilation", "erosion"), ("remove_small_objects", "remove_large_o
 
 def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
     """Every mistake in the options of post-processing."""
+    config = of_results(config)
     options = config.postprocess
     yield from _filters(options, config.ndim)
     if config.task != "instances":

@@ -39,6 +39,12 @@ def size_problems(config: Config) -> Iterator[ConfigError]:
                 found=given[field],
                 fix="leave out one of them",
             )
+    if predict.border == "median" and config.normalize.scope == "patch":
+        yield ConfigError(
+            "a median of the image is in no scale of a tile that is scaled by itself",
+            file="predict.border, normalize.scope",
+            fix="--predict.border reflect, or --normalize.scope image",
+        )
     if predict.tta_mode != "mean" and predict.tta == "none":
         yield ConfigError(
             "this option has no effect unless predict.tta is flips or full",
@@ -84,6 +90,7 @@ def _sizes(config: Config) -> dict[str, tuple[float, ...]]:
     return {
         "patch": config.patch,
         "data.spacing": config.data.spacing,
+        "data.resample": config.data.resample,
         "predict.tile": predict.tile,
         "predict.halo": predict.halo,
         "predict.overlap": predict.overlap,

@@ -26,10 +26,10 @@ class Steps(NamedTuple):
 
     Parameters
     ----------
-    labels : (*S) uint16 or uint32, 1..N
+    labels : (*S) uint16 or uint32, 1..N; written as ``watershed.tif``
     seeds : (*S) int32, numbered seeds; written as ``seed_map.tif``
-    surface : (*S) float32, what was flooded, low places first; written as ``foreground.tif``
-    mask : (*S) bool, where objects may grow; written as ``semantic.tif``
+    surface : (*S) float32, what was flooded, low places first; written as ``semantic.tif``
+    mask : (*S) bool, where objects may grow; written as ``foreground.tif``
     """
 
     labels: np.ndarray

@@ -20,6 +20,8 @@ class Counts(NamedTuple):
     response: bool
     first: bool = False
     """The block does not normalise its input."""
+    norm_first: bool = False
+    """Plain convolutions come after normalisation and activation."""
 
     @classmethod
     def of(cls, config: Any) -> Counts:
@@ -31,6 +33,7 @@ class Counts(NamedTuple):
             any(dropout) if isinstance(dropout, tuple) else dropout > 0,
             getattr(config, "upsample", "") == "linear",
             config.architecture == "unext_v2",
+            norm_first=getattr(config, "order", "") == "norm_act_conv",
         )
 
 
@@ -55,11 +58,12 @@ def stack(names: Names, counts: Counts) -> str:
 
 
 def layer(names: Names, counts: Counts) -> str:
-    """Convolution, normalisation, activation, dropout, squeeze-and-excitation."""
+    """Convolution, normalisation, activation, dropout, squeeze-and-excitation, in either order."""
+    conv, norm = (1 + counts.norm, 0) if counts.norm_first else (0, 1)
     if names[0].startswith("conv"):
-        return "block.0"
+        return f"block.{conv}"
     if names[0].startswith("norm"):
-        return "block.1"
+        return f"block.{norm}"
     return f"block.{2 + counts.norm + counts.dropout}." + squeeze(names[1:], counts)
 
 

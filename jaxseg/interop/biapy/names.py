@@ -88,7 +88,10 @@ def peer_place(parameter: str, config: Any) -> Place:
             continue
         numbers = [int(number) for number in found.groups()]
         first = outermost == "down_0"
-        inner = rule.inside(tuple(rest), counts._replace(first=first))
+        levels = getattr(config, "level_convs", ())
+        level = -1 if outermost == "bottleneck" else numbers[-1] if numbers else 0
+        convs = levels[level] if levels and level < len(levels) else counts.convs
+        inner = rule.inside(tuple(rest), counts._replace(first=first, convs=convs))
         end = LEAVES.get(leaf, leaf)
         name = ".".join(part for part in (rule.place(*numbers), inner) if part)
         own = name.endswith(OWN_LEAVES)

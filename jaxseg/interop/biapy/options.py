@@ -11,6 +11,8 @@ from jaxseg.errors import ConfigError
 Options = Mapping[str, Any]
 # The peer itself refuses to train without normalisation.
 NORMS = {"in": "in", "bn": "bn", "sync_bn": "bn"}
+# Networks out of plain convolutions.
+PLAIN = ("unet", "attention_unet", "seunet")
 UPSAMPLINGS = {"convtranspose": "transpose", "upsampling": "linear"}
 BACKBONES = {
     "vit_base_patch16": {"token": 16, "embed": 768, "depth": 12, "attention_heads": 12},
@@ -51,19 +53,24 @@ def network_of(options: Options, ndim: int) -> Any:
 
 def u_net(model: Options, name: str, ndim: int) -> dict[str, Any]:
     """Options of the U-Nets out of plain and residual blocks."""
-    _only(model, "CONV_BLOCK_ORDER", "conv_norm_act")
     features = tuple(model["FEATURE_MAPS"])
-    layers = set(model.get("CONV_LAYERS", [2])[: len(features)])
-    if len(layers) > 1:
-        raise _refused("CONV_LAYERS", model["CONV_LAYERS"], "the same number on all levels")
+    given = tuple(model.get("CONV_LAYERS", [2])[: len(features)])
     # ResUNet++ counts resolutions; the first of the peer's steps is not taken.
     plus = name == "resunet++"
+    if len(set(given)) > 1 and plus:
+        raise _refused("CONV_LAYERS", model["CONV_LAYERS"], "the same number on all levels")
+    orders = {"conv_norm_act": "conv_norm_act"}
+    if name in PLAIN:
+        orders["norm_act_conv"] = "norm_act_conv"
+    order = _choice({"CONV_BLOCK_ORDER": "conv_norm_act", **model}, "CONV_BLOCK_ORDER", orders)
     return {
         "features": features,
         "norm": _choice(model, "NORMALIZATION", NORMS),
         "activation": model["ACTIVATION"].lower(),
         "kernel": model["KERNEL_SIZE"],
-        "convs": layers.pop(),
+        "convs": given[0],
+        **({"level_convs": given} if len(set(given)) > 1 else {}),
+        **({"order": order} if name in PLAIN else {}),
         "upsample": _choice(model, "UPSAMPLE_LAYER", UPSAMPLINGS),
         "larger_io": bool(model["LARGER_IO"]),
         "dropout": _dropout(model, len(features) - plus),

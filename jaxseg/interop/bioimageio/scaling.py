@@ -51,12 +51,19 @@ def scaling_of(normalize: Normalize, stats: Stats) -> Scaling:
     ------
     ConfigError : clipped intensities, for which images have no step of their own
     """
-    if normalize.clip:
+    if normalize.clip or normalize.clip_low:
         raise ConfigError(
-            "a package cannot say that intensities are clipped at percentiles of the image",
+            "a package cannot say that intensities are clipped before they are scaled",
             file="normalize.clip",
-            found=normalize.clip,
+            found=normalize.clip or (normalize.clip_low, normalize.clip_high),
             fix="train without clipping, e.g. with --normalize.method percentile",
+        )
+    if normalize.scope == "patch":
+        raise ConfigError(
+            "a package cannot say that patches are scaled by themselves",
+            file="normalize.scope",
+            expected="image or dataset",
+            found="patch",
         )
     if normalize.method != "none" and (normalize.scope == "dataset" or normalize.mean):
         return Scaling("fixed", stats=stats)

@@ -20,12 +20,12 @@ from jaxseg.interop.biapy.keys.row import (
     nothing,
     old,
     refused,
-    switched,
 )
 
 PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
 N = "DATA.NORMALIZATION."
 CLIP = N + "PERC_CLIP."
+NORM = "DATA.RESOLUTION_NORM."
 GIVEN = N + "ZERO_MEAN_UNIT_VAR."
 METHODS = {"zero_mean_unit_variance": "zscore", "custom": "zscore", "div": "dtype",
            "scale_range": "range"}  # fmt: skip
@@ -47,7 +47,21 @@ def settings(job: Job) -> dict[str, Any]:
         **preprocessing(job),
         **({} if job["DATA.TRAIN.IN_MEMORY"] else {"data.cache_gib": 0.0}),
         **_normalisation(job),
+        **({"data.resample": _one_size(job)} if job[NORM + "ENABLE"] else {}),
     }
+
+
+def _one_size(job: Job) -> list[float]:
+    """The voxel size of all images: along y and x, z stays as it is."""
+    given = [float(size) for size in job[NORM + "TARGET_RESOLUTION"]]
+    if len(given) != 3 or min(given[1:]) <= 0:
+        raise ConfigError(
+            "not the size of a voxel",
+            file=job.where(NORM + "TARGET_RESOLUTION"),
+            expected="z, y, x with y and x above 0",
+            found=given,
+        )
+    return [0.0, *given[1:]][-job.ndim :]
 
 
 def patch(job: Job) -> list[int]:
@@ -168,16 +182,31 @@ def _normalisation(job: Job) -> dict[str, Any]:
             file=job.where(N + "TYPE"),
             expected="one of " + ", ".join(METHODS),
         )
+    scope = str(job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"] or "image")
     found: dict[str, Any] = {
         "normalize.method": method,
-        "normalize.scope": str(job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"] or "image"),
+        "normalize.scope": scope if scope != "patch" or by_patch(job) else "image",
     }
-    if job[CLIP + "ENABLE"]:
+    if job[CLIP + "ENABLE"] and clips_at_values(job):
+        found["normalize.clip_low"] = _numbers(job, CLIP + "LOWER_VALUE")
+        found["normalize.clip_high"] = _numbers(job, CLIP + "UPPER_VALUE")
+    elif job[CLIP + "ENABLE"]:
         found["normalize.clip"] = [job[CLIP + "LOWER_PERC"], job[CLIP + "UPPER_PERC"]]
     if method == "zscore":
         found["normalize.mean"] = _numbers(job, GIVEN + "MEAN_VAL")
         found["normalize.deviation"] = _numbers(job, GIVEN + "STD_VAL")
     return found
+
+
+def by_patch(job: Job) -> bool:
+    """Whether there is anything to measure in a patch: not with known numbers."""
+    known = _numbers(job, GIVEN + "MEAN_VAL") if METHODS.get(job[N + "TYPE"]) == "zscore" else []
+    return METHODS.get(job[N + "TYPE"]) != "dtype" and not known
+
+
+def clips_at_values(job: Job) -> bool:
+    """Whether the file gives values to clip at, which then count and not the percentiles."""
+    return bool(_numbers(job, CLIP + "LOWER_VALUE") or _numbers(job, CLIP + "UPPER_VALUE"))
 
 
 def _numbers(job: Job, key: str) -> list[float]:
@@ -194,8 +223,18 @@ def _of_zscore(value: Any, job: Job) -> Verdict | None:
 
 
 def _scope(value: str, job: Job) -> Verdict | None:
-    del job
-    return None if value in ("", "image", "dataset") else Verdict("refused", "", NOT_PER_PATCH)
+    if value not in SCOPES:
+        return Verdict("refused", "", "one of " + ", ".join(SCOPES[1:]))
+    if value != "patch" or by_patch(job):
+        return None
+    if job[CLIP + "ENABLE"] and not clips_at_values(job):
+        return Verdict("approximated", "normalize.scope", "percentiles to clip at are of the image")
+    return Verdict("no effect", "", "nothing is measured: the numbers are known")
+
+
+def _percentiles(value: float, job: Job) -> Verdict | None:
+    del value
+    return Verdict("no effect", "", "values to clip at are given") if clips_at_values(job) else None
 
 
 def _voxel(value: list[float], job: Job) -> Verdict | None:
@@ -286,7 +325,7 @@ def part_rows(part: str) -> tuple[Key, ...]:
     )  # fmt: skip
 
 
-NOT_PER_PATCH = "never by patch: the same intensities in training, test and blocks"
+SCOPES = ("", "image", "dataset", "patch")
 ROWS: tuple[Key, ...] = (
     exact("DATA.PATCH_SIZE", [256, 256, 1], "patch"),
     exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
@@ -295,14 +334,15 @@ ROWS: tuple[Key, ...] = (
     refused("DATA.CHECK_GENERATORS", False, "training patches are not written"),
     refused("DATA.FORCE_RGB", False, "images keep their channels"),
     *FILTERS,
-    *switched("DATA.RESOLUTION_NORM.", {"ENABLE": False, "TARGET_RESOLUTION": [-1.0, -1.0, -1.0]},
-              "images are not resampled"),
+    approximated(NORM + "ENABLE", False, "data.resample",
+                 "whole images, from the voxel size of each file; resolution.json is not read"),
+    exact(NORM + "TARGET_RESOLUTION", [-1.0] * 3, "data.resample", needs=(NORM + "ENABLE",)),
     exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method"),
     exact(CLIP + "ENABLE", False, "normalize.clip"),
     *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.clip",
-          needs=(CLIP + "ENABLE",)),
-    *many(refused, CLIP, {"LOWER_VALUE": [-1.0], "UPPER_VALUE": [-1.0]}, "percentiles only",
-          needs=(CLIP + "ENABLE",)),
+          needs=(CLIP + "ENABLE",), judge=_percentiles),
+    exact(CLIP + "LOWER_VALUE", [-1.0], "normalize.clip_low", needs=(CLIP + "ENABLE",)),
+    exact(CLIP + "UPPER_VALUE", [-1.0], "normalize.clip_high", needs=(CLIP + "ENABLE",)),
     exact(GIVEN + "MEAN_VAL", [-1.0], "normalize.mean", judge=_of_zscore),
     exact(GIVEN + "STD_VAL", [-1.0], "normalize.deviation", judge=_of_zscore),
     exact(N + "MEASURE_BY", "", "normalize.scope", judge=_scope),

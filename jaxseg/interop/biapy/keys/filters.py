@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jaxseg.errors import ConfigError
-from jaxseg.interop.biapy.keys.row import Job, Key, Verdict, exact, many, old, switched
+from jaxseg.interop.biapy.keys.row import Job, Key, Verdict, exact, many, old
 
 PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
 LISTS = ("PROPS", "SIGNS", "VALUES")
@@ -25,6 +25,8 @@ def settings(job: Job) -> dict[str, Any]:
             file=job.where(f"DATA.{used[0]}.FILTER_SAMPLES.NORM_BEFORE"),
             expected="NORM_BEFORE the same for all",
         )
+    if used and job["DATA.SAVE_FILTERED_IMAGES"]:
+        found["data.filter.save"] = max(job["DATA.SAVE_FILTERED_IMAGES_NUM"], 0)
     return found | {"data.filter.normalized": True in normalized}
 
 
@@ -69,6 +71,13 @@ def _tested(value: bool, job: Job) -> Verdict | None:
     return None
 
 
+def _saved(value: Any, job: Job) -> Verdict | None:
+    del value
+    if any(job[f"DATA.{part}.FILTER_SAMPLES.ENABLE"] for part in PARTS):
+        return None
+    return Verdict("no effect", "", "nothing is left out")
+
+
 def _rows(part: str) -> tuple[Key, ...]:
     prefix, field = f"DATA.{part}.FILTER_SAMPLES.", f"data.filter.{PARTS[part]}"
     needs = (prefix + "ENABLE",)
@@ -81,8 +90,9 @@ def _rows(part: str) -> tuple[Key, ...]:
 
 ROWS: tuple[Key, ...] = (
     exact("DATA.FILTER_BY_IMAGE", False, "data.filter.by"),
-    *switched("DATA.", {"SAVE_FILTERED_IMAGES": False, "SAVE_FILTERED_IMAGES_NUM": 3},
-              "what is left out is listed, not copied"),
+    exact("DATA.SAVE_FILTERED_IMAGES", False, "data.filter.save", judge=_saved),
+    exact("DATA.SAVE_FILTERED_IMAGES_NUM", 3, "data.filter.save",
+          needs=("DATA.SAVE_FILTERED_IMAGES",), judge=_saved),
     *(row for part in PARTS for row in _rows(part)),
     old("DATA.TRAIN.MINIMUM_FOREGROUND_PER", "DATA.TRAIN.FILTER_SAMPLES.VALUES",
         lambda value: [[float(value)]],

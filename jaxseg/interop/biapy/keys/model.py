@@ -22,6 +22,8 @@ from jaxseg.interop.biapy.keys.row import (
 )
 
 M = "MODEL."
+# Begins a pattern of train.freeze that is about BiaPy's names.
+BY_BIAPY = "biapy:"
 # Which options an architecture has.
 U = ("unet", "resunet", "resunet++", "attention_unet", "seunet", "resunet_se")
 X = ("unext_v1", "unext_v2")
@@ -48,7 +50,8 @@ def settings(job: Job) -> dict[str, Any]:
     if "biapy_compatible" in network and not weights_of(job):
         network["biapy_compatible"] = False
     start = "train.start_from" if job["TRAIN.ENABLE"] else "predict.checkpoint"
-    return {"model": network, start: weights_of(job)}
+    frozen = [f"{BY_BIAPY}{pattern}" for pattern in job[M + "FREEZE_LAYERS_MATCHING"]]
+    return {"model": network, start: weights_of(job), "train.freeze": frozen}
 
 
 def weights_of(job: Job) -> str:
@@ -143,7 +146,26 @@ def _block_order(value: str, job: Job) -> Verdict | None:
     if value == "norm_act_conv" and job.architecture in RESIDUAL:
         note = "residual blocks normalise before they convolve, the other convolutions after it"
         return Verdict("approximated", "model", note)
-    return limited(U, ("conv_norm_act",), "conv_norm_act only")(value, job)
+    return limited(U, ("conv_norm_act", "norm_act_conv"), "conv_norm_act or norm_act_conv")(
+        value, job
+    )
+
+
+def _conv_layers(value: list[int], job: Job) -> Verdict | None:
+    levels = value[: len(job[M + "FEATURE_MAPS"])]
+    if job.architecture == "resunet++" and len(set(levels)) > 1:
+        return of(*U)(value, job) or Verdict("refused", "", "the same number on all levels")
+    return of(*U, *X)(value, job)
+
+
+def _frozen(value: list[str], job: Job) -> Verdict | None:
+    del job
+    for pattern in value:
+        try:
+            re.compile(str(pattern))
+        except re.error as error:
+            return Verdict("refused", "", f"not a regular expression: {pattern}, {error}")
+    return None
 
 
 def _z_down(value: list[int], job: Job) -> Verdict | None:
@@ -181,8 +203,8 @@ ROWS: tuple[Key, ...] = (
               Verdict("refused", "", HALVES) if set(value) - {0, 2} else None)),
     exact(M + "ISOTROPY", [True] * 5, "model.isotropic", needs=("3D",), judge=of(*U, *X)),
     exact(M + "LARGER_IO", False, "model.larger_io", judge=of(*U)),
-    exact(M + "CONV_LAYERS", [2] * 5, "model.convs", judge=of(*U, *X)),
-    exact(M + "CONV_BLOCK_ORDER", "conv_norm_act", "model",
+    exact(M + "CONV_LAYERS", [2] * 5, "model.level_convs", judge=_conv_layers),
+    exact(M + "CONV_BLOCK_ORDER", "conv_norm_act", "model.order",
           judge=_block_order),
     exact(M + "CONVNEXT_SD_PROB", 0.1, "model.stochastic_depth", judge=of(*X)),
     exact(M + "CONVNEXT_LAYER_SCALE", 1e-6, "model.layer_scale", judge=of("unext_v1")),
@@ -220,8 +242,7 @@ ROWS: tuple[Key, ...] = (
             "the weights and what belongs to them", needs=(M + "LOAD_CHECKPOINT",)),
     approximated(M + "SKIP_UNMATCHED_LAYERS", False, "train.start_from",
                  "layers that do not fit keep random weights", needs=(M + "LOAD_CHECKPOINT",)),
-    refused(M + "FREEZE_LAYERS_MATCHING", [], "other names; --train.freeze takes ours",
-            needs=("training",)),
+    exact(M + "FREEZE_LAYERS_MATCHING", [], "train.freeze", needs=("training",), judge=_frozen),
     refused(M + "LOAD_CHECKPOINT_EPOCH", "best_on_val", "the best network is used",
             needs=(M + "LOAD_CHECKPOINT",)),
     nothing(M + "OUT_CHECKPOINT_FORMAT", "pth", "a folder; jaxseg export writes ONNX"),

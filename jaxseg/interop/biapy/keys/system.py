@@ -38,7 +38,7 @@ def settings(job: Job) -> dict[str, Any]:
     """Devices: as many as are allowed and divide the batch."""
     cores = job["SYSTEM.NUM_CPUS"]
     devices = math.gcd(cores, job["TRAIN.BATCH_SIZE"]) if cores > 0 else 0
-    return {"cpu_devices": devices}
+    return {"cpu_devices": devices, "train.tensorboard": "LOG.TENSORBOARD_LOG_DIR" in job.given}
 
 
 def _checkpoint(value: str, job: Job) -> Verdict | None:
@@ -69,6 +69,11 @@ ROWS: tuple[Key, ...] = (
     *many(nothing, "PATHS.", dict.fromkeys(OTHERS, ""), FOLDERS),
     exact("PATHS.CHECKPOINT_FILE", "", "predict.checkpoint", judge=_checkpoint),
     *many(nothing, "LOG.", {"LOG_DIR": "", "LOG_FILE_PREFIX": ""}, FOLDERS),
-    nothing("LOG.TENSORBOARD_LOG_DIR", "", "the numbers are in train_logs/log.csv"),
-    nothing("LOG.CHART_CREATION_FREQ", 5, "charts are drawn every 10 epochs and at the end"),
+    approximated(
+        "LOG.TENSORBOARD_LOG_DIR",
+        "",
+        "train.tensorboard",
+        "in the folder tensorboard of the results, if the file has this key",
+    ),
+    exact("LOG.CHART_CREATION_FREQ", 5, "train.chart_every", lambda value: max(value, 1)),
 )

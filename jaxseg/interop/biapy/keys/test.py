@@ -17,7 +17,6 @@ from jaxseg.interop.biapy.keys.row import (
     nothing,
     old,
     only,
-    refused,
     same,
 )
 
@@ -43,12 +42,23 @@ def settings(job: Job) -> dict[str, Any]:
         **_blocks(job),
         "postprocess.median": _median(job),
         "postprocess.masks": _mask(job),
+        "predict.tiff": bool(
+            job[C + "SAVE_OUT_TIF"] if job[C + "ENABLE"] else job[T + "SAVE_MODEL_RAW_OUTPUT"]
+        ),
+        "predict.border": "median" if job[D + "MEDIAN_PADDING"] and job.ndim == 3 else "reflect",
+        "evaluate.planes": not (job[C + "ENABLE"] or as_stack(job)),
+        "data.as_3d_stack": as_stack(job),
     }
     if job.instances:
         found |= _objects(job)
     if job["TEST.REUSE_PREDICTIONS"]:
         found["predict.reuse"] = not job["TRAIN.ENABLE"]
     return found
+
+
+def as_stack(job: Job) -> bool:
+    """Whether results are those of the stack of all images."""
+    return bool(job[T + "ANALIZE_2D_IMGS_AS_3D_STACK"]) and job.ndim == 2
 
 
 def _phases(job: Job) -> list[str]:
@@ -194,6 +204,23 @@ def _full(value: bool, job: Job) -> Verdict | None:
     return None
 
 
+def _median_border(value: bool, job: Job) -> Verdict | None:
+    if not value:
+        return None
+    if job.ndim == 2:
+        return Verdict("no effect", "", "for 3D only, in BiaPy as well")
+    note = "of each channel by itself"
+    return (
+        Verdict("approximated", "predict.border", note) if job["DATA.PATCH_SIZE"][-1] > 1 else None
+    )
+
+
+def _of_planes(value: bool, job: Job) -> Verdict | None:
+    if value and job.ndim == 3:
+        return Verdict("no effect", "", "PROBLEM.NDIM is 3D")
+    return None
+
+
 def _of_tiles(value: Any, job: Job) -> Verdict | None:
     del value
     if job[T + "FULL_IMG"] and job.ndim == 2:
@@ -219,7 +246,7 @@ ROWS: tuple[Key, ...] = (
     exact(T + "ENABLE", False, "phases"),
     exact(D + "PADDING", [0, 0], "predict.halo", judge=_of_tiles),
     exact(D + "OVERLAP", [0, 0], "predict.overlap", judge=_of_tiles),
-    refused(D + "MEDIAN_PADDING", False, "images are mirrored", needs=("testing",)),
+    exact(D + "MEDIAN_PADDING", False, "predict.border", judge=_median_border),
     exact(D + "ROI_MASK.ENABLE", False, "postprocess.masks"),
     exact(D + "ROI_MASK.PATH", "", "postprocess.masks", needs=(D + "ROI_MASK.ENABLE",)),
     nothing(D + "ROI_MASK.AXES_ORDER", "", "the file's own axes", needs=(D + "ROI_MASK.ENABLE",)),
@@ -229,17 +256,17 @@ ROWS: tuple[Key, ...] = (
     *many(nothing, T, {"METRICS_IN_CPU": False, "VERBOSE": True, "EVALUATE": False,
                        "STATS.PER_PATCH": False, "STATS.MERGE_PATCHES": False,
                        "STATS.FULL_IMG": False}, "no meaning here"),
-    nothing(T + "SAVE_MODEL_RAW_OUTPUT", True, "planes are always kept, as Zarr"),
+    approximated(T + "SAVE_MODEL_RAW_OUTPUT", True, "predict.tiff",
+                 "as TIFF; they are always kept as Zarr, too"),
     exact(T + "AUGMENTATION", False, "predict.tta"),
     exact(T + "AUGMENTATION_MODE", "mean", "predict.tta_mode",
           judge=only(("mean", "min", "max"), "mean, min or max"),
           needs=(T + "AUGMENTATION", "testing")),
     exact(T + "AUGMENTATION_GROUP", "auto", "predict.tta", needs=(T + "AUGMENTATION",)),
-    refused(T + "ANALIZE_2D_IMGS_AS_3D_STACK", False, "images are not stacked",
-            needs=("testing",)),
+    exact(T + "ANALIZE_2D_IMGS_AS_3D_STACK", False, "data.as_3d_stack", judge=_of_planes),
     exact(T + "REUSE_PREDICTIONS", False, "predict.reuse"),
     exact(T + "FULL_IMG", False, "predict.full_image", judge=_full),
-    nothing(T + "METRICS", [], "IoU of classes, matching of objects"),
+    nothing(T + "METRICS", [], "IoU or error of channels, IoU of classes, matching of objects"),
     exact(T + "EVAL_BORDER_CROP", [], "evaluate.border_crop", same),
     nothing(T + "MATCHING_STATS", True, "matching is part of the comparison with labels"),
     exact(T + "MATCHING_STATS_THS", [0.3, 0.5, 0.75], "evaluate.thresholds", same),

@@ -72,7 +72,12 @@ def _schedule(job: Job, rate: float) -> dict[str, Any]:
     final = min(max(least, 0.0) / rate, 1.0) if rate else 0.0
     if name == "warmupcosine":
         warm = max(job[S + "WARMUP_COSINE_DECAY_EPOCHS"], 0)
-        return {"train.schedule": "cosine", "train.warmup": warm, "train.final_lr": final}
+        return {
+            "train.schedule": "cosine",
+            "train.warmup": warm,
+            "train.final_lr": final,
+            "train.decay_part": max(float(job[S + "COSINE_DECAY_FRACTION"]), 0.0),
+        }
     if name == "reduceonplateau":
         # The rate falls after one more bad epoch than the number of PyTorch says.
         return {
@@ -143,7 +148,6 @@ ROWS: tuple[Key, ...] = (
     exact(S + "REDUCEONPLATEAU_PATIENCE", -1, "train.plateau_patience",
           judge=_of("reduceonplateau")),
     exact(S + "WARMUP_COSINE_DECAY_EPOCHS", -1, "train.warmup", judge=_of("warmupcosine")),
-    refused(S + "COSINE_DECAY_FRACTION", -1.0, "the decay begins after the warm-up",
-            needs=(*TRAINING, S + "NAME")),
+    exact(S + "COSINE_DECAY_FRACTION", -1.0, "train.decay_part", judge=_of("warmupcosine")),
     exact(T + "ACCUM_ITER", 1, "train.accumulation"),
 )  # fmt: skip
