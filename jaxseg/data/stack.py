@@ -121,6 +121,10 @@ def stack_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
     Parameters
     ----------
     samples : of 2D images
+
+    Returns
+    -------
+    list of JaxsegError : one for each image and kind of size
     """
     first = samples[0].image if samples else None
     problems: list[JaxsegError] = []
