@@ -128,7 +128,8 @@ def test_exceptions_are_functions() -> None:
     assert PARTS | POSITIONAL_OPTIONS.keys() | KEY_LATER.keys() <= FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("first", ["decoding", "train", "measurements"])
+@pytest.mark.full
+@pytest.mark.parametrize("first", ["decoding", "measurements"])
 def test_names_mean_the_same_whatever_was_imported_before(first: str) -> None:
     code = (
         f"import importlib, types, jaxseg as js\n"

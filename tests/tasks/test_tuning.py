@@ -13,6 +13,8 @@ from support import small_runs
 
 from jaxseg.main import main
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> list[str]:
