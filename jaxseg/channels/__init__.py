@@ -6,7 +6,7 @@ functions here, which know no channel by name.
 """
 
 from jaxseg.channels.layout import Columns, activate, columns, has_both, kinds, ndim_of
-from jaxseg.channels.learning import loss_of
+from jaxseg.channels.learning import loss_of, site_planes
 from jaxseg.channels.objective import loss_parts, metric_parts
 from jaxseg.channels.planes import encode, encode_masked
 from jaxseg.channels.spec import ChannelSpec, Joint, Roles
@@ -31,5 +31,6 @@ __all__ = [
     "loss_parts",
     "metric_parts",
     "ndim_of",
+    "site_planes",
     "spec_of",
 ]

@@ -16,7 +16,7 @@ from jaxseg.channels.planes import encode_masked
 from jaxseg.channels.spec import Parts
 from jaxseg.config import Channel, Loss
 from jaxseg.config.option import checked
-from jaxseg.targets import border_weights
+from jaxseg.targets import Sites, border_weights
 
 
 def loss_of(
@@ -43,8 +43,9 @@ def loss_of(
     -------
     loss(model, variables, batch, key, train) -> (loss parts, metric parts, batch statistics).
     ``batch`` holds ``image`` (N, *S, C) float and ``labels`` (N, *S) int32, compact, -1 where the
-    label is not known; with S beside channels of instances (N, *S, 2), instances and classes; or
-    an image (N, *S, C) float, which targets are given as it is, nan where it is not known. The
+    label is not known; with S beside channels of instances (N, *S, 2), instances and classes; for
+    channels of synaptic sites (N, *S, 4), the planes of :class:`jaxseg.targets.Sites`; or an image
+    (N, *S, C) float, which targets are given as it is, nan where it is not known. The
     true values are made from the labels here, so after augmentation. ``key`` goes to the model.
     A model may return several logits in training, the finest first (deep supervision): the loss of
     each counts as :func:`jaxseg.losses.level_weights` says, and its parts are named
@@ -61,6 +62,7 @@ def loss_of(
         return true_values(
             labels,
             channels,
+            ndim=ndim,
             spacing=spacing,
             max_distance=max_distance,
             max_label=max_label,
@@ -114,6 +116,7 @@ def true_values(
     labels: jax.Array,
     channels: Sequence[Channel],
     *,
+    ndim: int,
     spacing: Sequence[float] | None,
     max_distance: int | Sequence[int] | None,
     max_label: int | None,
@@ -121,7 +124,9 @@ def true_values(
 ) -> Truth:
     """True values of one patch and their weights, from labels as :func:`loss_of` takes them."""
     if jnp.issubdtype(labels.dtype, jnp.floating):
-        return _true_image(labels, channels, spacing)
+        return _true_planes(labels, channels, ndim, spacing, None)
+    if labels.ndim > ndim and any(channel.options.sites for channel in channels):
+        return _true_planes(Sites.of(labels), channels, ndim, spacing, max_label)
     ids, classes = (labels[..., 0], labels[..., 1]) if has_both(channels) else (labels, None)
     known, ids = ids >= 0, jnp.maximum(ids, 0)
     planes, mask = encode_masked(
@@ -141,21 +146,48 @@ def true_values(
     return Truth(jnp.asarray(planes), jnp.asarray(mask), border, ids)
 
 
-def _true_image(
-    image: jax.Array, channels: Sequence[Channel], spacing: Sequence[float] | None
+def site_planes(
+    planes: Any,
+    channels: Sequence[Channel],
+    *,
+    spacing: Sequence[float] | None = None,
+    max_label: int,
+) -> jax.Array:
+    """What a perfect network would predict for synaptic sites.
+
+    Parameters
+    ----------
+    planes : (*S, 4) int, see :class:`jaxseg.targets.Sites`
+    channels : of sites alone
+    spacing : size of a voxel, (z)yx, µm; None = 1
+    max_label : a number that no id of partners and cores exceeds
+
+    Returns
+    -------
+    (*S, K) float32; 0 where a partner is not known
+    """
+    ndim = planes.ndim - 1
+    return _true_planes(Sites.of(jnp.asarray(planes)), channels, ndim, spacing, max_label).planes
+
+
+def _true_planes(
+    truth: Any,
+    channels: Sequence[Channel],
+    ndim: int,
+    spacing: Sequence[float] | None,
+    max_label: int | None,
 ) -> Truth:
-    """True values out of an image (*S, C) float, nan where it is not known."""
-    ndim = image.ndim - 1
+    """True values out of what targets take as it is, nan where they are not known."""
     planes, mask = [], []
     for channel in channels:
         found, known = row(channel, ndim).target(
-            image, spacing=spacing, options=channel.options, max_distance=None, max_label=None,
-            classes=None,
+            truth, spacing=spacing, options=channel.options, max_distance=None,
+            max_label=max_label, classes=None,
         )  # fmt: skip
         finite = jnp.isfinite(found)
         planes.append(jnp.where(finite, found, 0))
         mask.append(finite if known is None else finite & known)
-    ids = jnp.zeros(image.shape[:-1], jnp.int32)
+    ids = jnp.zeros(planes[0].shape[:-1], jnp.int32)
     return Truth(jnp.concatenate(planes, -1), jnp.concatenate(mask, -1), None, ids)
 
 

@@ -34,6 +34,7 @@ from jaxseg.channels.links import (
     sigmoid,
     signed_distance_link,
 )
+from jaxseg.channels.sites import SITES
 from jaxseg.channels.sources import (
     MEASURES,
     affinities,
@@ -358,6 +359,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             symmetry=ray_kind,
             column_names=ray_names,
         ),
+        **SITES,
     }
 )
 

@@ -83,6 +83,7 @@ from jaxseg.config.schema import (
     SemanticOutput,
     Source,
 )
+from jaxseg.config.synapses import Synapses
 from jaxseg.config.training import Loss, Train
 
 __all__ = [
@@ -158,6 +159,7 @@ __all__ = [
     "Shift",
     "Source",
     "StarDist",
+    "Synapses",
     "Train",
     "UNeXtV1",
     "UNeXtV2",

@@ -34,6 +34,8 @@ class ChannelOptions:
     """Components of one vector have the name of their family, and belong together."""
     tells_objects: ClassVar[bool] = False
     """Values tell objects from the background, whatever the options."""
+    sites: ClassVar[bool] = False
+    """They show synaptic sites, which are drawn as four planes of numbers and not as one."""
 
 
 @section
@@ -330,3 +332,28 @@ class Radial(ChannelOptions):
     """In units of ten of the finest voxels, about 0 to 1 in most objects; else µm."""
     mask_values: bool = option(True)
     """Count only foreground voxels in the loss."""
+
+
+@section
+class Site(ChannelOptions):
+    """Options of F_pre and F_post, the pre- and the postsynaptic sites."""
+
+    sites: ClassVar[bool] = True
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    shape: Literal["cone", "ball"] = option("cone")
+    """Values in the ball around a site: cone, 1 at the site and less towards the border of the
+    ball, so that its peak is the site; ball, 1 everywhere."""
+
+
+@section
+class Partner(ChannelOptions):
+    """Options of H_pre, V_pre and Z_pre, the way from postsynaptic voxels to their partner."""
+
+    sites: ClassVar[bool] = True
+    family: ClassVar[str] = "partner"
+    losses: ClassVar[tuple[LossName, ...]] = NUMBER
+
+    unit: float = option(0.1, above(0))
+    """Length in µm that has the value 1 (in voxels where no size is known); about the distance of
+    partners."""

@@ -28,9 +28,11 @@ from jaxseg.config.channel_options import (
     Marker,
     NeighbourCloseness,
     Offset,
+    Partner,
     Radial,
     Semantic,
     SignedDistance,
+    Site,
     Touching,
 )
 from jaxseg.config.limits import above
@@ -60,6 +62,11 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
         "Gz": Flow,
         "S": Semantic,
         "R": Radial,
+        "F_pre": Site,
+        "F_post": Site,
+        "H_pre": Partner,
+        "V_pre": Partner,
+        "Z_pre": Partner,
     }
 )
 
@@ -87,6 +94,8 @@ class Channel:
         | Radial
         | Embedding
         | Semantic
+        | Site
+        | Partner
         | ChannelOptions,
         tyro.conf.AvoidSubcommands,
     ] = option(ChannelOptions())

@@ -40,9 +40,10 @@ from jaxseg.config.places import WORD
 from jaxseg.config.postprocessing import PostProcess
 from jaxseg.config.preprocess import Preprocess
 from jaxseg.config.sampling import CrossValidation, PatchGrid, ProbabilityMap, SampleFilter
+from jaxseg.config.synapses import Synapses
 from jaxseg.config.training import Loss, Train
 
-TaskName = Literal["instances", "semantic", "detection"]
+TaskName = Literal["instances", "semantic", "detection", "synapses"]
 PairRule = Literal["name", "order", "name_or_order"]
 Phase = Literal[
     "train", "predict", "tune", "decode", "instance_creation", "instance_merging", "evaluate"
@@ -207,7 +208,8 @@ class Config:
     """Folder of all results."""
     task: Annotated[TaskName | Callable[..., Any], WORD] = option("instances", read_by=ALL)
     """instances: objects, each with an id of its own; semantic: a class for every voxel; detection:
-    points; in a configuration file also a jaxseg.tasks.Task of your own."""
+    points; synapses: pairs of points; in a configuration file also a jaxseg.tasks.Task of your own.
+    """
     ndim: Literal[2, 3] = option(2, read_by=ALL)
     """Dimensions of an image."""
     channels: tuple[Channel, ...] = option((), read_by=ALL)
@@ -254,6 +256,8 @@ class Config:
     """From predicted planes to classes."""
     detection: Detection = option(Detection())
     """Points: how they are drawn, found and compared."""
+    synapses: Synapses = option(Synapses())
+    """Synapses: their annotations, and how sites are paired."""
     postprocess: PostProcess = option(PostProcess(), read_by=("process", "evaluate"))
     """Filters on planes, and what is done to objects after decoding."""
     blocks: Blocks = option(Blocks())

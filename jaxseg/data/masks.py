@@ -31,7 +31,9 @@ def mask_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
     -------
     one problem for all, or none
     """
-    return _masks([(one.labels, one.index.ids) for one in samples if one.labels is not None])
+    # Synaptic sites are several planes, which no mask is.
+    labelled = [(one.labels, one.index.ids) for one in samples if one.labels is not None]
+    return _masks([(labels, ids) for labels, ids in labelled if not labels.axes.endswith("c")])
 
 
 def masks_in(labels: Sequence[Volume]) -> list[JaxsegError]:

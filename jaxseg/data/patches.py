@@ -36,8 +36,8 @@ class Batch(NamedTuple):
     """(N, *patch, C) float32, scaled."""
     labels: np.ndarray
     """(N, *patch) int32: ids 1..k of each patch by itself, -1 where unknown, or the classes as they
-    are; (N, *patch, 2) where samples have both, instances and classes; (N, *patch, C) float32 of
-    images."""
+    are; (N, *patch, 2) where samples have both, instances and classes; (N, *patch, 4) int32 of
+    synaptic sites; (N, *patch, C) float32 of images."""
     names: tuple[str, ...]
     """Sample of each patch."""
     starts: np.ndarray
@@ -83,7 +83,8 @@ def batch(
     probability_map : in place of ``foreground``, centres of patches are drawn from a map of the
         image, see :func:`jaxseg.data.probability_map`
     compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
-        object that the patch separates keep one id. False = values as they are, for classes
+        object that the patch separates keep one id. False = values as they are, for classes and
+        images
     ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
     cutmix : how often a box of another random patch is pasted in, and how large; None = never
     left_out : ``(sample, start) -> bool``, whether another patch is drawn in place of this one, up
@@ -268,7 +269,8 @@ def _read(
     scaled = functools.partial(apply, stats=sample.stats)
     image = read_patch(sample.image, start, patch, prepare=scaled)
     if sample.labels.axes.endswith("c"):
-        return image, read_patch(sample.labels, start, patch).astype(np.float32)
+        values = read_patch(sample.labels, start, patch)
+        return image, _numbered_sites(values) if compact else values.astype(np.float32)
     found = _int32(read_patch(sample.labels, start, patch), compact, ignore)
     if sample.classes is not None:
         classes = _int32(read_patch(sample.classes, start, patch), False)
@@ -374,6 +376,12 @@ def _even_starts(size: int, length: int, overlap: float = 0.0, padding: int = 0)
         .astype(int)
         .tolist()
     )
+
+
+def _numbered_sites(planes: np.ndarray) -> np.ndarray:
+    """Planes of sites whose ids, those of partners and cores together, are 1..k."""
+    ids, _ = fastremap.renumber(np.ascontiguousarray(planes[..., 2:]), preserve_zero=True)
+    return np.concatenate([planes[..., :2], ids], axis=-1).astype(np.int32)
 
 
 def _int32(labels: np.ndarray, compact: bool, ignore: int = -1) -> np.ndarray:

@@ -42,11 +42,16 @@ def label_statistics(samples: Sequence[Sample], *, ignore: int = -1) -> LabelSta
 
     Returns
     -------
-    LabelStatistics; 0 objects and a reach of 1 where there is none
+    LabelStatistics; 0 objects and a reach of 1 where there is none; of synaptic sites, which are
+    several planes, no more is known than that no voxel has two ids
     """
     ndim = samples[0].image.ndim_spatial
     labels = [sample.labels for sample in samples if sample.labels]
-    found = [_measure(one, ignore) for one in labels if not one.axes.endswith("c")]
+    found = [
+        LabelStatistics(2 * one.voxels, (1,) * ndim) if one.axes.endswith("c")
+        else _measure(one, ignore)
+        for one in labels
+    ]  # fmt: skip
     found.append(LabelStatistics(0, (1,) * ndim))
     reach = tuple(map(max, zip(*(item.reach for item in found), strict=True)))
     return LabelStatistics(max(item.objects for item in found), reach)

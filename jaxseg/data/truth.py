@@ -12,18 +12,20 @@ class Truth:
 
     Parameters
     ----------
-    kind : {"objects", "classes", "image"}
-        Objects have ids, which every patch numbers anew; classes are integers as they are: of both
-        the nearest voxel is taken where an augmentation moves them. An image (*S, C) has any
-        values, float32 in training, which are interpolated linearly; nan where they are not known.
+    kind : {"objects", "classes", "sites", "image"}
+        Objects have ids, which every patch numbers anew; classes are integers as they are; sites
+        are the planes (*S, 4) of :class:`jaxseg.targets.Sites`, whose ids every patch numbers anew:
+        of all three the nearest voxel is taken where an augmentation moves them. An image (*S, C)
+        has any values, float32 in training, which are interpolated linearly; nan where they are not
+        known.
     """
 
-    kind: Literal["objects", "classes", "image"] = "objects"
+    kind: Literal["objects", "classes", "sites", "image"] = "objects"
 
     @property
     def compact(self) -> bool:
         """Whether values are only names."""
-        return self.kind == "objects"
+        return self.kind in ("objects", "sites")
 
     @property
     def is_image(self) -> bool:
@@ -32,3 +34,4 @@ class Truth:
 
 
 OBJECTS, CLASSES, IMAGE = Truth("objects"), Truth("classes"), Truth("image")
+SITES = Truth("sites")

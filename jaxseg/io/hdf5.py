@@ -39,7 +39,7 @@ class Hdf5Array:
     chunks: tuple[int, ...] | None
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        h5py = _library()
+        h5py = library()
         try:
             with h5py.File(self.path, "r") as file:
                 return np.asarray(file[self.name][index])
@@ -60,7 +60,7 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
     ConfigError : the package that reads HDF5 is not installed
     InputError : no such dataset, several without a name, damaged, or stored in another file
     """
-    h5py = _library()
+    h5py = library()
     try:
         with h5py.File(path, "r") as file:
             name = _followed(h5py, file, inner) if inner else _only_image(h5py, file, path)
@@ -86,7 +86,13 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
     return Stored(source, letters, size, held=lambda _: stored)
 
 
-def _library() -> ModuleType:
+def library() -> ModuleType:
+    """The package that reads HDF5.
+
+    Raises
+    ------
+    ConfigError : it is not installed
+    """
     try:
         import h5py
     except ImportError as error:

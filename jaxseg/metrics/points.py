@@ -73,7 +73,7 @@ def match_points(
     one = np.asarray(truth, float).reshape(-1, ndim) * scale
     other = np.asarray(found, float).reshape(-1, ndim) * scale
     pairs, distances = _assigned(one, other, tolerance)
-    return _scored(tolerance, len(other) - len(pairs), len(one) - len(pairs), pairs, distances)
+    return scored(tolerance, len(other) - len(pairs), len(one) - len(pairs), pairs, distances)
 
 
 def pooled_points(results: Sequence[PointMatching]) -> PointMatching:
@@ -89,13 +89,24 @@ def pooled_points(results: Sequence[PointMatching]) -> PointMatching:
     """
     fp, fn = (sum(getattr(one, name) for one in results) for name in ("fp", "fn"))
     distances = np.concatenate([one.distances for one in results])
-    return _scored(results[0].tolerance, fp, fn, results[0].pairs[:0], distances)
+    return scored(results[0].tolerance, fp, fn, results[0].pairs[:0], distances)
 
 
-def _scored(
+def scored(
     tolerance: float, fp: int, fn: int, pairs: np.ndarray, distances: np.ndarray
 ) -> PointMatching:
-    """The scores that follow from what was found, made up and missed."""
+    """The scores that follow from what was found, made up and missed.
+
+    Parameters
+    ----------
+    tolerance : within which was looked, µm
+    fp, fn : how many were spurious, and missed
+    pairs, distances : of what was found, see :class:`PointMatching`
+
+    Returns
+    -------
+    PointMatching
+    """
     tp = len(distances)
     nothing = not tp + fp + fn
     return PointMatching(

@@ -4,6 +4,7 @@ from jaxseg.report.changes import Example, examples
 from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
+from jaxseg.report.lines import drawn_lines
 from jaxseg.report.marks import marked
 from jaxseg.report.overlay import overlay, point_overlay
 from jaxseg.report.panels import scale_of, shown, slice_indices
@@ -24,6 +25,7 @@ __all__ = [
     "class_matching_table",
     "class_overlay",
     "coloured",
+    "drawn_lines",
     "examples",
     "judged",
     "marked",

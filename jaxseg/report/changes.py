@@ -16,6 +16,8 @@ from jaxseg.report.panels import STRETCH, resized, scale_of, slice_indices
 # Planes of targets that are drawn; rays and affinities have many.
 MOST_PLANES = 8
 UNKNOWN = (110, 110, 110)
+# What is written above the parts of the labels, by their number.
+HEADS = {1: ("labels",), 2: ("labels", "classes"), 4: ("pre", "post", "partners", "cores")}
 # A colour follows from the label, so that an object keeps it.
 PALETTE = np.array(colormaps["tab20"].colors)  # type: ignore[attr-defined]
 
@@ -29,7 +31,7 @@ class Patches(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """(N, *S) int32, or (N, *S, 2) with classes."""
+        """(N, *S) int32, or (N, *S, 2) with classes, (N, *S, 4) of synaptic sites."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> 
     image = _grey(patch.image, like.image)
     image = image if image.shape[-1] == 3 else image.mean(-1, keepdims=True).repeat(3, -1)
     columns = [image] + [coloured_labels(one) for one in _label_images(patch.labels, ndim)]
-    heads = ["image", "labels", "classes"][: len(columns)]
+    heads = ["image", *HEADS.get(len(columns) - 1, ())]
     planes = _grey(patch.planes, like.planes)
     for number in range(min(planes.shape[-1], MOST_PLANES)):
         columns.append(planes[..., number, None].repeat(3, -1))

@@ -74,6 +74,7 @@ def point_overlay(
     pairs: np.ndarray | None = None,
     title: str = "",
     slices: Sequence[int] = (),
+    lines: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """The image, and the image with circles around points.
 
@@ -82,6 +83,8 @@ def point_overlay(
     raw, title, slices : as for :func:`overlay`
     found, truth : (*S) circles of points, numbered from 1; truth None = not known
     pairs : (n, 2) numbers of the true points that were found, and of those found for them, from 0
+    lines : (*S) each, lines between points: where the truth is known right ones, spurious ones and
+        missed ones
 
     Returns
     -------
@@ -89,7 +92,8 @@ def point_overlay(
     """
     if truth is None or pairs is None:
         legend = [Entry(UNJUDGED, "found")]
-        return outlined(raw, [Layer(found, UNJUDGED)], legend, title=title, slices=slices)
+        layers = [Layer(one, UNJUDGED) for one in (found, *lines)]
+        return outlined(raw, layers, legend, title=title, slices=slices)
     right, hit = np.isin(found, pairs[:, 1] + 1), np.isin(truth, pairs[:, 0] + 1)
     layers = [
         Layer(truth, TRUE),
@@ -99,6 +103,8 @@ def point_overlay(
     ]
     texts = ("true", "found (TP)", "spurious (FP)", "missed (FN)")
     legend = [Entry(layer.colour, text) for layer, text in zip(layers, texts, strict=True)]
+    drawn = zip(lines, (FOUND, SPURIOUS, MISSED), strict=False)
+    layers += [Layer(line, colour) for line, colour in drawn]
     return outlined(raw, layers, legend, title=title, slices=slices)
 
 

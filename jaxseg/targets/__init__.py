@@ -28,9 +28,12 @@ from jaxseg.targets.offsets import centre_offset
 from jaxseg.targets.rays import radial_distances, ray_directions, ray_unit
 from jaxseg.targets.semantic import class_planes
 from jaxseg.targets.shifts import shifted
+from jaxseg.targets.sites import LEVELS, Sites, partner_offset, site_closeness
 
 __all__ = [
+    "LEVELS",
     "Offsets",
+    "Sites",
     "affinities",
     "background",
     "border_weights",
@@ -51,6 +54,7 @@ __all__ = [
     "other_label_distance",
     "other_object_distance",
     "partner_inside",
+    "partner_offset",
     "place_steps",
     "radial_distances",
     "radii",
@@ -59,6 +63,7 @@ __all__ = [
     "set_apart",
     "shifted",
     "signed_distance",
+    "site_closeness",
     "touching",
     "voxel_places",
 ]

@@ -9,10 +9,11 @@ from jaxseg.config import Config
 from jaxseg.tasks.detection import DETECTION
 from jaxseg.tasks.instances import INSTANCES
 from jaxseg.tasks.semantic import SEMANTIC
+from jaxseg.tasks.synapses import SYNAPSES
 from jaxseg.tasks.task import Task
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {task.name: task for task in (INSTANCES, SEMANTIC, DETECTION)}
+    {task.name: task for task in (INSTANCES, SEMANTIC, DETECTION, SYNAPSES)}
 )
 
 

@@ -172,6 +172,11 @@ def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -
     def targets(labels: np.ndarray) -> np.ndarray:
         if labels.dtype.kind == "f":
             return labels
+        if task_of(config).truth.kind == "sites":
+            spacing, rows = sample.image.spacing, int(labels[..., 2:].max())
+            return np.asarray(
+                table.site_planes(labels, config.channels, spacing=spacing, max_label=rows)
+            )
         ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
         ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
         spacing = sample.image.spacing

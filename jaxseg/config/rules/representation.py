@@ -10,7 +10,10 @@ from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
 # Components that belong together, and those that may be left out.
-FLOWS = {2: ((("Gh", "Gv"), ("Gz",)),), 3: ((("Gh", "Gv", "Gz"), ()),)}
+FLOWS = {
+    2: ((("Gh", "Gv"), ("Gz",)), (("H_pre", "V_pre"), ("Z_pre",))),
+    3: ((("Gh", "Gv", "Gz"), ()), (("H_pre", "V_pre", "Z_pre"), ())),
+}
 NEIGHBORHOODS = {2: (0, 4, 8), 3: (0, 6, 18, 26)}
 
 
@@ -71,7 +74,7 @@ def _legacy(config: Config) -> Iterator[ConfigError]:
 def _components(config: Config) -> Iterator[ConfigError]:
     """Vectors whose components are missing, or not of the same options."""
     given = {channel.name for channel in config.channels}
-    for name in sorted(given & {"Z", "Gz"}) if config.ndim == 2 else ():
+    for name in sorted(given & {"Z", "Gz", "Z_pre"}) if config.ndim == 2 else ():
         yield ConfigError(
             f"{name} needs three dimensions", file="channels", fix="remove it or set ndim=3"
         )

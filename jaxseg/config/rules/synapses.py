@@ -1,0 +1,65 @@
+"""Rules about synapses: their channels, and what is not there for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jaxseg.config.schema import Config
+from jaxseg.errors import ConfigError
+
+ADVICE = "channels=(ch('F_pre'), ch('F_post'), ch('H_pre'), ch('V_pre'), ch('Z_pre'))"
+
+
+def synapse_problems(config: Config) -> Iterator[ConfigError]:
+    """Channels that do not show synapses, and options that labels are needed for."""
+    names = [channel.name for channel in config.channels]
+    sites = [channel.name for channel in config.channels if channel.options.sites]
+    if config.task != "synapses":
+        if sites and isinstance(config.task, str):
+            yield ConfigError("channels of synaptic sites", file="channels", found=sites,
+                              fix="--task synapses")  # fmt: skip
+        return
+    if len(sites) < len(names):
+        yield ConfigError("channels that show no synaptic sites", file="channels",
+                          found=[name for name in names if name not in sites],
+                          fix=ADVICE)  # fmt: skip
+    elif names:
+        yield from _pairing(config, names)
+    yield from _unused(config)
+
+
+def _pairing(config: Config, names: list[str]) -> Iterator[ConfigError]:
+    """Sites of both sides, and how they are paired."""
+    vectors = any(channel.options.family == "partner" for channel in config.channels)
+    missing = config.synapses.missing
+    if "F_post" not in names:
+        yield ConfigError("nothing shows the postsynaptic sites", file="channels", found=names,
+                          fix="add ch('F_post')")  # fmt: skip
+    elif "F_pre" not in names and not vectors:
+        yield ConfigError("nothing shows the presynaptic sites", file="channels", found=names,
+                          fix="add ch('F_pre'), or vectors; or --task detection")  # fmt: skip
+    elif "F_pre" not in names and missing != "create":
+        yield ConfigError("presynaptic sites are nowhere but where vectors lead",
+                          file="synapses.missing", expected="create", found=missing,
+                          fix="--synapses.missing create, or add ch('F_pre')")  # fmt: skip
+    if missing == "create" and not vectors:
+        yield ConfigError("only vectors tell where a missing site is", file="synapses.missing",
+                          found=missing, fix="--synapses.missing unpaired")  # fmt: skip
+
+
+def _unused(config: Config) -> Iterator[ConfigError]:
+    """Options that need label images, or that sites do not follow."""
+    filters = config.data.filter
+    used = {
+        "augment.cutmix.probability": config.augment.enable and config.augment.cutmix.probability,
+        "loss.border_weight": config.loss.border_weight,
+        "data.ignore": config.data.ignore != -1,
+        "data.label_components": config.data.label_components,
+        "data.probability_map.enable": config.data.probability_map.enable,
+        "data.filter": any((filters.train, filters.val, filters.test)),
+        "preprocess.resize": config.preprocess.resize,
+        "predict.rescale": config.predict.rescale,
+    }
+    for field, on in used.items():
+        if on:
+            yield ConfigError("this is not there for synapses", file=field, fix="leave it out")
