@@ -28,7 +28,22 @@ def check(config: Config) -> list[ConfigError]:
     if not isinstance(config.task, Task) and config.task not in TASKS:
         return check_options(config)
     task = task_of(config)
-    return check_options(config, task.rules, functools.partial(phase_problems, task))
+    more = (truth_problems, phase_problems)
+    return check_options(config, task.rules, *(functools.partial(one, task) for one in more))
+
+
+def truth_problems(task: Task, config: Config) -> Iterator[ConfigError]:
+    """Channels whose true values come of another truth than the task has.
+
+    Parameters
+    ----------
+    task : of the configuration
+    config : of the run
+    """
+    sites = [channel.name for channel in config.channels if channel.options.sites]
+    if sites and task.truth.kind != "sites":
+        yield ConfigError("channels of synaptic sites", file="channels", found=sites,
+                          fix="--task synapses")  # fmt: skip
 
 
 def phase_problems(task: Task, config: Config) -> Iterator[ConfigError]:

@@ -58,7 +58,7 @@ def semantic_rules(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(
             "a semantic task learns exactly the channel S", file="channels", found=names
         )
-    yield from _no_decoder(config)
+    yield from no_decoder(config)
 
 
 def detection_rules(config: Config) -> Iterator[ConfigError]:
@@ -70,16 +70,22 @@ def detection_rules(config: Config) -> Iterator[ConfigError]:
             found=[channel.name for channel in config.channels],
             fix="channels=(ch('Db'),)",
         )
+    yield from points_are_compared(config)
+    yield from no_decoder(config)
+
+
+def points_are_compared(config: Config) -> Iterator[ConfigError]:
+    """A comparison of planes where the truth is points."""
     if config.evaluate.planes:
         yield ConfigError(
             "planes are compared of objects and classes, not of points",
             file="evaluate.planes",
             fix="leave it out",
         )
-    yield from _no_decoder(config)
 
 
-def _no_decoder(config: Config) -> Iterator[ConfigError]:
+def no_decoder(config: Config) -> Iterator[ConfigError]:
+    """A decoder of objects where there are none."""
     if config.decoder != "auto":
         yield ConfigError(
             "only objects need a decoder",

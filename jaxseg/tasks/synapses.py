@@ -26,6 +26,7 @@ from jaxseg.stages.shown import Shown
 from jaxseg.stages.synapses import DECODE, synapse_files, synapse_steps
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.showing import write_summary
+from jaxseg.tasks.synapse_rules import synapse_rules
 from jaxseg.tasks.synapse_truth import files_of, open_synapses, synapses_of
 from jaxseg.tasks.task import Task
 
@@ -242,4 +243,5 @@ SYNAPSES = Task(
     count=_step,
     files=_files,
     gather=_gather,
+    rules=synapse_rules,
 )

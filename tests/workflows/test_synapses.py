@@ -23,13 +23,13 @@ from support.small_runs import write_planes
 
 from jaxseg.config import Augment, Blocks, Config, Data, Detection, Source, Synapses, UNet, ch
 from jaxseg.config.augmentations import CutMix
-from jaxseg.config.rules import check
-from jaxseg.errors import Problems
+from jaxseg.errors import JaxsegError, Problems
 from jaxseg.io.synapses import read_site_tables
 from jaxseg.main import main
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import run_of
 from jaxseg.tasks import checked
+from jaxseg.tasks.checking import check
 from jaxseg.workflows import evaluate, process
 
 SHAPE, RADIUS = (14, 60, 64), 0.05
@@ -80,7 +80,7 @@ def found(config: Config, name: str) -> list[pd.DataFrame]:
     return [pd.read_csv(folder / f"{name}_{side}.csv") for side in ("pre", "post")]
 
 
-@pytest.mark.parametrize("tables", [False, True])
+@pytest.mark.parametrize("tables", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_true_planes_give_all_pairs(tmp_path: Path, tables: bool) -> None:
     config = project(tmp_path, tables=tables)
     scores = decoded(config)
@@ -100,6 +100,7 @@ def test_true_planes_give_all_pairs(tmp_path: Path, tables: bool) -> None:
     assert pd.read_csv(begin.with_name("a_within_0.1um_pair_fp.csv")).empty
 
 
+@pytest.mark.full
 def test_results_can_be_read_as_truth(tmp_path: Path) -> None:
     config = project(tmp_path)
     decoded(config)
@@ -108,12 +109,14 @@ def test_results_can_be_read_as_truth(tmp_path: Path) -> None:
     assert len(table.pairs) == len(synapses(SHAPE, 0).pairs)
 
 
+@pytest.mark.full
 def test_without_vectors_the_nearest_site_is_the_partner(tmp_path: Path) -> None:
     config = project(tmp_path, channels=SITES, synapses=Synapses(pair_distance=0.15))
     scores = decoded(config)
     assert (scores["0.03 um pair f1"] > 0.9).all()
 
 
+@pytest.mark.full
 def test_without_a_plane_of_presynaptic_sites_they_are_created(tmp_path: Path) -> None:
     config = project(tmp_path, channels=(ch("F_post"), *VECTORS),
                      synapses=Synapses(missing="create"))  # fmt: skip
@@ -122,6 +125,7 @@ def test_without_a_plane_of_presynaptic_sites_they_are_created(tmp_path: Path) -
     assert found(config, "a")[0].created.all()
 
 
+@pytest.mark.full
 def test_a_missing_site_is_no_partner_or_is_created(tmp_path: Path) -> None:
     planes = {name: planes_of(synapses(SHAPE, seed), SHAPE, SITES + VECTORS, RADIUS)
               for seed, name in enumerate("ab")}  # fmt: skip
@@ -164,21 +168,25 @@ def test_any_blocks_give_the_same_synapses(
 
 def test_what_is_wrong_is_told_before_anything_runs(tmp_path: Path) -> None:
     config = project(tmp_path)
-    (tmp_path / "all" / "b.zarr").rename(tmp_path / "all" / "c.zarr")
-    wrong = synapses(SHAPE, 0)
-    write_container(tmp_path / "all" / "a.zarr", np.zeros(SHAPE, np.uint8),
-                    wrong._replace(pre=wrong.pre + np.array([99, 0, 0])))  # fmt: skip
-    source = Source(raw=f"{tmp_path}/all/*.zarr/volumes/raw", labels=f"{tmp_path}/all/a.zarr")
-    labels = tmp_path / "tables"
-    write_tables(labels, "a", synapses(SHAPE, 0))
-    (labels / "a_pre.csv").unlink()
-    config = dataclasses.replace(config, data=Data(train=source, test=source))
+    table = synapses(SHAPE, 0)
+    outside = table._replace(pre=table.pre + np.array([99, 0, 0]))
+    write_container(tmp_path / "all" / "a.zarr", image_of(table, SHAPE, 0), outside)
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "all" / "a.zarr").rename(tmp_path / "truth" / "a.zarr")
+    (tmp_path / "all" / "b.zarr").rename(tmp_path / "truth" / "b.zarr")
+    write_container(tmp_path / "all" / "a.zarr", image_of(table, SHAPE, 0), table)
+    write_container(tmp_path / "all" / "c.zarr", image_of(table, SHAPE, 0), table)
+    source = Source(raw=f"{tmp_path}/all/*.zarr/volumes/raw", labels=f"{tmp_path}/truth")
+    config = dataclasses.replace(config, data=Data(test=source), phases=("predict",))
     with pytest.raises(Problems) as caught:
-        checked(dataclasses.replace(config, phases=("train", "predict")))
+        checked(config)
     assert "sites lie outside the image" in str(caught.value)
-    tables = dataclasses.replace(source, labels=str(labels))
-    with pytest.raises(Exception, match="not two for every image"):
-        checked(dataclasses.replace(config, data=Data(test=tables), phases=("predict",)))
+    assert "no annotated synapses for the image 'c'" in str(caught.value)
+    write_tables(tmp_path / "tables", "a", table)
+    (tmp_path / "tables" / "a_pre.csv").unlink()
+    tables = dataclasses.replace(source, labels=f"{tmp_path}/tables")
+    with pytest.raises(JaxsegError, match="not two for every image"):
+        checked(dataclasses.replace(config, data=Data(test=tables)))
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,12 @@ from jaxseg.config.rules.postprocessing import postprocessing_problems
 from jaxseg.config.rules.representation import representation_problems
 from jaxseg.config.rules.sizes import size_problems
 from jaxseg.config.rules.stack import stack_problems
-from jaxseg.config.rules.synapses import synapse_problems
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError
 
 RULES = (
     size_problems,
     representation_problems,
-    synapse_problems,
     network_problems,
     decoder_problems,
     phase_problems,

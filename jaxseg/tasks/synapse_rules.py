@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxseg.config.schema import Config
+from jaxseg.config import Config
 from jaxseg.errors import ConfigError
+from jaxseg.tasks.rules import no_decoder, points_are_compared
 
 ADVICE = "channels=(ch('F_pre'), ch('F_post'), ch('H_pre'), ch('V_pre'), ch('Z_pre'))"
 
 
-def synapse_problems(config: Config) -> Iterator[ConfigError]:
+def synapse_rules(config: Config) -> Iterator[ConfigError]:
     """Channels that do not show synapses, and options that labels are needed for."""
     names = [channel.name for channel in config.channels]
-    sites = [channel.name for channel in config.channels if channel.options.sites]
-    if config.task != "synapses":
-        if sites and isinstance(config.task, str):
-            yield ConfigError("channels of synaptic sites", file="channels", found=sites,
-                              fix="--task synapses")  # fmt: skip
-        return
-    if len(sites) < len(names):
-        yield ConfigError("channels that show no synaptic sites", file="channels",
-                          found=[name for name in names if name not in sites],
+    others = [channel.name for channel in config.channels if not channel.options.sites]
+    if others:
+        yield ConfigError("channels that show no synaptic sites", file="channels", found=others,
                           fix=ADVICE)  # fmt: skip
     elif names:
         yield from _pairing(config, names)
     yield from _unused(config)
+    yield from points_are_compared(config)
+    yield from no_decoder(config)
 
 
 def _pairing(config: Config, names: list[str]) -> Iterator[ConfigError]:
