@@ -27,6 +27,7 @@ LISTS = {
         (ch("F"), ch("R", nrays=8)),
         MASKS,
         (ch("F"), ch("Gv"), ch("Gh")),
+        tuple(map(ch, ("F_pre", "F_post", "H_pre", "V_pre"))),
         (ch("E"),),
     ),
     3: (
@@ -35,6 +36,7 @@ LISTS = {
         (ch("S", classes=4),),
         MASKS,
         (ch("F"), ch("Gv"), ch("Gh"), ch("Gz")),
+        tuple(map(ch, ("F_pre", "F_post", "H_pre", "V_pre", "Z_pre"))),
         (ch("E"),),
     ),
 }
