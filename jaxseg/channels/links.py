@@ -40,6 +40,11 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array, options: Any) -> 
     return losses.binary_cross_entropy(logits, target)
 
 
+def binary_divergence(logits: jax.Array, target: jax.Array, options: Any) -> jax.Array:
+    """For channels linked by a sigmoid whose true values lie between 0 and 1."""
+    return losses.binary_divergence(logits, target)
+
+
 def compared(error: Callable[[jax.Array, jax.Array], jax.Array], link: Values) -> Callable:
     """The loss that compares linked values with true ones."""
     return lambda logits, target, options: error(link(logits, options), target)

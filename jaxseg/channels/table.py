@@ -21,6 +21,7 @@ from jaxseg.channels.embeddings import (
 )
 from jaxseg.channels.links import (
     binary_cross_entropy,
+    binary_divergence,
     class_link,
     class_loss,
     class_overlap,
@@ -58,6 +59,7 @@ from jaxseg.config.channel_options import (
     Background,
     BoundaryDistance,
     CentreDistance,
+    CentreGaussian,
     Contour,
     ContourOrForeground,
     Embedding,
@@ -258,6 +260,19 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
                 bounds=lambda options: options.norm,
                 surface=7,
                 surface_sign=+1,
+            ),
+        ),
+        "G": ChannelSpec(
+            options=CentreGaussian,
+            target=single(
+                targets.centre_gaussian, context=("spacing", "max_label"), options=("sigma",)
+            ),
+            link=sigmoid,
+            loss=binary_divergence,
+            binary=False,
+            watershed=Roles(
+                seed=+1,
+                seed_threshold=always(0.5),
             ),
         ),
         "Dn": ChannelSpec(

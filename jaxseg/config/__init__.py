@@ -41,7 +41,7 @@ from jaxseg.config.decoders import (
     Watershed,
     decoder_for,
 )
-from jaxseg.config.detection import Detection
+from jaxseg.config.detection import Detection, Grow
 from jaxseg.config.networks.architecture import Architecture
 from jaxseg.config.networks.other import UNETR, HRNet, Package, STUNet
 from jaxseg.config.networks.u_shapes import (
@@ -121,6 +121,7 @@ __all__ = [
     "FlowTracking",
     "Gamma",
     "GridMask",
+    "Grow",
     "HRNet",
     "Impulse",
     "Loss",

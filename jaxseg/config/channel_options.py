@@ -157,6 +157,17 @@ class CentreDistance(ChannelOptions):
 
 
 @section
+class CentreGaussian(ChannelOptions):
+    """Options of G, a Gaussian around the centroid of every object, 0 outside of objects."""
+
+    losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
+
+    sigma: float = option(0.0, at_least(0))
+    """Standard deviation in µm; 0 = half the distance from the centroid to the voxel of the object
+    farthest from it."""
+
+
+@section
 class NeighbourCloseness(ChannelOptions):
     """Options of Dn, high where an object comes close to another one."""
 

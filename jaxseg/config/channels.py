@@ -18,6 +18,7 @@ from jaxseg.config.channel_options import (
     Background,
     BoundaryDistance,
     CentreDistance,
+    CentreGaussian,
     ChannelOptions,
     Contour,
     ContourOrForeground,
@@ -51,6 +52,7 @@ OPTIONS: Mapping[str, type] = MappingProxyType(
         "Db": BoundaryDistance,
         "Dc": CentreDistance,
         "Dn": NeighbourCloseness,
+        "G": CentreGaussian,
         "D": SignedDistance,
         "H": Offset,
         "V": Offset,
@@ -87,6 +89,7 @@ class Channel:
         | BoundaryDistance
         | CentreDistance
         | NeighbourCloseness
+        | CentreGaussian
         | SignedDistance
         | Offset
         | Affinity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxseg.errors import InputError
+from jaxseg.errors import InputError, JaxsegWarning
 
 COLUMN = re.compile(r"axis-(\d+)")
 CLASSES = ("class", "classification", "class_id")
@@ -35,6 +36,7 @@ def read_points(
     *,
     spacing: Sequence[float] | None = None,
     units: str = "voxel",
+    check: bool = True,
 ) -> PointTable:
     """The points of a CSV file.
 
@@ -50,6 +52,9 @@ def read_points(
         Size of a voxel, (z)yx, µm; needed for units in µm.
     units : {"voxel", "um"}
         Of the positions.
+    check : bool
+        Refuse points outside the image and the same point twice; else leave such rows out, with a
+        warning.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def read_points(
     places = _numbers(table[[names[name] for name in wanted]], path)
     if units == "um":
         places = places / np.asarray(spacing or (1.0,) * len(shape), float)
-    _check(places, shape, path)
+    rows = _check(places, shape, path) if check else _sound(places, shape, path)
     found = [names[name] for name in CLASSES if name in names]
     classes = np.zeros(len(table), np.int32)
     if found:
@@ -85,7 +90,7 @@ def read_points(
         if (values != np.rint(values)).any() or (values < 0).any():
             raise InputError("classes are not whole numbers from 0", file=path, found=values[0])
         classes = values.astype(np.int32)
-    return PointTable(places, classes)
+    return PointTable(places[rows], classes[rows])
 
 
 def _columns(ndim: int) -> str:
@@ -102,9 +107,28 @@ def _numbers(table: pd.DataFrame, path: str | Path) -> np.ndarray:
     return values
 
 
-def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> None:
-    """Points outside the image, and the same point twice."""
-    outside = ((places < -0.5) | (places >= np.asarray(shape) - 0.5)).any(1)
+def _sound(places: np.ndarray, shape: Sequence[int], path: str | Path) -> np.ndarray:
+    """The rows (n,) of points inside the image, each point once."""
+    inside = np.flatnonzero(~_outside(places, shape))
+    rows = inside[np.sort(np.unique(places[inside], axis=0, return_index=True)[1])]
+    if left_out := len(places) - len(rows):
+        warnings.warn(
+            f"{path}: {left_out} of {len(places)} points are left out, which lie outside the image "
+            "or are there twice",
+            JaxsegWarning,
+            stacklevel=2,
+        )
+    return rows
+
+
+def _outside(places: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    high = np.asarray(shape) - 0.5
+    return np.asarray(((places < -0.5) | (places >= high)).any(axis=1))
+
+
+def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> slice:
+    """All rows, if no point lies outside the image and none is there twice."""
+    outside = _outside(places, shape)
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         raise InputError(
@@ -112,14 +136,15 @@ def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> None:
             file=path,
             expected=f"positions in voxels within {tuple(shape)}",
             found=f"{tuple(places[row].tolist())} in line {row + 2}",
-            fix="--detection.units um if they are in µm; remove the others",
+            fix="--detection.units um if they are in µm; --detection.no-check leaves them out",
         )
     _, first, count = np.unique(places, axis=0, return_index=True, return_counts=True)
     if (count > 1).any():
         row = int(first[count > 1][0])
         raise InputError(f"{int((count - 1).sum())} points are there more than once", file=path,
                          found=f"{tuple(places[row].tolist())} in line {row + 2}",
-                         fix="remove the copies")  # fmt: skip
+                         fix="remove the copies, or --detection.no-check")  # fmt: skip
+    return slice(None)
 
 
 def point_frame(
@@ -128,6 +153,8 @@ def point_frame(
     classes: np.ndarray,
     *,
     spacing: Sequence[float],
+    radii: np.ndarray | None = None,
+    names: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Points as a table that napari reads: positions in voxels, then in µm, probability and class.
 
@@ -139,12 +166,21 @@ def point_frame(
         Probability and class of every point.
     spacing : sequence of float
         Size of a voxel, (z)yx, µm.
+    radii : (n,), optional
+        Radius of the blob that a point is, µm; none or empty = not known.
+    names : sequence of str
+        Of the classes, background first; empty = their numbers alone.
     """
-    names = "zyx"[-len(spacing) :]
+    axes = "zyx"[-len(spacing) :]
     columns: dict[str, np.ndarray] = {"index": np.arange(len(places))}
     columns |= {f"axis-{axis}": places[:, axis] for axis in range(len(spacing))}
     columns |= {
         f"{name}_um": places[:, axis] * size
-        for axis, (name, size) in enumerate(zip(names, spacing, strict=True))
+        for axis, (name, size) in enumerate(zip(axes, spacing, strict=True))
     }
-    return pd.DataFrame({**columns, "probability": scores, "class": classes})
+    columns |= {"probability": scores, "class": classes}
+    if names:
+        columns["class_name"] = np.asarray(names, object)[classes]
+    if radii is not None and len(radii):
+        columns["radius_um"] = radii
+    return pd.DataFrame(columns)

@@ -16,6 +16,7 @@ from jaxseg.losses.overlap import soft_dice, tversky
 from jaxseg.losses.voxelwise import (
     absolute_error,
     binary_cross_entropy,
+    binary_divergence,
     cross_entropy,
     focal,
     squared_error,
@@ -29,6 +30,7 @@ __all__ = [
     "at_level",
     "balance_weights",
     "binary_cross_entropy",
+    "binary_divergence",
     "cross_entropy",
     "embedding_losses",
     "embedding_overlap",

@@ -24,6 +24,27 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     return jax.nn.softplus(logits) - logits * target
 
 
+def binary_divergence(logits: jax.Array, target: jax.Array) -> jax.Array:
+    """Cross entropy of ``sigmoid(logits)`` above the least that soft answers allow.
+
+    It is the divergence of Kullback and Leibler (1951); its gradient is that of cross entropy.
+
+    Parameters
+    ----------
+    logits : (...) float
+    target : (...) in [0, 1]
+
+    Returns
+    -------
+    (...) float, 0 where ``sigmoid(logits) == target``
+
+    >>> binary_divergence(jnp.array([0.0, 0.0]), jnp.array([0.5, 1.0])).round(3).tolist()
+    [0.0, 0.6930000185966492]
+    """
+    entropy = jax.scipy.special.entr(target) + jax.scipy.special.entr(1 - target)
+    return binary_cross_entropy(logits, target) - entropy
+
+
 def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Cross entropy of ``softmax(logits)`` over the last axis.
 

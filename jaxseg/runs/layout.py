@@ -90,6 +90,15 @@ class Run:
         """The beginning of the names of tables and pictures of who matches whom."""
         return self.results / "instance_associations" / name
 
+    def point_associations(self, name: str) -> Path:
+        """The beginning of the names of tables of who matches whom among points."""
+        return self.results / "point_associations" / name
+
+    @property
+    def all_points(self) -> Path:
+        """The points of all images."""
+        return self.results / "all_points.csv"
+
     @property
     def metrics(self) -> Path:
         """The scores of all images."""

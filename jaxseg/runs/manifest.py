@@ -51,6 +51,8 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "instance_merging": ("merge", "join", "process", "measure"),
     "evaluate": ("evaluate",),
 }
+# Stages of finished objects.
+OF_OBJECTS = ("measurements", "votes", "certainty", "properties", "classes", "post_processing")
 # The folders and files that each phase writes.
 WRITES: Mapping[str, tuple[str, ...]] = {
     "train": ("train_logs", "charts", "tensorboard", "left_out/train", "left_out/val"),
@@ -63,8 +65,11 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "per_image_binarized_at_image_size",
         "per_image_post_processing",
         "per_image_post_processing_at_image_size",
+        "per_image_points",
         *NEEDS,
         "blocks/decode",
+        "grown",
+        *(f"blocks/{stage}" for stage in ("points", "grown", *OF_OBJECTS)),
         "blocks/decode_post-proc",
     ),
     "instance_creation": ("blocks/instance_creation",),
@@ -76,12 +81,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
                 "fragments",
                 "region_graph",
                 "instance_merging",
-                "measurements",
-                "votes",
-                "certainty",
-                "properties",
-                "classes",
-                "post_processing",
+                *OF_OBJECTS,
             )
         ),
         "per_image_instances",
@@ -93,6 +93,8 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "blocks/overlaps",
         "blocks/overlaps_post-proc",
         "instance_associations",
+        "point_associations",
+        "all_points.csv",
         "overlays",
         "test_results_metrics.csv",
         "summary.json",
@@ -199,7 +201,7 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
 
 
 # Names of the versions of what is evaluated, before that of the image.
-PER_IMAGE = ("image ", "labels ", "objects ")
+PER_IMAGE = ("image ", "labels ", "objects ", "points ", "found ")
 # What a name in a manifest stands for, where it is not an option.
 MEANING = {"upstream": "what the phase before made", "weights": "the trained network"}
 

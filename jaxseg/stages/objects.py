@@ -81,7 +81,11 @@ def object_steps(work: Work) -> Steps:
     """Everything from predicted planes to objects, their tables and what becomes of them."""
     raw = made_of(work)
     planes, region = filtered_planes(work, raw), region_of(work)
-    labels = decoded(decoding_of(work, planes, raw, region))
+    return object_changes(work, planes, region, decoded(decoding_of(work, planes, raw, region)))
+
+
+def object_changes(work: Work, planes: View, region: View | None, labels: Stage) -> Steps:
+    """The objects that a stage wrote, their tables and what becomes of them."""
     return _Objects(work, planes, region, labels).steps()
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jaxseg.blocks import Block
-from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Stage, Table
-from jaxseg.decoding.points import points_in, points_margin
+from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Stage, Table, View
+from jaxseg.decoding.point_planes import class_count, point_planes
+from jaxseg.decoding.point_thresholds import fit_point_thresholds
+from jaxseg.decoding.points import Points, points_in, points_margin, sorted_points
+from jaxseg.decoding.responses import response
+from jaxseg.geometry import Box
 from jaxseg.io.points import point_frame
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
-from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
-from jaxseg.stages.shown import Shown, Steps
+from jaxseg.stages.planes import decoding_grid, region_of
 
 DECODE = "decode"
 
@@ -24,40 +28,75 @@ def points_file(work: Work) -> Path:
     return work.run.results / "per_image_points" / f"{work.name}.csv"
 
 
-def point_steps(work: Work) -> Steps:
-    """The points that the first plane of an image shows."""
-    options, spacing, ndim = work.config.detection, work.spacing, work.config.ndim
-    planes, region = filtered_planes(work, planes_of(work, predicted(work))), region_of(work)
-    grid, margin = decoding_grid(work), points_margin(ndim, spacing=spacing, options=options)
+def found_points(work: Work, planes: View) -> tuple[Stage, Table]:
+    """The stage that finds the points of every block, and the table of all of them.
+
+    Parameters
+    ----------
+    work : which image
+    planes : (*S, K) of all channels
+    """
+    config, options, spacing, ndim = (
+        work.config,
+        work.config.detection,
+        work.spacing,
+        work.config.ndim,
+    )
+    region, grid = region_of(work), decoding_grid(work)
+    margin = points_margin(ndim, spacing=spacing, options=options)
+    count = class_count(config.channels, ndim)
+
+    def searched(
+        results: Results,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None, tuple[slice, ...]]]:
+        """What is searched, and the class of every voxel, block by block."""
+        for number in range(len(grid)):
+            core = grid[number].core
+            wide = core.grown(margin, grid.shape)
+            plane, classes = point_planes(results[planes].array[wide.slices], config.channels)
+            values, _ = response(plane, spacing=spacing, options=options)
+            votes = None if classes is None else classes.argmax(-1) + 1
+            yield values, votes, core.relative_to(wide.start).slices
+
+    def summarise(results: Results) -> Arrays:
+        fitted = fit_point_thresholds(lambda: searched(results), options.threshold, count)
+        return {"thresholds": np.array(fitted)}
 
     def find(block: Block, results: Results, known: Arrays) -> Made:
         wide = block.core.grown(margin, grid.shape)
-        plane = results[planes].array[wide.slices][..., 0]
-        found = points_in(plane, wide, block.core, grid.shape, spacing=spacing, options=options)
+        plane, classes = point_planes(results[planes].array[wide.slices], config.channels)
+        found = points_in(
+            plane, wide, block.core, grid.shape, spacing=spacing, options=options,
+            threshold=known["thresholds"].tolist(), class_planes=classes,
+        )  # fmt: skip
         if region is not None:
-            inside = results[region].array[block.core.slices]
-            rows = np.rint(found.places).astype(int) - np.asarray(block.core.start)
-            rows = np.clip(rows, 0, np.asarray(inside.shape) - 1)
-            found = found.take(np.asarray(inside)[tuple(rows.T)].astype(bool))
+            inside = np.asarray(results[region].array[block.core.slices])
+            found = found.take(_within(inside, found.places, block.core))
         tables = {} if not len(found.places) else found._asdict()
         return Made(note=lambda: Noted(tables, {"points": len(found.places)}))
 
     stage = Stage(
-        name="points", phase=DECODE, grid=grid, work=find, done="searched",
+        name="points", phase=DECODE, grid=grid, work=find, done="searched", summarise=summarise,
         needs=(planes,) if region is None else (planes, region),
-        values=runs.phase_values(DECODE, work.config) | {"spacing": spacing},
+        values=runs.phase_values(DECODE, config) | {"spacing": spacing},
     )  # fmt: skip
 
     def gather(results: Results) -> pd.DataFrame:
-        parts = [results[stage].tables(number) for number in range(len(grid))]
-        parts = [part for part in parts if part]
-        places = np.concatenate([np.zeros((0, ndim)), *(part["places"] for part in parts)])
-        scores = np.concatenate([np.zeros(0, np.float32), *(part["scores"] for part in parts)])
-        classes = np.concatenate([np.zeros(0, np.int32), *(part["classes"] for part in parts)])
-        # The surest first; equally sure ones in the order of their places, however it was cut.
-        order = np.lexsort((*places.T[::-1], -scores))
-        return point_frame(places[order], scores[order], classes[order], spacing=spacing)
+        found = [results[stage].tables(number) for number in range(len(grid))]
+        none = Points(np.zeros((0, ndim)), np.zeros(0, np.float32), np.zeros(0, np.int32))
+        parts = [none, *(Points(**part) for part in found if part)]
+        joined = Points(*map(np.concatenate, zip(*parts, strict=True)))
+        places, scores, numbers, radii = sorted_points(joined, spacing=spacing, options=options)
+        return point_frame(places, scores, numbers, radii=radii, spacing=spacing,
+                           names=config.semantic.names)  # fmt: skip
 
     table = Table(name="table of points", phase=DECODE, needs=(stage,), gather=gather,
                   target=points_file(work))  # fmt: skip
-    return Steps((stage, table), (Shown("", table),))
+    return stage, table
+
+
+def _within(inside: np.ndarray, places: np.ndarray, core: Box) -> np.ndarray:
+    """Which points lie in a mask of a box, (n,) bool."""
+    rows = np.rint(places).astype(int) - np.asarray(core.start)
+    rows = np.clip(rows, 0, np.asarray(inside.shape) - 1)
+    return inside[tuple(rows.T)].astype(bool)

@@ -14,7 +14,7 @@ from jaxseg.targets.affinities import (
 )
 from jaxseg.targets.borders import border_weights
 from jaxseg.targets.boundaries import boundary, boundary_or_foreground, touching
-from jaxseg.targets.centre_distances import centre_distance
+from jaxseg.targets.centre_distances import centre_distance, centre_gaussian
 from jaxseg.targets.distances import boundary_distance, signed_distance
 from jaxseg.targets.embeddings import object_centres, place_steps, voxel_places
 from jaxseg.targets.flows import flow
@@ -41,6 +41,7 @@ __all__ = [
     "boundary_distance",
     "boundary_or_foreground",
     "centre_distance",
+    "centre_gaussian",
     "centre_offset",
     "class_planes",
     "compact",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
-from jaxseg.config import Config
+from jaxseg.config import Config, Detection
 from jaxseg.config.channels import Semantic
 from jaxseg.errors import ConfigError
 
@@ -20,8 +21,14 @@ def instance_rules(config: Config) -> Iterator[ConfigError]:
             fix="--task semantic, or channels of instances beside it",
         )
     else:
-        yield from _classes_of_objects(config)
-    options = config.postprocess
+        yield from classes_beside(config)
+    yield from measured_objects(config)
+    yield from no_points(config)
+
+
+def measured_objects(config: Config) -> Iterator[ConfigError]:
+    """Objects by blocks whose measurements are needed and not asked for."""
+    options, classes = config.postprocess, has_classes(config)
     measured = options.changes_objects or options.properties or classes
     if config.blocks.decodes and measured and not config.blocks.measure:
         yield ConfigError(
@@ -31,14 +38,20 @@ def instance_rules(config: Config) -> Iterator[ConfigError]:
         )
 
 
-def _classes_of_objects(config: Config) -> Iterator[ConfigError]:
+def has_classes(config: Config) -> bool:
+    """Whether classes are learned."""
+    return any(channel.options.exclusive for channel in config.channels)
+
+
+def classes_beside(config: Config) -> Iterator[ConfigError]:
+    """Too few classes beside other channels, and names that are not theirs."""
     for channel in config.channels:
         options, names = channel.options, config.semantic.names
         if not isinstance(options, Semantic):
             continue
         if options.classes < 3:
             yield ConfigError(
-                "S beside instances needs at least 3 classes",
+                "S beside other channels needs at least 3 classes",
                 file="channels",
                 expected="classes=3 or more, background included",
                 found=options.classes,
@@ -59,19 +72,7 @@ def semantic_rules(config: Config) -> Iterator[ConfigError]:
             "a semantic task learns exactly the channel S", file="channels", found=names
         )
     yield from no_decoder(config)
-
-
-def detection_rules(config: Config) -> Iterator[ConfigError]:
-    """Channels that have no peaks, and a decoder of objects."""
-    if any(channel.options.exclusive or channel.options.joint for channel in config.channels):
-        yield ConfigError(
-            "points are peaks of the first plane, which must be one number per voxel",
-            file="channels",
-            found=[channel.name for channel in config.channels],
-            fix="channels=(ch('Db'),)",
-        )
-    yield from points_are_compared(config)
-    yield from no_decoder(config)
+    yield from no_points(config)
 
 
 def points_are_compared(config: Config) -> Iterator[ConfigError]:
@@ -93,3 +94,14 @@ def no_decoder(config: Config) -> Iterator[ConfigError]:
             found=config.decoder,
             fix="--decoder auto",
         )
+
+
+def no_points(config: Config) -> Iterator[ConfigError]:
+    """Options of points in a task without them."""
+    given, default = config.detection, Detection()
+    names = [field.name for field in dataclasses.fields(default)]
+    changed = [name for name in names if getattr(given, name) != getattr(default, name)]
+    if changed:
+        yield ConfigError("only the task detection reads this", file="detection",
+                          fix="remove it, or --task detection",
+                          found=" ".join(changed))  # fmt: skip

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseg.config.detection import Detection
-from jaxseg.decoding.points import Points, find_points, points_in, points_margin
+from jaxseg.decoding.point_thresholds import fit_point_thresholds
+from jaxseg.decoding.points import Points, far_apart, find_points, points_in, points_margin
 from jaxseg.geometry import Box
 from jaxseg.labels.balls import balls
 from jaxseg.metrics.points import match_points
@@ -135,3 +136,80 @@ def test_balls_are_drawn_in_parts_as_in_the_whole(seed: int, cut: int) -> None:
         for a, b in ((0, cut), (cut, 12))
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10_000), number=st.integers(0, 30))
+def test_close_points_go_one_by_one(seed: int, number: int) -> None:
+    rng = np.random.default_rng(seed)
+    places, radii = rng.uniform(0, 9, (number, 2)), rng.choice([0.0, 1.0, 2.5], number)
+    scale = np.array([2.0, 0.5])
+    kept: list[int] = []
+    for row in range(number):
+        apart = np.linalg.norm((places[kept] - places[row]) * scale, axis=1)
+        if not radii[row] or (apart > radii[row]).all():
+            kept.append(row)
+    found = far_apart(places, radii, spacing=tuple(scale))
+    assert np.flatnonzero(found).tolist() == kept
+
+
+def two_classes(seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Spots at places, bright ones of class 1 and dim ones of class 2; plane and classes."""
+    rng = np.random.default_rng(seed)
+    cells = np.stack(np.meshgrid(np.arange(5, 60, 10), np.arange(5, 60, 10)), -1).reshape(-1, 2)
+    truth = cells + rng.integers(-1, 2, cells.shape)
+    kinds = rng.integers(1, 3, len(truth))
+    labels = balls(truth.astype(float), Box((0, 0), (64, 64)), radius=3.0)
+    plane, classes = np.zeros(labels.shape, np.float32), np.full((*labels.shape, 2), 0.5)
+    for number, (place, kind) in enumerate(zip(truth, kinds, strict=True), start=1):
+        inside = np.argwhere(labels == number)
+        height = 0.9 if kind == 1 else 0.5
+        plane[tuple(inside.T)] = height * (1 - np.linalg.norm(inside - place, axis=1) / 4)
+        classes[tuple(inside.T)] = (0.8, 0.1) if kind == 1 else (0.1, 0.8)
+    return plane, classes, np.column_stack([truth, kinds])
+
+
+def test_every_point_has_the_class_around_it_and_its_threshold() -> None:
+    plane, classes, truth = two_classes()
+    options = Detection(radius=3.0, min_distance=2.0, threshold=(0.6, 0.3))
+    found = find_points(plane, options=options, class_planes=classes)
+    both = np.column_stack([found.places, found.classes])
+    assert set(map(tuple, both.astype(int))) == set(map(tuple, truth))
+    strict = find_points(plane, options=options, class_planes=classes, threshold=(0.6, 0.6))
+    assert (strict.classes == 1).all()
+    assert len(strict.places) == (truth[:, 2] == 1).sum()
+
+
+def test_automatic_thresholds_part_objects_from_noise_in_any_parts() -> None:
+    plane, classes, truth = two_classes()
+    votes = classes.argmax(-1) + 1
+    whole = [(plane, votes, (slice(0, 64), slice(0, 64)))]
+    halves = [
+        (plane[:33], votes[:33], (slice(0, 32), slice(0, 64))),
+        (plane[31:], votes[31:], (slice(1, 33), slice(0, 64))),
+    ]
+    given = ("auto", "auto", 0.3)
+    levels = fit_point_thresholds(lambda: whole, given, 3)
+    np.testing.assert_allclose(fit_point_thresholds(lambda: halves, given, 3), levels)
+    assert levels[2] == 0.3
+    options = Detection(min_distance=2.0)
+    found = find_points(plane, options=options, class_planes=classes, threshold=levels[:2])
+    assert len(found.places) == len(truth)
+    noise = np.random.default_rng(0).normal(0.02, 0.01, (64, 64))
+    (level,) = fit_point_thresholds(lambda: [(noise, None, whole[0][2])], "auto")
+    assert level == np.inf
+    assert not len(find_points(noise, threshold=level).places)
+
+
+def test_of_several_radii_the_right_one_answers_most() -> None:
+    grid = np.indices((64, 96))
+    truth, radii = np.array([[20.0, 20.0], [40.0, 60.0]]), (3.0, 9.0)
+    image = sum(
+        np.exp(-((grid - place[:, None, None]) ** 2).sum(0) / radius**2)
+        for place, radius in zip(truth, radii, strict=True)
+    )
+    options = Detection(method="log", blob_radius=(3.0, 6.0, 9.0), threshold=0.3, min_distance=5.0)
+    found = find_points(image, options=options)
+    order = np.argsort(found.places[:, 0])
+    np.testing.assert_allclose(found.places[order], truth, atol=0.2)
+    assert found.radii[order].tolist() == list(radii)

@@ -33,7 +33,7 @@ def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
     config = of_results(config)
     options = config.postprocess
     yield from _filters(options, config.ndim)
-    if config.task != "instances":
+    if not config.makes_objects:
         yield from _semantic(options)
         return
     for index, one in enumerate(options.refine):
