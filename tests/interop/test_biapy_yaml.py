@@ -32,7 +32,7 @@ CASES = next((root / "shared" / "cases" / "yaml" for root in Path(__file__).reso
               if (root / "shared" / "cases" / "yaml").is_dir()), CASES)  # fmt: skip
 # What these files need and nobody can fetch for them.
 DOWNLOADS = {"spinedl-structure", "spinedl-neuron"}
-KNOWN_KINDS = ("semantic_segmentation", "instance_segmentation")
+KNOWN_KINDS = ("semantic_segmentation", "instance_segmentation", "detection")
 OBJECTS: dict[str, Any] = {
     "PROBLEM.TYPE": "INSTANCE_SEG",
     "PROBLEM.NDIM": "3D",
@@ -43,6 +43,13 @@ OBJECTS: dict[str, Any] = {
 }
 CLASSES: dict[str, Any] = {
     "PROBLEM.TYPE": "SEMANTIC_SEG",
+    "TRAIN.ENABLE": True,
+    "TEST.ENABLE": True,
+}
+
+
+POINTS: dict[str, Any] = {
+    "PROBLEM.TYPE": "DETECTION",
     "TRAIN.ENABLE": True,
     "TEST.ENABLE": True,
 }
@@ -115,7 +122,7 @@ SWITCHES = re.compile(
 )
 
 
-@pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])
+@pytest.mark.parametrize("base", [OBJECTS, CLASSES, POINTS], ids=["objects", "classes", "points"])
 def test_no_effect_is_lost(base: dict[str, Any]) -> None:
     """Whatever is called translated changes a field; whatever has no effect changes none."""
     for key in TABLE.values():
@@ -134,7 +141,7 @@ def test_no_effect_is_lost(base: dict[str, Any]) -> None:
                 assert same, f"{key.name}={value}"
             elif not (SWITCHES.search(key.name) or APPROXIMATED_BY_NOTHING.search(key.name)):
                 at_default = base.get(key.name) == value or value in (0, 0.0)
-                flat = key.name == "AUGMENTOR.ZFLIP_PROB" and base is CLASSES
+                flat = key.name == "AUGMENTOR.ZFLIP_PROB" and base is not OBJECTS
                 assert not same or at_default or flat, f"{key.name}={value}: {row.verdict}"
 
 
@@ -423,6 +430,33 @@ def test_preprocessing() -> None:
     assert "treated alike" in str(half.problems[0])
 
 
+def test_points_and_objects_grown_from_them() -> None:
+    prefix = "TEST.POST_PROCESSING."
+    keys = {
+        "DATA.N_CLASSES": 3, "PROBLEM.DETECTION.CENTRAL_POINT_DILATION": [3],
+        "PROBLEM.DETECTION.DATA_CHANNEL_WEIGHTS": [1, 0.5], "TEST.DET_TOLERANCE": [4],
+        "TEST.DET_MIN_TH_TO_BE_PEAK": [0.3, 0.4], "DATA.TEST.RESOLUTION": [2, 0.5],
+        prefix + "REMOVE_CLOSE_POINTS": True, prefix + "REMOVE_CLOSE_POINTS_RADIUS": [4.0],
+        prefix + "DET_WATERSHED": True, prefix + "DET_WATERSHED_FIRST_DILATION": [4, 4],
+        "TEST.DET_IGNORE_POINTS_OUTSIDE_BOX": [5, 6],
+        prefix + "REMOVE_BY_PROPERTIES": [["circularity"]],
+        prefix + "REMOVE_BY_PROPERTIES_VALUES": [[0.4]],
+        prefix + "REMOVE_BY_PROPERTIES_SIGN": [["lt"]],
+    }  # fmt: skip
+    config = translate(document(POINTS | keys)).config()
+    assert config.channels == (ch("F"), ch("S", classes=3, dice=0.0, weight=0.5))
+    found = config.detection
+    assert (found.radius, found.radius_unit, found.tolerances) == ((3.0,), "voxel", (4.0,))
+    assert (found.threshold, found.remove_close) == ((0.3, 0.4), (4.0,))
+    assert (found.grow.enable, found.grow.seed_radius) == (True, 1.0)
+    assert (config.data.spacing, config.evaluate.border_crop) == ((2.0, 0.5), (5, 6))
+    assert config.postprocess.remove[0][0].name == "circularity"
+    assert not [one for one in check(config) if "data." not in str(one.file)]
+    plain = translate(document(POINTS)).config()
+    assert (plain.detection.threshold, plain.data.spacing) == ("auto", (1.0, 1.0))
+    assert plain.loss.balance
+
+
 def test_weights_to_begin_with() -> None:
     keys = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
     begun = translate(document(OBJECTS | keys)).config()
@@ -449,7 +483,9 @@ def test_blocks() -> None:
         ("TRAIN.EPOCH: 3", "did you mean TRAIN.EPOCHS"),
         ("DATA.TRAIN.PATHS: x", "did you mean DATA.TRAIN.PATH"),
         ("AUGMENTATOR: {ENABLE: True}", "AUGMENTOR"),
-        ("PROBLEM.TYPE: DETECTION", "workflow DETECTION is not offered"),
+        ("PROBLEM.TYPE: DENOISING", "workflow DENOISING is not offered"),
+        ("PROBLEM.TYPE: DETECTION\nTEST.DET_MIN_TH_TO_BE_PEAK: [0.1, 0.2]", "one per class"),
+        ("PROBLEM.TYPE: DETECTION\nTEST.DET_POINT_CREATION_FUNCTION: dog", "blob_log"),
         ("PROBLEM.TYPE: INSTANCE SEG", "did you mean INSTANCE_SEG"),
         ("DATA.FORCE_RGB: True", "line|job.yaml:2: DATA.FORCE_RGB: refused"),
         ("TRAIN.EPOCHS: many", "not a finite number"),
@@ -492,11 +528,11 @@ def read_or_refused(base: dict[str, Any], key: Key, value: Any) -> None:
 
 def test_some_odd_value_of_every_key_is_read_or_refused() -> None:
     for place, key in enumerate(TABLE.values()):
-        read_or_refused((OBJECTS, CLASSES)[place % 2], key, ODD[place % len(ODD)])
+        read_or_refused((OBJECTS, CLASSES, POINTS)[place % 3], key, ODD[place % len(ODD)])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("base", [OBJECTS, CLASSES], ids=["objects", "classes"])
+@pytest.mark.parametrize("base", [OBJECTS, CLASSES, POINTS], ids=["objects", "classes", "points"])
 def test_any_odd_value_of_every_key_is_read_or_refused(base: dict[str, Any]) -> None:
     for key in TABLE.values():
         for value in ODD:

@@ -9,6 +9,7 @@ from typing import Any
 from jaxseg.interop.biapy.keys import (
     augmentor,
     data,
+    detection,
     loss,
     model,
     problem,
@@ -32,7 +33,7 @@ __all__ = [
     "verdict",
 ]
 
-PARTS = (system, problem, data, augmentor, model, loss, train, test)
+PARTS = (system, problem, detection, data, augmentor, model, loss, train, test)
 TABLE: Mapping[str, Key] = MappingProxyType({key.name: key for part in PARTS for key in part.ROWS})
 # Outermost keys; a file that has one of them is BiaPy's.
 SECTIONS = frozenset(name.partition(".")[0] for name in TABLE)
@@ -42,8 +43,6 @@ SETTINGS: tuple[Callable[[Job], dict[str, Any]], ...] = tuple(part.settings for 
 OTHER_WORKFLOWS = (
     *(f"PROBLEM.{name}." for name in problem.OTHER_TASKS),
     "PROBLEM.INSTANCE_SEG.SYNAPSES.",
-    "TEST.DET_",
-    "TEST.POST_PROCESSING.DET_",
     "MODEL.MAE_",
     "LOSS.GAN.",
 )

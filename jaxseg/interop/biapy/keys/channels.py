@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxseg.errors import ConfigError
+from jaxseg.interop.biapy.keys import detection
 from jaxseg.interop.biapy.keys.row import Job
 
 PREFIX = "PROBLEM.INSTANCE_SEG."
@@ -77,6 +78,9 @@ def channel_names(given: Any) -> tuple[str, ...]:
 def channels(job: Job) -> list[dict[str, Any]]:
     """The channels of a job, as a saved configuration holds them."""
     classes = job["DATA.N_CLASSES"]
+    if job.detection:
+        own = detection.channels(job)
+        return [*own, _classes(job, detection.class_weight(job))] if classes > 2 else own
     if not job.instances:
         return [_classes(job, 1.0)]
     names = channel_names(job[PREFIX + "DATA_CHANNELS"])

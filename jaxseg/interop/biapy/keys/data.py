@@ -38,7 +38,7 @@ def settings(job: Job) -> dict[str, Any]:
         # The documents pair the sorted lists of names.
         "data.pair": "name_or_order",
         **_sources(job),
-        "data.spacing": _shared(job, "RESOLUTION", _spacing),
+        "data.spacing": _shared(job, "RESOLUTION", _spacing) or [1.0] * job.ndim * job.detection,
         "data.axes": _shared(job, "INPUT_IMG_AXES_ORDER", _axes),
         "data.label_axes": _shared(job, "INPUT_MASK_AXES_ORDER", _axes),
         "data.foreground": 0.0,
@@ -123,7 +123,7 @@ def _shared(job: Job, name: str, read: Any) -> Any:
 def _spacing(job: Job, key: str) -> list[float]:
     """Sizes of a voxel; 1 everywhere, or -1, says that the file knows."""
     given = [float(size) for size in job[key]]
-    if set(given) <= {1.0} or set(given) <= {-1.0}:
+    if set(given) <= {-1.0} or (set(given) <= {1.0} and not job.detection):
         return []
     return given
 
@@ -238,7 +238,8 @@ def _percentiles(value: float, job: Job) -> Verdict | None:
 
 
 def _voxel(value: list[float], job: Job) -> Verdict | None:
-    del job
+    if job.detection and set(map(float, value)) <= {1.0}:
+        return Verdict("no effect", "", "lengths are in voxels in any case")
     if set(map(float, value)) <= {1.0} or set(map(float, value)) <= {-1.0}:
         return Verdict("no effect", "", "the file's own size, else 1")
     return None
@@ -279,7 +280,7 @@ def _of_validation(value: Any, job: Job) -> Verdict | None:
 
 
 def _classes(value: int, job: Job) -> Verdict | None:
-    if job.instances and value <= 2:
+    if job.counted and value <= 2:
         return Verdict("no effect", "", "no classes beside the objects")
     if value < 2:
         return Verdict("approximated", "channels.S.classes", "2, as the background is one")

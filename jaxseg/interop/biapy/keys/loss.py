@@ -35,14 +35,14 @@ def terms(job: Job) -> dict[str, float]:
 
     The text W_CE_DICE names cross entropy first, and its weights follow that order.
     """
-    given = [str(term).upper() for term in job[L + "TYPE"]] if not job.instances else []
+    given = [str(term).upper() for term in job[L + "TYPE"]] if not job.counted else []
     if given == ["W_CE_DICE"]:
         given = ["CE", "DICE"]
     names = given or ["CE"]
     if set(names) - set(TERMS) or len(set(names)) < len(names):
         raise ConfigError("unknown loss", file=job.where(L + "TYPE"), found=given,
                           expected="CE, DICE, [CE, DICE] or W_CE_DICE")  # fmt: skip
-    weights = [float(weight) for weight in job[L + "WEIGHTS"]] if not job.instances else []
+    weights = [float(weight) for weight in job[L + "WEIGHTS"]] if not job.counted else []
     weights = weights or [1.0] * len(names)
     if len(weights) != len(names) or min(weights) < 0:
         expected = f"{len(names)} numbers of at least 0, for {', '.join(names)}"
@@ -53,26 +53,35 @@ def terms(job: Job) -> dict[str, float]:
 
 def _type(value: Any, job: Job) -> Verdict | None:
     del value
-    if job.instances:
+    if job.counted:
         return Verdict("no effect", "", "every channel has its own loss")
     return None
 
 
 def _rebalance(value: Any, job: Job) -> Verdict | None:
     word = str(value).lower()
-    if word == "false" and job.instances:
+    if word == "false" and job.counted:
         return Verdict("exact", "loss.balance", "off")
     if word in ("none", "false"):
         return Verdict("exact", "channels.S.class_weights", "off")
     if word == "manual":
         return None
-    if word == "true" and job.instances:
+    if word == "true" and job.counted:
         return Verdict("exact", "loss.balance")
     if word == "true":
         return Verdict("no effect", "", "classes are weighted by CLASS_WEIGHTS alone, as in BiaPy")
-    if word == "auto" and job.instances:
+    if word == "auto" and job.counted:
         return Verdict("approximated", "loss.balance", "patch by patch")
     return Verdict("refused", "", "none, manual or True only")
+
+
+def _ignored(value: Any, job: Job) -> Verdict | None:
+    del value
+    if job.instances:
+        return Verdict("exact", "data.ignore")
+    if job.detection and job["DATA.N_CLASSES"] <= 2:
+        return Verdict("no effect", "", "points have no such value")
+    return None
 
 
 ROWS: tuple[Key, ...] = (
@@ -83,7 +92,7 @@ ROWS: tuple[Key, ...] = (
           judge=lambda value, job: None if job[L + "CLASS_REBALANCE"] == "manual" else
           Verdict("no effect", "", "LOSS.CLASS_REBALANCE is not manual")),
     exact(L + "IGNORE_INDEX", -1, "channels.S.ignore",
-          judge=lambda value, job: Verdict("exact", "data.ignore") if job.instances else None),
+          judge=_ignored),
     *switched(L + "CONTRAST.", {"ENABLE": False, "MEMORY_SIZE": 5000, "PROJ_DIM": 256,
                                 "PIXEL_UPD_FREQ": 10}, "no contrastive loss",
               needs=("training",)),

@@ -26,8 +26,8 @@ from jaxseg.interop.biapy.keys.row import (
     same,
 )
 
-TASKS = {"SEMANTIC_SEG": "semantic", "INSTANCE_SEG": "instances"}
-OTHER_TASKS = ("DETECTION", "DENOISING", "SUPER_RESOLUTION", "SELF_SUPERVISED", "CLASSIFICATION",
+TASKS = {"SEMANTIC_SEG": "semantic", "INSTANCE_SEG": "instances", "DETECTION": "detection"}
+OTHER_TASKS = ("DENOISING", "SUPER_RESOLUTION", "SELF_SUPERVISED", "CLASSIFICATION",
                "IMAGE_TO_IMAGE")  # fmt: skip
 DECODERS = {"": "auto", "watershed": "watershed", "stardist": "stardist", "embeddings": "embedseg",
             "gradient-flow": "flow", "agglomeration": "agglomeration"}  # fmt: skip
@@ -46,6 +46,8 @@ def settings(job: Job) -> dict[str, Any]:
         "ndim": job.ndim,
         "channels": channels(job),
     }
+    if job.detection:
+        found["loss.balance"] = balances(job, "PROBLEM.DETECTION.")
     if not job.instances:
         return found
     embeddings = any(channel["name"] == "E" for channel in found["channels"])
@@ -67,9 +69,9 @@ def settings(job: Job) -> dict[str, Any]:
     return found
 
 
-def balances(job: Job) -> bool:
+def balances(job: Job, prefix: str = PREFIX) -> bool:
     """Whether rare answers weigh more; before it had a key of its own, LOSS said so."""
-    key, old_key = PREFIX + "CLASS_REBALANCE_WITHIN_CHANNELS", "LOSS.CLASS_REBALANCE"
+    key, old_key = prefix + "CLASS_REBALANCE_WITHIN_CHANNELS", "LOSS.CLASS_REBALANCE"
     word = str(job[old_key]).lower()
     if word in ("true", "auto"):
         return True

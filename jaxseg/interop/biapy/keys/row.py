@@ -37,8 +37,25 @@ class Job:
 
     @property
     def instances(self) -> bool:
-        """Whether objects are made, not classes of voxels."""
+        """Whether objects are told by channels of theirs."""
         return self["PROBLEM.TYPE"] == "INSTANCE_SEG"
+
+    @property
+    def detection(self) -> bool:
+        """Whether points are found."""
+        return self["PROBLEM.TYPE"] == "DETECTION"
+
+    @property
+    def counted(self) -> bool:
+        """Whether objects or points are found, not classes of voxels."""
+        return self.instances or self.detection
+
+    @property
+    def objects(self) -> bool:
+        """Whether objects are made, of channels or around points."""
+        return self.instances or (
+            self.detection and bool(self["TEST.POST_PROCESSING.DET_WATERSHED"])
+        )
 
     @property
     def ndim(self) -> int:
@@ -53,8 +70,8 @@ class Job:
     def off(self, need: str) -> str:
         """Why something that needs this has no effect; empty = it has.
 
-        A need is ``instances``, ``classes``, ``training``, ``testing``, ``3D``, or a key that must
-        be true.
+        A need is ``instances``, ``detection``, ``objects``, ``training``, ``testing``, ``3D``, or a
+        key that must be true.
         """
         if need in CONDITIONS:
             key, holds = CONDITIONS[need]
@@ -65,7 +82,8 @@ class Job:
 # Words for what a key may need, with the key that decides.
 CONDITIONS: Mapping[str, tuple[str, Callable[[Job], bool]]] = {
     "instances": ("PROBLEM.TYPE", lambda job: job.instances),
-    "classes": ("PROBLEM.TYPE", lambda job: not job.instances),
+    "detection": ("PROBLEM.TYPE", lambda job: job.detection),
+    "objects": ("PROBLEM.TYPE", lambda job: job.objects),
     "training": ("TRAIN.ENABLE", lambda job: bool(job["TRAIN.ENABLE"])),
     "testing": ("TEST.ENABLE", lambda job: bool(job["TEST.ENABLE"])),
     "3D": ("PROBLEM.NDIM", lambda job: job.ndim == 3),

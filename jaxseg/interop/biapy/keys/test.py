@@ -49,7 +49,7 @@ def settings(job: Job) -> dict[str, Any]:
         "evaluate.planes": not (job[C + "ENABLE"] or as_stack(job)),
         "data.as_3d_stack": as_stack(job),
     }
-    if job.instances:
+    if job.objects:
         found |= _objects(job)
     if job["TEST.REUSE_PREDICTIONS"]:
         found["predict.reuse"] = not job["TRAIN.ENABLE"]
@@ -239,7 +239,7 @@ def _formats(value: str, job: Job) -> Verdict | None:
     return None if str(value).lower() == "zarr" else Verdict("refused", "", "Zarr only")
 
 
-OBJECTS = ("instances",)
+INSTANCES, OBJECTS = ("instances",), ("objects",)
 CH = (C + "ENABLE",)
 W = C + "WORKFLOW_PROCESS."
 ROWS: tuple[Key, ...] = (
@@ -285,8 +285,8 @@ ROWS: tuple[Key, ...] = (
     exact(W + "TYPE", "chunk_by_chunk", "blocks.decode", needs=CH,
           judge=only(("chunk_by_chunk", "entire_pred"), "chunk_by_chunk or entire_pred")),
     exact(W + "PATCHES_PER_TILE", [1, 1, 1], "blocks.size", needs=CH),
-    exact(W + "INSTANCE_SEG_MERGE_IOU_TH", 0.3, "blocks.merge_threshold", needs=(*OBJECTS, *CH)),
-    exact(W + "INSTANCE_SEG_HALO", [], "blocks.halo", needs=(*OBJECTS, *CH)),
+    exact(W + "INSTANCE_SEG_MERGE_IOU_TH", 0.3, "blocks.merge_threshold", needs=(*INSTANCES, *CH)),
+    exact(W + "INSTANCE_SEG_HALO", [], "blocks.halo", needs=(*INSTANCES, *CH)),
     exact(C + "FORMAT", "zarr", "", judge=_formats, needs=CH),
     old(C + "INPUT_IMG_AXES_ORDER", "DATA.TEST.INPUT_IMG_AXES_ORDER"),
     old(C + "INPUT_MASK_AXES_ORDER", "DATA.TEST.INPUT_MASK_AXES_ORDER"),
@@ -315,7 +315,4 @@ ROWS: tuple[Key, ...] = (
           needs=(*OBJECTS, P + "VORONOI_ON_MASK")),
     approximated(P + "REPARE_LARGE_BLOBS_SIZE", -1, "postprocess.repair.size",
                  "for any channels, and in 3D", needs=OBJECTS),
-    *many(nothing, T, {"DET_MIN_TH_TO_BE_PEAK": 0.2, "DET_TOLERANCE": 10,
-                       "POST_PROCESSING.REMOVE_CLOSE_POINTS": False,
-                       "POST_PROCESSING.REMOVE_CLOSE_POINTS_RADIUS": 0}, "of detection"),
 )  # fmt: skip
