@@ -45,7 +45,7 @@ def _not_offered(config: Config) -> Iterator[ConfigError]:
             file="evaluate.planes",
             fix="leave it out",
         )
-    moved = {"predict.rescale": config.predict.rescale,
+    moved = {"predict.rescale": config.predict.rescale, "data.resample": any(config.data.resample),
              "preprocess.resize": bool(config.preprocess.resize)}  # fmt: skip
     for field in (field for field, value in moved.items() if value):
         yield ConfigError("points would have the positions of resampled images", file=field,
