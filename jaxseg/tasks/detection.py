@@ -23,6 +23,7 @@ from jaxseg.stages.growing import point_steps
 from jaxseg.stages.points import DECODE, points_file
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks.comparing import EVALUATE
+from jaxseg.tasks.plane_scores import with_plane_scores
 from jaxseg.tasks.point_rules import detection_rules
 from jaxseg.tasks.point_scores import (
     TOTAL,
@@ -83,6 +84,7 @@ def compare_points(
     if not scores:
         return
     table = score_table(config, results, scores)
+    table = with_plane_scores(table, [one.work for one in results])
     _show("points found", table, console)
     write_summary(run, table)
     if any(by_class.values()):

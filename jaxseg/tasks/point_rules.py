@@ -38,13 +38,7 @@ def detection_rules(config: Config) -> Iterator[ConfigError]:
 
 
 def _not_offered(config: Config) -> Iterator[ConfigError]:
-    """What would move points away from the images, and what they have no scores for."""
-    if config.evaluate.planes:
-        yield ConfigError(
-            "planes are compared of objects and classes, not of points",
-            file="evaluate.planes",
-            fix="leave it out",
-        )
+    """What would move points away from the images."""
     moved = {"predict.rescale": config.predict.rescale, "data.resample": any(config.data.resample),
              "preprocess.resize": bool(config.preprocess.resize)}  # fmt: skip
     for field in (field for field, value in moved.items() if value):

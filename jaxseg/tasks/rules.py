@@ -79,7 +79,7 @@ def points_are_compared(config: Config) -> Iterator[ConfigError]:
     """A comparison of planes where the truth is points."""
     if config.evaluate.planes:
         yield ConfigError(
-            "planes are compared of objects and classes, not of points",
+            "planes are not compared in this task",
             file="evaluate.planes",
             fix="leave it out",
         )

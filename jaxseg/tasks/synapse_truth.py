@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxseg import io
 from jaxseg.config import Config, Source
+from jaxseg.config.detection import radius_in_um
 from jaxseg.data import Sample
 from jaxseg.data.label_index import LabelIndex
 from jaxseg.data.samples import Opened
@@ -187,7 +188,8 @@ def _with_sites(config: Config, source: Source, places: dict[str, Place], sample
         origin = image_attributes(image.path).offset or ()
         table = read_synapses(place, shape, spacing=spacing, origin=origin, options=options)
         files, path = (place,), place
-    drawn = DrawnSites(table, (*shape, len(Sites._fields)), config.detection.radius, spacing, files)
+    radius = max(radius_in_um(config.detection, spacing))
+    drawn = DrawnSites(table, (*shape, len(Sites._fields)), radius, spacing, files)
     labels = Volume(drawn, "zyxc"[-len(shape) - 1 :], spacing, sample.name, str(path), image.unit)
     return replace(sample, labels=labels, index=_index(table, shape))
 
