@@ -78,15 +78,19 @@ class Interrupted(JaxsegError):
 
 
 class Problems(JaxsegError):
-    """Several problems found together, reported at once.
+    """Several problems found together, reported at once; of very many the first ones.
 
     The exit code is that of the first problem.
     """
 
+    most = 40
+
     def __init__(self, problems: Iterable[JaxsegError]) -> None:
         self.problems = tuple(problems)
         self.exit_code = self.problems[0].exit_code if self.problems else 1
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[: self.most]]
+        more = len(self.problems) - self.most
+        super().__init__("\n".join([*lines, *([f"and {more} more problems"] if more > 0 else [])]))
 
 
 def raise_all(problems: Iterable[JaxsegError]) -> None:

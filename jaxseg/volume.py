@@ -19,6 +19,9 @@ from jaxseg.errors import ConfigError, ResourceError
 
 # Marks an axis of a view that the stored array does not have.
 NEW = -1
+# Size of a voxel, µm: what is smaller or larger is no length in an image, and its powers are no
+# numbers of 32 bit.
+SMALLEST, LARGEST = 1e-9, 1e9
 # Bytes that are there whatever else takes memory.
 LIGHT = 2**26
 
@@ -303,7 +306,7 @@ def checked_spacing(
 
     Raises
     ------
-    ConfigError : another number of values, or one that is not positive and finite
+    ConfigError : another number of values, or one that is not positive and finite, or absurd
 
     >>> checked_spacing([2, 0.5], 2)
     (2.0, 0.5)
@@ -312,11 +315,12 @@ def checked_spacing(
         sizes = tuple(map(float, spacing))
     except (TypeError, ValueError):
         sizes = ()
-    if len(sizes) != ndim or not all(math.isfinite(size) and size > 0 for size in sizes):
+    if len(sizes) != ndim or not all(SMALLEST <= size <= LARGEST for size in sizes):
         raise ConfigError(
             "not the size of a voxel",
             file=where,
-            expected=f"{ndim} positive numbers, µm, {'zyx'[-ndim:]}",
+            expected=f"{ndim} positive numbers, µm, {'zyx'[-ndim:]}, "
+            f"from {SMALLEST:g} to {LARGEST:g}",
             found=spacing,
         )
     return sizes

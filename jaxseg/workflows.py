@@ -92,7 +92,8 @@ def _sweep(run: Run) -> None:
 def predict(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
     predictor = predictor_of(config, run.checkpoints, samples["test"])
-    digest = runs.claim(run, PREDICT, config, {"weights": predictor.digest})
+    read = {"weights": predictor.digest} | runs.reference_inputs(config)
+    digest = runs.claim(run, PREDICT, config, read)
     if hosts.is_first():
         copy_left_out(config, run, "test", samples)
     for work in works(config, run, samples):
@@ -223,4 +224,5 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
     ]
     console = Console(width=None if Console().is_terminal else 120)
     task.compare(config, run, counted, console)
+    runs.end(run, EVALUATE)
     console.print(f"results: {run.results}", soft_wrap=True)

@@ -29,6 +29,7 @@ from jaxseg import io
 from jaxseg.blocks.grid import BlockGrid
 from jaxseg.config.load import differing, digest
 from jaxseg.errors import ConfigError, InputError
+from jaxseg.io.bounds import open_plain
 
 Record = Mapping[str, Any]
 
@@ -196,7 +197,7 @@ def known_file(ledger: Ledger, name: str) -> Path:
     found = io.read_sealed(ledger.folder / "ledger.json", "ledger").get("files", {})
     try:
         same = _hash_of_file(path) == found.get(name)
-    except OSError:
+    except (OSError, InputError):
         same = False
     if not same:
         raise InputError(
@@ -208,7 +209,7 @@ def known_file(ledger: Ledger, name: str) -> Path:
 
 
 def _hash_of_file(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
 
 
@@ -226,7 +227,7 @@ def ledger_folders(out: Path) -> Iterator[Path]:
     """The folders of all ledgers in and below a folder, whether they can be read or not."""
     for folder, inner, files in os.walk(out):
         # The stores hold very many files, and none of these.
-        inner[:] = sorted(name for name in inner if not _is_content(name))
+        inner[:] = sorted(name for name in inner if not _is_content(Path(folder, name)))
         if "ledger.json" in files:
             inner.clear()
             yield Path(folder)
@@ -254,8 +255,10 @@ def known_faults(ledger: Ledger) -> list[str]:
     return wrong
 
 
-def _is_content(name: str) -> bool:
-    return name.endswith((".zarr", ".partial")) or name in ("done", "tables", "failed", "_trash")
+def _is_content(folder: Path) -> bool:
+    """Whether a folder is no ledger of an image and holds none, whatever images are called."""
+    content = folder.suffix in (".zarr", ".partial") or folder.name in ("_trash", "manifests")
+    return content and not (folder / "ledger.json").exists()
 
 
 def mark(ledger: Ledger, number: int, record: Record) -> None:

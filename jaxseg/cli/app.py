@@ -25,8 +25,8 @@ COMMANDS = {
     "demo": "Write real images with labels for a first run.",
     "export": "Write a trained network as ONNX or as a BioImage.IO package.",
     "import-weights": "Turn a network that BiaPy trained into a checkpoint.",
-    "status": "Show how much of a run by blocks is done.",
-    "verify": "Read finished blocks again and compare them with their hashes.",
+    "status": "Show what is done of a run and what is left to do.",
+    "verify": "Read all that is finished again, compare it with its hashes, name what is missing.",
     "slurm": "Print the commands that submit a run by blocks to SLURM.",
 }
 DESCRIPTION = """Segment microscopy images in 2D and 3D.

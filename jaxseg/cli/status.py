@@ -1,7 +1,7 @@
-"""How far the blocks of a run are: ``jaxseg status OUT``.
+"""How far a run is: ``jaxseg status OUT``.
 
-One line per stage and volume. Exit codes: 0 all done, 1 blocks failed or are missing, 5 a ledger
-that cannot be read.
+One line per stage and volume by blocks, and one for all that is left to do, begun or not. Exit
+codes: 0 all done, 1 something is left to do, 5 a ledger or configuration that cannot be read.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import tyro
 
 from jaxseg.blocks import Ledger, failed, finished, ledgers
 from jaxseg.blocks.ledger import ranges
-from jaxseg.errors import InputError
+from jaxseg.errors import ConfigError, InputError
+from jaxseg.runs.below import runs_below
+from jaxseg.runs.layout import Run
+
+MOST_LINES = 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Show how much of a run by blocks is done, one line per stage and image.
+    """Show what is done of a run and what is left to do, with the command that does it.
 
-    Exit codes: 0 all is done, 1 blocks failed or are missing, 5 a record cannot be read.
+    Exit codes: 0 all is done, 1 something is left to do, 5 a record cannot be read.
     """
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
@@ -36,11 +40,42 @@ def execute(arguments: Arguments) -> int:
         line, whole = describe(ledger)
         complete &= whole
         print(f"{ledger.folder}: {line}", flush=True)
+    for run in runs_below(arguments.out):
+        any_found = True
+        complete &= not show_left(run)
     if not any_found:
-        raise InputError(
-            "no blocks here", file=arguments.out, expected="the folder given with --out"
-        )
+        raise InputError("no run here", file=arguments.out, expected="the folder given with --out")
     return 0 if complete else 1
+
+
+def show_left(run: Run) -> bool:
+    """Print what is left to do of a run, and the command that does it; whether there is anything.
+
+    Raises
+    ------
+    InputError : its configuration cannot be read
+    """
+    from jaxseg.config.load import load
+    from jaxseg.tasks.unfinished import how_to_finish, left_to_do
+
+    try:
+        config = load(run.config_file)
+        left = list(left_to_do(config, run))
+    except ConfigError as error:
+        raise InputError(
+            "what is left to do is not known: the saved configuration cannot be read",
+            file=run.config_file,
+            found=error.what,
+        ) from error
+    for one in left[:MOST_LINES]:
+        print(f"{run.results}: {one.what}", flush=True)
+    if len(left) > MOST_LINES:
+        print(f"{run.results}: and {len(left) - MOST_LINES} more", flush=True)
+    if left:
+        print(f"to do it: {how_to_finish(config, run, left)}", flush=True)
+    else:
+        print(f"{run.results}: all phases that were asked for are done", flush=True)
+    return bool(left)
 
 
 def describe(ledger: Ledger) -> tuple[str, bool]:

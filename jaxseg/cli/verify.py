@@ -1,13 +1,13 @@
 """Whether all of a run is finished, and still what was written: ``jaxseg verify OUT``.
 
 Blocks, tables, whole images and states of the training are read again and compared with their
-hashes. Exit codes: 0 all is there and the same, 1 blocks are missing or failed, 5 something is
-damaged. All of it is named, with what to run.
+hashes, and the stages that the configuration asks for are looked for, begun or not. Exit codes: 0
+all is there and the same, 1 something is left to do, 5 something is damaged. All of it is named,
+with what to run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +16,17 @@ import tyro
 
 from jaxseg import blocks
 from jaxseg.blocks import Ledger, faults, finished
-from jaxseg.cli.status import describe
+from jaxseg.cli.status import describe, show_left
 from jaxseg.errors import InputError
+from jaxseg.runs.below import runs_below
+from jaxseg.runs.layout import Run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     """Read all that was finished again and compare it with its hashes.
 
-    Exit codes: 0 all is finished and as it was written, 1 blocks failed or are missing,
+    Exit codes: 0 all is finished and as it was written, 1 something is left to do,
     5 something is damaged; all of it is named.
     """
 
@@ -37,24 +39,27 @@ class Arguments:
 def execute(arguments: Arguments) -> int:
     """Print one line per stage and per damaged block; return the exit code."""
     out, damaged, complete, count = arguments.out, 0, True, 0
-    runs: dict[Path, None] = {}
+    runs = list(runs_below(out))
     for folder in blocks.ledger_folders(out):
         count += 1
         wrong, whole = _verify_stage(folder, redo=arguments.redo)
         damaged, complete = damaged + wrong, complete and whole
-        if wrong or not whole:
-            runs |= dict.fromkeys(_configurations(folder))
-    for results in _results(out):
+    for run in runs:
         count += 1
-        if wrong := _verify_images(results, redo=arguments.redo) + _verify_training(results):
-            damaged += wrong
-            runs |= dict.fromkeys(_configurations(results / "manifests"))
+        wrong = _verify_images(run.results, redo=arguments.redo) + _verify_training(run)
+        damaged += wrong
+        try:
+            complete &= not show_left(run)
+        except InputError as error:
+            damaged += 1
+            print(error, flush=True)
     if not count:
         raise InputError("no results here", file=out, expected="the folder given with --out")
-    if damaged and not arguments.redo:
-        print("to do what is damaged again: the same command with --redo, then run it")
-    for config in runs:
-        print(f"to do what is missing: jaxseg run --config {config}")
+    if damaged:
+        first = "" if arguments.redo else "the same command with --redo, then "
+        commands = [f"jaxseg run --config {run.config_file}" for run in runs]
+        for command in commands or ["the command of the run"]:
+            print(f"to do what is damaged again: {first}{command}", flush=True)
     return InputError.exit_code if damaged else 0 if complete else 1
 
 
@@ -120,11 +125,11 @@ def _verify_images(results: Path, *, redo: bool) -> int:
     return damaged
 
 
-def _verify_training(results: Path) -> int:
+def _verify_training(run: Run) -> int:
     """How many states of the training of a run are damaged."""
     from jaxseg import checkpoint
 
-    damaged, folder = 0, results.parents[1] / "checkpoints" / results.name
+    damaged, folder = 0, run.checkpoints
     for kind in (checkpoint.LAST, checkpoint.BEST):
         for path in checkpoint.checkpoints(folder / kind):
             try:
@@ -133,19 +138,3 @@ def _verify_training(results: Path) -> int:
                 damaged += 1
                 print(f"{path}: {error}", flush=True)
     return damaged
-
-
-def _results(out: Path) -> Iterator[Path]:
-    """Folders of results in, below or above a folder."""
-    found = [out] if (out / "manifests").is_dir() else []
-    found += sorted(path.parent for path in out.glob("**/results/*/manifests"))
-    yield from (path for path in dict.fromkeys(found) if "_trash" not in path.parts)
-
-
-def _configurations(folder: Path) -> Iterator[Path]:
-    """The saved configuration of the run that a folder belongs to."""
-    for results in folder.absolute().parents:
-        file = results.parents[1] / "config_files" if len(results.parents) > 1 else results
-        if (file / f"{results.name}.json").is_file():
-            yield file / f"{results.name}.json"
-            return

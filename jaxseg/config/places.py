@@ -5,7 +5,11 @@ A place is ``module:name``, or ``path.py:name`` of what a configuration file def
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import hashlib
 import importlib
+import inspect
 import runpy
 import sys
 from collections.abc import Iterator, Mapping
@@ -36,6 +40,48 @@ def place_of(value: Any) -> str:
             if item is value and name.isidentifier():
                 return f"{home}:{name}"
     return ""
+
+
+def content_of(value: Any) -> str:
+    """A hash of the source of a user's own functions and classes in a value; empty without any.
+
+    It is that of the functions and classes themselves, not of what they call. What comes with this
+    library has its version, and what has no source that can be read has its place alone.
+
+    Parameters
+    ----------
+    value : of an option: a function, a class, a row of a table, or some of them
+
+    >>> content_of((3, "text", remember))
+    ''
+    """
+    sources = list(_sources(value))
+    text = "\0".join(sources)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest() if sources else ""
+
+
+def _sources(value: Any) -> Iterator[str]:
+    """The source of every own function or class in a value, in their order."""
+    if isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _sources(item)
+    elif isinstance(value, functools.partial):
+        yield from _sources((value.func, *value.args, *value.keywords.values()))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if not _is_ours(type(value)):
+            yield from _sources(type(value))
+        for one in dataclasses.fields(value):
+            yield from _sources(getattr(value, one.name))
+    elif callable(value) and not _is_ours(value):
+        try:
+            yield inspect.getsource(value)
+        except (OSError, TypeError):
+            return
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether a function or class comes with this library."""
+    return (getattr(value, "__module__", None) or "").partition(".")[0] == "jaxseg"
 
 
 def _namespaces(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -22,7 +22,7 @@ from jaxseg.config.option import (
     problems,
     shown,
 )
-from jaxseg.config.places import at_place, place_of
+from jaxseg.config.places import at_place, content_of, place_of
 from jaxseg.config.schema import Config
 from jaxseg.errors import ConfigError, raise_all
 
@@ -264,6 +264,8 @@ def flat(data: Any, prefix: str = "") -> dict[str, Any]:
 def values(config: Config, *readers: str) -> dict[str, Any]:
     """What some readers read of a configuration, as a flat mapping of plain data.
 
+    Of a user's own functions and classes both the place and the source count.
+
     Parameters
     ----------
     config : Config
@@ -275,11 +277,13 @@ def values(config: Config, *readers: str) -> dict[str, Any]:
     >>> values(Config(), "join")
     {'blocks.merge_threshold': 0.5}
     """
-    return {
-        name: plain(value)
-        for name, value, read_by in leaves(config)
-        if set(read_by or ()) & set(readers)
-    }
+    found: dict[str, Any] = {}
+    for name, value, read_by in leaves(config):
+        if set(read_by or ()) & set(readers):
+            found[name] = plain(value)
+            if content := content_of(value):
+                found[f"{name} (source)"] = content
+    return found
 
 
 def select(config: Config, fields: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import safetensors.numpy
 
 from jaxseg.io.atomic import atomic_path
+from jaxseg.io.bounds import open_plain
 from jaxseg.io.stored import damaged
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def read_arrays(path: Name) -> dict[str, np.ndarray]:
     InputError : missing, damaged, or not such a file
     """
     try:
-        with open(path, "rb") as stream:
+        with open_plain(path) as stream:
             content = stream.read()
         size = len(HASH_FRAME) + 16
         encoded, frame = content[:-size], content[-size:]

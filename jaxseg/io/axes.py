@@ -173,9 +173,12 @@ def misfit(shape: Sequence[int], letters: str, ndim: int, channels: bool) -> tup
             "learn the classes, too, with channel S; or save each of the two as a file of its own",
         )
     if not channels and size.get("C", 1) > 1:
+        way = f"np.unique(image.reshape(-1, {size['C']}), axis=0, return_inverse=True)[1] numbers "
+        colours = letters.endswith("C") and size["C"] in (3, 4)
         return (
-            f"labels with {size['C']} channels, perhaps colours",
-            "labels are one number per voxel: save them so, or name the axes with {option}",
+            f"labels with {size['C']} channels{', perhaps colours' if colours else ''}",
+            f"labels are one number per voxel: {way + 'the colours' if colours else 'save them so'}; "
+            "or name the axes with {option}",
         )
     return None
 

@@ -8,10 +8,13 @@ label image is a thousand times smaller than its voxels and sound.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,6 +40,8 @@ FREE_BYTES = 2**26
 EMPTIEST = 1000
 # One chunk is decoded in one piece, beside the box that is made of it.
 SHARE_OF_CHUNK = 0.4
+# Entries of a folder that are looked at before it is opened: a second or so.
+MOST_ENTRIES = 200_000
 KINDS = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISCHR, "a device"),
@@ -70,12 +75,61 @@ def check_kind(path: Path) -> None:
 
     Raises
     ------
-    InputError : a pipe, a device or a socket
+    InputError : a pipe, a device or a socket, or a link that leads nowhere
     """
-    mode = path.stat().st_mode
-    kind = next((name for is_kind, name in KINDS if is_kind(mode)), "")
+    try:
+        kind = kind_of(path.stat().st_mode)
+    except OSError as error:
+        what = "a link that leads nowhere" if path.is_symlink() else f"no file: {error.strerror}"
+        fix = "bring back what it leads to, or remove it"
+        raise InputError(what, file=path, fix=fix) from error
     if kind:
         raise InputError(f"{kind}, not a file", file=path, fix="give a file or a folder")
+
+
+def open_plain(path: Name) -> BufferedReader:
+    """Open a file to read its bytes; a pipe or a device in its place is never waited for.
+
+    Raises
+    ------
+    InputError : no file
+    OSError : it cannot be opened
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    stream = os.fdopen(os.open(path, flags), "rb")
+    kind = kind_of(os.fstat(stream.fileno()).st_mode)
+    if kind:
+        stream.close()
+        raise InputError(f"{kind}, not a file", file=path)
+    return stream
+
+
+def refuse_others(folder: Path) -> None:
+    """Refuse a pipe or a device in or below a folder, among its first entries.
+
+    Raises
+    ------
+    InputError : there is one
+    """
+    for entry in itertools.islice(_below(os.fspath(folder)), MOST_ENTRIES):
+        # A link that leads nowhere is no file either, but nothing waits for it.
+        if not entry.is_file() and os.path.exists(entry.path):
+            check_kind(Path(entry.path))
+
+
+def _below(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What lies in and below a folder, but folders that can be looked into."""
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
+            else:
+                yield entry
+
+
+def kind_of(mode: int) -> str:
+    """What is neither a file nor a folder, in words; empty if it is one of them."""
+    return next((name for is_kind, name in KINDS if is_kind(mode)), "")
 
 
 def check_stem(stem: str, path: Name) -> None:

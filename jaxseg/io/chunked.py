@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxseg.errors import InputError
 from jaxseg.io.axes import ASK, UNKNOWN, letter_of
-from jaxseg.io.bounds import check_chunk, folder_bytes
+from jaxseg.io.bounds import check_chunk, folder_bytes, refuse_others
 from jaxseg.io.stored import Stored, damaged, read_document
 from jaxseg.io.units import Length, lengths, positions, unreadable
 
@@ -185,6 +185,8 @@ def _checked(stored: Stored, folder: Path) -> Stored:
     if math.prod(stored.source.shape) == 0:
         raise InputError("no image", file=folder, found=f"shape {stored.source.shape}")
     check_chunk(stored.source.chunks, stored.source.dtype, folder)  # type: ignore[attr-defined]
+    # TensorStore opens what has the name of a chunk, and would wait for a pipe.
+    refuse_others(folder)
     return stored._replace(held=folder_bytes(folder))
 
 

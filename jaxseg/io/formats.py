@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.io.chunked import is_n5, open_n5, open_precomputed, precomputed_root
-from jaxseg.io.hdf5 import open_hdf5
+from jaxseg.io.hdf5 import hdf5_members, open_hdf5
 from jaxseg.io.ngff import is_zarr, open_zarr
 from jaxseg.io.pictures import JPEG_SIGNATURE, PNG_SIGNATURE, open_jpeg, open_png
 from jaxseg.io.stored import Stored, damaged
@@ -54,6 +54,10 @@ class Format:
     is no such image."""
     lossy: bool = False
     """Whether values change when they are saved, so that there are no labels in it."""
+    members: Callable[[Path, str], Mapping[str, bool]] | None = None
+    """For files that hold several images: called with a file and the name of a group in it, gives
+    what lies in the group by name, and whether it is an image. A ``*`` within such a file then
+    stands for them."""
 
     @property
     def is_folder(self) -> bool:
@@ -64,7 +68,7 @@ class Format:
 FORMATS: tuple[Format, ...] = (
     Format(
         "TIFF",
-        (".ome.tiff", ".ome.tif", ".tiff", ".tif"),
+        (".ome.tiff", ".ome.tif", ".ome.btf", ".tiff", ".tif", ".btf"),
         open_tiff,
         starts=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     ),
@@ -80,7 +84,12 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("N5", (".n5",), open_n5, inside=True, root=_own_folder(is_n5)),
     Format(
-        "HDF5", (".hdf5", ".h5", ".hdf"), open_hdf5, inside=True, starts=(b"\x89HDF\r\n\x1a\n",)
+        "HDF5",
+        (".hdf5", ".h5", ".hdf"),
+        open_hdf5,
+        inside=True,
+        starts=(b"\x89HDF\r\n\x1a\n",),
+        members=hdf5_members,
     ),
 )
 # What other files begin with, to call them what they are.

@@ -86,6 +86,42 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
     return Stored(source, letters, size, held=lambda _: stored)
 
 
+def hdf5_members(path: Path, group: str = "") -> dict[str, bool]:
+    """What lies in a group of an HDF5 file, by name, and whether it is a dataset of an image.
+
+    Parameters
+    ----------
+    path : the file
+    group : name of the group; empty = the outermost
+
+    Returns
+    -------
+    names to whether they are datasets of at least two axes; none where there is no such group, and
+    none of what links to another file
+
+    Raises
+    ------
+    ConfigError : the package that reads HDF5 is not installed
+    InputError : damaged
+    """
+    h5py, found = library(), {}
+    try:
+        with h5py.File(path, "r") as file:
+            place = file.get(_followed(h5py, file, group) if group else "/")
+            for name in place if isinstance(place, h5py.Group) else ():
+                if isinstance(place.get(name, getlink=True), h5py.ExternalLink):
+                    continue
+                item = place.get(name)
+                if item is not None:
+                    axes = getattr(item, "shape", None) or ()
+                    found[name] = isinstance(item, h5py.Dataset) and len(axes) >= 2
+    except InputError:
+        return {}
+    except Exception as error:  # whatever a damaged file makes the library raise
+        raise damaged(os.fspath(path), error) from error
+    return found
+
+
 def library() -> ModuleType:
     """The package that reads HDF5.
 

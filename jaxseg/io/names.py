@@ -3,15 +3,17 @@
 A path may go on into what it names: ``image.ome.zarr/1`` is a level, ``image.zarr/labels/nuclei``
 a label image, ``file.h5/volumes/raw`` a dataset, ``stack.tif#series=1`` the second image of a file.
 A ``*`` stands for whatever fits: ``train/*.h5/volumes/raw`` is a dataset of every file,
-``plate.zarr/*/*/0`` a field of every well.
+``plate.zarr/*/*/0`` a field of every well, ``a.h5/*/raw`` a dataset of every group.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxseg.errors import InputError
 from jaxseg.io.atomic import PARTIAL
@@ -89,8 +91,11 @@ def container_of(path: Name, formats: Sequence[Format] = ()) -> Path:
     path = split_choice(path)[0]
     known = containers(formats)
     named = [place for place in (path, *path.parents) if place.name.lower().endswith(known)]
-    if named:
-        return named[-1]
+    # A folder may be called like a store and hold whole images; and a store may lack its outermost
+    # metadata.
+    stores = [place for place in named if not place.is_dir() or format_of_folder(place, formats)]
+    if stores or (named and format_of_folder(path, formats)):
+        return (stores or named)[-1]
     if path.is_file():
         return path
     found = path
@@ -135,7 +140,11 @@ def list_images(path: Name, formats: Sequence[Format] = ()) -> tuple[Path, ...]:
     check_kind(container)
     if container != root or root.is_file() or is_store(root, formats):
         return (root,)
-    entries = sorted(entry for entry in root.iterdir() if _is_visible(entry))
+    try:
+        everything = sorted(root.iterdir())
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=root) from error
+    entries = [entry for entry in everything if _is_visible(entry)]
     images = tuple(entry for entry in entries if _is_image(entry, formats))
     foreign = [
         entry for entry in entries if entry.suffix.lower() in FOREIGN and entry not in images
@@ -143,7 +152,8 @@ def list_images(path: Name, formats: Sequence[Format] = ()) -> tuple[Path, ...]:
     if foreign:
         raise not_read(root, foreign)
     if not images:
-        found = ", ".join(entry.name for entry in entries[:4]) or "an empty folder"
+        found = ", ".join(entry.name for entry in entries[:4])
+        found = found or ("hidden files only" if everything else "an empty folder")
         raise InputError("no image here", file=root, expected=READ, found=found)
     return images
 
@@ -198,15 +208,15 @@ def _matching(pattern: Path, formats: Sequence[Format]) -> tuple[Path, ...]:
             continue
         # A pattern within a store is for its images, beside which other things lie.
         inside = [place for place in places if _is_in_store(place, formats)]
-        in_store |= bool(inside)
+        in_store |= bool(inside) or any(_opens_groups(place, formats) for place in places)
         places = [
             entry
             for place in places
-            for entry in _fitting(place, part)
+            for entry in _fitting(place, part, formats)
             if place not in inside or (is_store(entry, formats) and entry.name not in METADATA)
         ]
     if in_store:
-        places = [place for place in places if place.exists()]
+        places = [place for place in places if place.exists() or _is_in_file(place, formats)]
     if not places:
         raise InputError(
             "no image fits this pattern",
@@ -221,12 +231,31 @@ def _is_in_store(folder: Path, formats: Sequence[Format]) -> bool:
     return folder.is_dir() and format_of_folder(container_of(folder, formats), formats) is not None
 
 
-def _fitting(folder: Path, part: str) -> list[Path]:
-    """The entries of a folder whose names fit a pattern."""
-    if not folder.is_dir():
-        return []
+def _fitting(folder: Path, part: str, formats: Sequence[Format]) -> list[Path]:
+    """The entries of a folder, or of a group in a file, whose names fit a pattern."""
     text = SIGN.sub(lambda found: found.group()[0], part).replace("[", "[[]")
-    return sorted(entry for entry in folder.glob(text) if _is_visible(entry))
+    if folder.is_dir():
+        return sorted(entry for entry in folder.glob(text) if _is_visible(entry))
+    names = _members(folder, formats)
+    return sorted(folder / name for name in names if fnmatch.fnmatchcase(name, text))
+
+
+def _is_in_file(place: Path, formats: Sequence[Format]) -> bool:
+    """Whether a path names an image within a file."""
+    return _members(place.parent, formats).get(place.name, False)
+
+
+def _members(place: Path, formats: Sequence[Format]) -> Mapping[str, bool]:
+    """What a group in a file holds, by name, and whether it is an image; nothing elsewhere."""
+    look, container = _opens_groups(place, formats), container_of(place, formats)
+    return look(container, "/".join(place.relative_to(container).parts)) if look else {}
+
+
+def _opens_groups(place: Path, formats: Sequence[Format]) -> Any:
+    """The function that looks into the file that a path leads into; None if there is none."""
+    container = container_of(place, formats)
+    row = format_of(container.name, formats)
+    return row.members if row and container.is_file() else None
 
 
 def _is_visible(entry: Path) -> bool:

@@ -14,7 +14,7 @@ from jaxseg.errors import InputError
 from jaxseg.io.axes import letter_of
 from jaxseg.io.bounds import check_chunk, folder_bytes
 from jaxseg.io.ngff_size import ngff_axes
-from jaxseg.io.stored import Stored, ZarrArray, damaged, read_document
+from jaxseg.io.stored import Stored, ZarrArray, damaged, open_zarr_array, read_document
 
 METADATA = ("zarr.json", ".zarray", ".zgroup")
 # Attribute of the stores that this library publishes: in them a chunk that is not there is lost,
@@ -158,7 +158,7 @@ def _open_array(level: Path) -> zarr.Array:
             expected="numbers",
             found=dtype,
         )
-    return zarr.open_array(str(level), mode="r")
+    return open_zarr_array(level, "r")
 
 
 def _named_axes(array: zarr.Array) -> str:

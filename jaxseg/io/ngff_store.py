@@ -21,7 +21,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from jaxseg.io.levels import average, level_steps, majority
 from jaxseg.io.ngff import COMPLETE
-from jaxseg.io.stored import ZarrArray, damaged
+from jaxseg.io.stored import ZarrArray, damaged, open_zarr_array
 
 THREADS = min(4, os.cpu_count() or 1)
 # Threads are fewer where chunks are so large that those at work would not fit.
@@ -171,7 +171,7 @@ def _create_array(
 
 def _open_array(path: Path, store: Path, mode: Any) -> ZarrArray:
     try:
-        array = zarr.open_array(str(path), mode=mode)
+        array = open_zarr_array(path, mode)
     except Exception as error:  # whatever damaged metadata make the parsers raise
         raise damaged(str(store), error) from error
     # A setting of the open array, not of the stored one.

@@ -14,6 +14,7 @@ import pandas as pd
 from jaxseg.errors import InputError, JaxsegWarning
 
 COLUMN = re.compile(r"axis-(\d+)")
+LARGEST_CLASS = 2**15 - 1
 CLASSES = ("class", "classification", "class_id")
 
 
@@ -87,8 +88,13 @@ def read_points(
     classes = np.zeros(len(table), np.int32)
     if found:
         values = _numbers(table[[found[0]]], path)[:, 0]
-        if (values != np.rint(values)).any() or (values < 0).any():
-            raise InputError("classes are not whole numbers from 0", file=path, found=values[0])
+        wrong = (values != np.rint(values)) | (values < 0) | (values > LARGEST_CLASS)
+        if wrong.any():
+            raise InputError(
+                f"classes are not whole numbers from 0 to {LARGEST_CLASS}",
+                file=path,
+                found=f"{values[wrong][0]:.10g} in line {int(np.flatnonzero(wrong)[0]) + 2}",
+            )
         classes = values.astype(np.int32)
     return PointTable(places[rows], classes[rows])
 

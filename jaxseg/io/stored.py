@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import zarr
 from zarr.core.sync import sync
+from zarr.storage import LocalStore
 
 from jaxseg.errors import InputError
+from jaxseg.io.bounds import kind_of
 from jaxseg.io.units import Length
 from jaxseg.volume import Readable
 
@@ -41,6 +44,33 @@ class Stored(NamedTuple):
     held: Callable[[int], int] | None = None
     """Bytes that the voxels take in the file, counted up to about so many; None = as many as they
     are."""
+
+
+class PlainFiles(LocalStore):
+    """A Zarr store of files: a pipe or a device in the place of a chunk is never waited for."""
+
+    async def get(self, key: str, *options: Any, **named: Any) -> Any:
+        """The content of a file."""
+        self._refuse_others(key)
+        return await super().get(key, *options, **named)
+
+    def get_sync(self, key: str, **named: Any) -> Any:
+        """The content of a file."""
+        self._refuse_others(key)
+        return super().get_sync(key, **named)
+
+    def _refuse_others(self, key: str) -> None:
+        try:
+            kind = kind_of(os.stat(self.root / key).st_mode)
+        except OSError:
+            return
+        if kind:
+            raise ValueError(f"{key} is {kind}, not a file")
+
+
+def open_zarr_array(folder: Path, mode: Any) -> zarr.Array:
+    """Open an array of files, to read or to write into it."""
+    return zarr.open_array(PlainFiles(folder, read_only=mode == "r"), mode=mode)
 
 
 @dataclass(frozen=True)

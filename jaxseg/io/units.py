@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from jaxseg.errors import InputError, JaxsegWarning
+from jaxseg.volume import LARGEST, SMALLEST
 
 Axis = TypeVar("Axis", str, int, str | int)
 
@@ -127,6 +128,15 @@ def voxel_size(
         for axis, item in found.items()
         if (factor := to_micrometers(item.unit)) is not None
     }
+    for axis, size in known.items():
+        if not SMALLEST <= size <= LARGEST:
+            raise InputError(
+                f"the file's voxel size along {axis} is no length in an image",
+                file=file,
+                expected=f"{SMALLEST:g} to {LARGEST:g} µm",
+                found=size,
+                fix="give the size of a voxel in µm with --data.spacing",
+            )
     unused = {axis: item for axis, item in found.items() if axis not in known}
     if any(item.value != 1 for item in unused.values()):
         words = " and ".join(dict.fromkeys(repr(item.unit) for item in unused.values()))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from jaxseg.errors import InputError
+from jaxseg.errors import InputError, JaxsegWarning
 from jaxseg.io.label_type import slabs
 from jaxseg.io.stored import Stored
-from jaxseg.volume import Readable, chunks_of, native, parse_index
+from jaxseg.volume import ChannelView, Readable, Reordered, chunks_of, native, parse_index
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,28 @@ def coloured(stored: Stored) -> Stored:
     return stored._replace(
         source=Coloured(stored.source, table), letters=stored.letters + "S", palette=None
     )
+
+
+def grey(stored: Stored, file: str) -> Stored:
+    """A picture whose red, green and blue are the same everywhere, as one of them.
+
+    Programs for pictures save label images so. Other pictures stay as they are; it is read through
+    once.
+    """
+    shape, at = stored.source.shape, stored.letters.find("S")
+    if at < 0 or shape[at] != 3 + stored.alpha:
+        return stored
+    rest = tuple(axis for axis in range(len(shape)) if axis != at)
+    colours = Reordered(stored.source, (*rest, at))
+    if any((block[..., :1] != block[..., 1:3]).any() for block in slabs(colours)):
+        return stored
+    warnings.warn(
+        f"{file}: the colours of this label image are all grey; one of its channels is used",
+        JaxsegWarning,
+        stacklevel=2,
+    )
+    letters = stored.letters.replace("S", "", 1)
+    return stored._replace(source=ChannelView(colours, 0), letters=letters, alpha=False)
 
 
 def whole_numbers(source: Readable, file: str) -> Readable:

@@ -15,7 +15,7 @@ from jaxseg.io.formats import Format, check_content, format_of, format_of_folder
 from jaxseg.io.names import FOREIGN, container_of, image_name, not_read, split_choice
 from jaxseg.io.stored import Stored
 from jaxseg.io.units import voxel_size
-from jaxseg.io.values import ChosenChannels, coloured, whole_numbers
+from jaxseg.io.values import ChosenChannels, coloured, grey, whole_numbers
 from jaxseg.volume import (
     ChannelView,
     Reordered,
@@ -89,8 +89,9 @@ def open_labels(
     """Open a label image lazily: 0 is background, every object or class a positive integer.
 
     Labels stored as bool are read as 0 and 1, those of a palette image as the numbers of its
-    colours, and whole numbers in floating point as integers. Signed labels and those in floating
-    point are read through once, to find values that are no ids.
+    colours, red, green and blue that are the same as one of them, and whole numbers in floating
+    point as integers. Signed labels, those in floating point and those in colours are read through
+    once, to find values that are no ids.
 
     Parameters
     ----------
@@ -107,6 +108,9 @@ def open_labels(
     """
     _check_request(ndim, spacing)
     stored = _open_integers(path, formats)
+    if not axes and "S" in stored.letters:
+        check_whole(Volume(stored.source, "", (), path=os.fspath(path), held=stored.held))
+        stored = grey(stored, os.fspath(path))
     order = axis_order(
         stored.source.shape,
         stored.letters,
@@ -170,6 +174,19 @@ def _check_request(ndim: int, spacing: Sequence[float]) -> None:
 
 
 def _open(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
+    """Open by the kind of file or folder that is there.
+
+    Raises
+    ------
+    InputError : see :func:`open_image`; also where reading is not allowed, or the disk fails
+    """
+    try:
+        return _opened(path, formats)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
+
+
+def _opened(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
     """Open by the kind of file or folder that is there."""
     container = container_of(path, formats)
     place, choice = split_choice(path)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxseg.io import container_of
+from jaxseg.io.names import split_choice
 
 # Bytes up to which the whole content is read: a second or so from a warm disk.
 WHOLE = 2**29
@@ -52,10 +53,19 @@ def fingerprint(path: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     OSError : the file cannot be read
     """
-    root = Path(path)
-    place = root if root.exists() else container_of(root)
+    place, inside = _place(path)
     found = _version(place)
-    return found if place == root else found | {"inside": root.relative_to(place).as_posix()}
+    return found | {"inside": inside} if inside else found
+
+
+def _place(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """The file or folder of an image, and which part of it a path means."""
+    root = Path(path)
+    if root.exists():
+        return root, ""
+    place, (plain, choice) = container_of(root), split_choice(root)
+    inside = "" if plain == place else plain.relative_to(place).as_posix()
+    return place, "#".join(filter(None, [inside, choice]))
 
 
 def _version(place: Path) -> dict[str, Any]:
@@ -74,9 +84,7 @@ def input_version(path: str | os.PathLike[str]) -> str:
 
     :func:`forget_versions` begins anew.
     """
-    root = Path(path)
-    place = root if root.exists() else container_of(root)
-    inside = "" if place == root else root.relative_to(place).as_posix()
+    place, inside = _place(path)
     return ", ".join(filter(None, [_cached(str(place)), inside]))
 
 

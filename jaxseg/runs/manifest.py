@@ -29,15 +29,16 @@ from jaxseg.runs.marks import (
     mark_done,
     marked,
     redone_if_damaged,
+    reference_inputs,
     refuse_replaced,
     training_inputs,
 )
 
 __all__ = [
-    "Run", "claim", "claimed", "differs", "digest_of", "discard", "document", "fingerprint",
-    "input_version", "input_versions", "is_done", "mark_done", "marked", "open_run",
-    "redone_if_damaged", "refuse_other_way", "refuse_replaced", "run_of", "training_inputs",
-    "values_of", "versions",
+    "Run", "claim", "claimed", "differs", "digest_of", "discard", "document", "end", "fingerprint",
+    "input_version", "input_versions", "is_done", "is_over", "mark_done", "marked", "open_run",
+    "redone_if_damaged", "reference_inputs", "refuse_other_way", "refuse_replaced", "run_of",
+    "training_inputs", "values_of", "versions",
 ]  # fmt: skip
 
 
@@ -103,6 +104,8 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ORDER = tuple(READERS)
+# In place of the name of an image, for phases that see all of them together.
+WHOLE = "all_images"
 
 
 def open_run(config: Config) -> Run:
@@ -254,6 +257,18 @@ def claimed(run: Run, phase: str) -> str:
     InputError : its manifest is damaged
     """
     return document(run, phase)["digest"] if run.manifest(phase).exists() else ""
+
+
+def end(run: Run, phase: str) -> None:
+    """Record that a phase that has no images of its own, or sees all together, came to its end."""
+    if not is_over(run, phase):
+        mark_done(run, phase, WHOLE, {"digest": claimed(run, phase)})
+
+
+def is_over(run: Run, phase: str) -> bool:
+    """Whether a phase came to its end as it was entered last."""
+    found = marked(run, phase, WHOLE)
+    return found is not None and found.get("digest") == claimed(run, phase)
 
 
 def refuse_other_way(run: Run, phases: Sequence[str], config: Config) -> None:

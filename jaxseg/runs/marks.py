@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from jaxseg.config.load import differing
 from jaxseg.errors import ConfigError, InputError, raise_all
-from jaxseg.io import read_sealed, write_sealed
+from jaxseg.io import list_images, read_sealed, write_sealed
 from jaxseg.io.artifacts import plain
 from jaxseg.runs.fingerprint import fingerprint, input_version, input_versions
 
 if TYPE_CHECKING:
+    from jaxseg.config import Config
     from jaxseg.data import Sample
     from jaxseg.runs.layout import Run
 
@@ -135,6 +136,13 @@ def training_inputs(samples: Mapping[str, Sequence[Sample]]) -> dict[str, str]:
                 if volume is not None and volume.path not in seen:
                     seen.add(volume.path)
                     paths[f"{part} {kind} {sample.name}"] = volume.path
+    return input_versions(paths)
+
+
+def reference_inputs(config: Config) -> dict[str, str]:
+    """The versions of the images whose histogram all others are matched to, by such names."""
+    place = config.preprocess.match_histogram
+    paths = {f"reference image {path.name}": path for path in list_images(place)} if place else {}
     return input_versions(paths)
 
 

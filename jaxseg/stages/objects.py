@@ -12,7 +12,7 @@ import pandas as pd
 from jaxseg.blocks.stage import Arrays, Output, Results, Stage, Step, Table, View, whole_grid
 from jaxseg.channels import columns
 from jaxseg.config import Refine, Reshape
-from jaxseg.config.places import place_of
+from jaxseg.config.places import content_of, place_of
 from jaxseg.decoding import (
     agreement,
     certainty_of,
@@ -289,6 +289,7 @@ class _Objects:
             "own.name": one.name,
             "own.margin": one.margin,
             "own.function": place_of(one.function),
+            "own.source": content_of(one.function),
         }
         operation = Operation(
             lambda labels: one.function(labels, spacing),

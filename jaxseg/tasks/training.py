@@ -68,6 +68,8 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
         for part in ("train", "val"):
             copy_left_out(config, run, part, samples)
     fitted = _fit(config, run, made, learn, check, meta, start)
+    if hosts.is_first():
+        runs.end(run, "train")
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"
     )
@@ -269,7 +271,7 @@ def origins_of(config: Config, samples: Samples) -> tuple[Checkpoint | None, dic
     InputError : there is no such network
     """
     start = checkpoint.best(config.train.start_from) if config.train.start_from else None
-    versions = runs.training_inputs(samples)
+    versions = runs.training_inputs(samples) | runs.reference_inputs(config)
     return start, versions | ({"first weights": start.identity} if start else {})
 
 

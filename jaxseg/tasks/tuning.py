@@ -32,20 +32,20 @@ def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
 
     Nothing is done for decoders whose options are not worth it, and for other tasks than instances.
     """
-    if config.task != "instances":
+    if not tunes(config):
         return
     row, options, _ = chosen_decoder(config)
-    if not row.tunes(config.channels, config.ndim):
-        return
     val = tuple(samples.get("val") or divide(config, samples)[1])
     predictor = predictor_of(config, run.checkpoints, val)
-    state = {"weights": predictor.digest} | runs.training_inputs(samples)
-    runs.claim(run, TUNE, config, state)
+    state = runs.training_inputs(samples) | runs.reference_inputs(config)
+    runs.claim(run, TUNE, config, {"weights": predictor.digest} | state)
     if run.tuned.exists():
+        runs.end(run, TUNE)
         return
     pairs = list(_predicted(config, predictor, val))
     if not any(truth.any() for _, truth in pairs):
         print("no object in the validation images: the decoder is not tuned", flush=True)
+        runs.end(run, TUNE)
         return
     spacing = val[0].image.spacing
     with progress("tune") as advance:
@@ -64,6 +64,14 @@ def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
     if hosts.is_first():
         io.write_json(run.tuned, to_json(found))
         report.show_tuning(found, Console(width=None if Console().is_terminal else 120))
+        runs.end(run, TUNE)
+
+
+def tunes(config: Config) -> bool:
+    """Whether there is something to tune: options of a decoder of instances that are worth it."""
+    if config.task != "instances":
+        return False
+    return bool(chosen_decoder(config).row.tunes(config.channels, config.ndim))
 
 
 def _predicted(

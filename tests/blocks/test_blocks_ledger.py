@@ -190,3 +190,16 @@ def test_ids_past_a_number_of_bits(
         return
     io.write_labels_tiff(tmp_path / "a.tif", whole, spacing=(1.0, 1.0))
     assert np.array_equal(io.open_labels(tmp_path / "a.tif", ndim=2).array(), wanted)
+
+
+@pytest.mark.parametrize("name", ["done", "tables", "a.zarr", "a.partial", "ledger", "manifests"])
+def test_ledgers_of_images_are_found_whatever_they_are_called(
+    name: str, labels: np.ndarray, tmp_path: Path
+) -> None:
+    made = blockwise.create(tmp_path / "blocks", GRID, labels, decode)
+    place = tmp_path / "blocks/predict" / name
+    place.parent.mkdir()
+    made.folder.rename(place)
+    (tmp_path / "manifests/predict").mkdir(parents=True)
+    (tmp_path / "manifests/predict/ledger.json").write_text("{}")
+    assert list(blocks.ledger_folders(tmp_path)) == [place]

@@ -208,6 +208,38 @@ def test_damaged_planes_are_predicted_again(copy: Path, capsys) -> None:
     assert np.array_equal(before, planes(copy))
 
 
+def test_images_whose_histogram_is_matched_are_compared(copy: Path, capsys) -> None:
+    reference = shutil.copy(copy / "data/train/raw/im1.tif", copy / "reference.tif")
+    again = ("--run", "2", "--preprocess.match-histogram", str(reference))
+    assert start(copy, *again, "--phases", "train", "predict") == 0
+    assert start(copy, *again, "--phases", "train", "predict") == 0
+    replace(Path(reference))
+    for phase in ("train", "predict"):
+        capsys.readouterr()
+        assert start(copy, *again, "--phases", phase) == 2
+        assert "reference image reference.tif" in capsys.readouterr().err
+
+
+def test_the_source_of_a_function_of_ones_own_is_compared(copy: Path, capsys) -> None:
+    own = """
+import dataclasses
+def close(values, target):
+    return (values - target) ** {power}
+config = dataclasses.replace(config, run="2", channels=(ch("F", loss=close),))
+"""
+    small_runs.command(copy, **OPTIONS)
+    before = (copy / "config.py").read_text()
+
+    def begin(power: int) -> int:
+        (copy / "own.py").write_text(before + own.format(power=power))
+        return main(["--config", str(copy / "own.py"), "--phases", "train"])
+
+    assert begin(2) == 0
+    assert begin(2) == 0
+    assert begin(4) == 2
+    assert "channels (source)" in capsys.readouterr().err
+
+
 def test_the_second_writer_of_a_run_is_refused(copy: Path, capsys) -> None:
     results = copy / "out/discs/results/discs_1"
     with locked(paths_of(results, ("train",), shared=False)):

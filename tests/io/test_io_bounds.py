@@ -116,6 +116,55 @@ def test_pipes_sockets_and_devices(tmp_path: Path) -> None:
         io.list_images(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["ngff", "zarr-2", "n5", "precomputed"])
+def test_a_pipe_in_the_place_of_a_chunk_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path, labels = tmp_path / "a.zarr", np.ones((64, 64), np.uint16)
+    if kind == "ngff":
+        io.write_labels_zarr(path, labels, spacing=(1.0, 1.0))
+    elif kind == "zarr-2":
+        zarr.create_array(str(path), data=labels, chunks=(32, 32), zarr_format=2)
+    else:
+        path = chunked(tmp_path, kind)
+    files = [file for file in path.rglob("*") if file.is_file() and file.stat().st_size]
+    chunk = max(files, key=lambda file: (file.suffix != ".json", file.name != "info", file.name))
+    chunk.unlink()
+    os.mkfifo(chunk)
+    if kind == "ngff":
+        # In a store of ours it is known to be lost before it is read.
+        with pytest.raises(InputError, match="1 of 1 chunks are missing"):
+            io.open_labels(path, ndim=2)
+        opened = io.open_for_writing
+    else:
+        opened = lambda place: io.open_labels(place, ndim=2)  # noqa: E731
+    with pytest.raises(InputError, match="a pipe, not a file"):
+        opened(path)[...]
+
+
+def chunked(folder: Path, kind: str) -> Path:
+    """A label image in a format that TensorStore reads."""
+    import tensorstore as ts
+
+    path = folder / f"a.{kind}"
+    spec = {"driver": kind, "kvstore": {"driver": "file", "path": f"{path}/"}}
+    if kind == "n5":
+        layout = {"dimensions": [64, 64], "blockSize": [32, 32], "dataType": "uint16"}
+        spec["metadata"] = {**layout, "compression": {"type": "gzip"}}
+        ts.open(spec, create=True).result()[...] = 1
+        return path
+    spec |= {
+        "driver": "neuroglancer_precomputed",
+        "multiscale_metadata": {"data_type": "uint16", "num_channels": 1, "type": "segmentation"},
+        "scale_metadata": {
+            "size": [64, 64, 1],
+            "chunk_size": [32, 32, 1],
+            "encoding": "raw",
+            "resolution": [1, 1, 1],
+        },
+    }
+    ts.open(spec, create=True).result()[...] = 1
+    return path
+
+
 @pytest.mark.parametrize("name", ["x" * 252 + ".tif", "ä" * 126 + ".tif", "a\0.tif"])
 def test_names_that_no_file_has(tmp_path: Path, name: str) -> None:
     for call in (io.list_images, lambda path: io.open_image(path, ndim=2), io.pair_files):

@@ -61,6 +61,25 @@ def test_several_datasets_are_asked_about(tmp_path: Path) -> None:
             io.open_image(tmp_path / "a.h5" / name, ndim=3)
 
 
+def test_a_star_within_a_file_stands_for_its_groups(tmp_path: Path) -> None:
+    for place in ("well_1", "well_2", "well_3/deep"):
+        write(tmp_path / "a.h5", f"{place}/raw", STACK)
+        write(tmp_path / "a.h5", f"{place}/ids", IDS)
+    write(tmp_path / "a.h5", "table/raw", np.arange(9))  # no image
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["elsewhere"] = h5py.ExternalLink("secret.h5", "/")
+        file["nowhere"] = h5py.SoftLink("/none")
+    pairs = io.pair_files(tmp_path / "a.h5/*/raw", tmp_path / "a.h5/*/ids")
+    assert [pair.stem for pair in pairs] == ["a_well_1_raw", "a_well_2_raw"]
+    for pair in pairs:
+        assert str(pair.labels) == str(pair.raw).replace("raw", "ids")
+        np.testing.assert_array_equal(io.open_labels(pair.labels, ndim=3).array(), IDS)
+    assert len(io.list_images(tmp_path / "*.h5/well_?/*")) == 4
+    assert len(io.list_images(tmp_path / "a.h5/*/deep/raw")) == 1
+    with pytest.raises(InputError, match="no image fits this pattern"):
+        io.list_images(tmp_path / "a.h5/*/none")
+
+
 def test_pairs_in_one_file_each(tmp_path: Path) -> None:
     for stem in "ab":
         write(tmp_path / f"{stem}.h5", "raw", STACK)

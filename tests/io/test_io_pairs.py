@@ -248,3 +248,25 @@ def test_the_series_of_a_store(tmp_path: Path) -> None:
     assert [pair.stem for pair in pairs] == ["bf_0", "bf_1", "bf_2"]
     with pytest.raises(InputError, match=r"bf\.zarr/0, or a pattern for several: bf\.zarr/\*"):
         io.open_image(tmp_path / "bf.zarr", ndim=2)
+
+
+def test_a_folder_called_like_a_store_is_a_folder(tmp_path: Path) -> None:
+    for name in ("raw.zarr", "raw.h5", "raw.n5.d"):
+        folder = tmp_path / "exp.h5" / name
+        folder.mkdir(parents=True)
+        for stem in "ab":
+            io.write_labels_tiff(folder / f"{stem}.tif", np.ones((4, 5), int), spacing=(1.0, 1.0))
+        assert [pair.stem for pair in io.pair_files(folder)] == ["a", "b"]
+        assert io.open_labels(folder / "a.tif", ndim=2).array().all()
+        io.write_labels_zarr(folder / "c.zarr", np.ones((4, 5), int), spacing=(1.0, 1.0))
+        assert io.open_labels(folder / "c.zarr", ndim=2).array().all()
+        assert [path.name for path in io.list_images(folder)] == ["a.tif", "b.tif", "c.zarr"]
+
+
+def test_a_link_to_nothing_and_hidden_files_are_told(tmp_path: Path) -> None:
+    (tmp_path / "._a.tif").write_bytes(b"\0\5")
+    with pytest.raises(InputError, match="found hidden files only"):
+        io.list_images(tmp_path)
+    (tmp_path / "a.tif").symlink_to(tmp_path / "gone.tif")
+    with pytest.raises(InputError, match="a link that leads nowhere"):
+        io.list_images(tmp_path)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 
 from jaxseg import io
-from jaxseg.errors import InputError
+from jaxseg.errors import InputError, JaxsegWarning
 
 STACK = np.random.default_rng(0).integers(0, 60000, (2, 20, 33), np.uint16)
 
@@ -31,6 +33,35 @@ def test_png(tmp_path: Path, dtype: str, channels: int) -> None:
     io.write_png(tmp_path / "a.png", picture[::-1].squeeze())
     again = io.open_image(tmp_path / "a.png", ndim=2)
     np.testing.assert_array_equal(again.array(), picture[::-1])
+
+
+@pytest.mark.parametrize("kind", ["png", "png-alpha", "tif", "tif-planes"])
+def test_labels_in_equal_colours_are_one_channel(tmp_path: Path, kind: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 9, (20, 33)).astype(np.uint8)
+    path, picture = tmp_path / f"a.{kind[:3]}", np.stack([labels] * 3, -1)
+    if kind == "tif-planes":
+        tifffile.imwrite(path, picture.transpose(2, 0, 1), photometric="rgb", planarconfig=2)
+    elif kind == "tif":
+        tifffile.imwrite(path, picture, photometric="rgb", compression="zlib")
+    else:
+        opacity = np.full((20, 33, int(kind == "png-alpha")), 255, np.uint8)
+        io.write_png(path, np.concatenate([picture, opacity], -1))
+    with pytest.warns(JaxsegWarning, match="all grey; one of its channels is used"):
+        found = io.open_labels(path, ndim=2)
+    np.testing.assert_array_equal(found.array(), labels)
+    assert io.open_image(path, ndim=2).channels == 3 + (kind == "png-alpha")
+
+
+def test_colours_can_be_numbered_as_the_message_says(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 2, (20, 33, 3)).astype(np.uint8) * 255
+    io.write_png(tmp_path / "a.png", image)
+    with pytest.raises(InputError) as caught:
+        io.open_labels(tmp_path / "a.png", ndim=2)
+    said = re.search(r"np\.unique\(.*?\)\[1\]", str(caught.value))
+    assert said is not None
+    numbers = eval(said[0], {"np": np, "image": image}).reshape(image.shape[:2])
+    assert len(np.unique(numbers)) == 8
+    assert len(np.unique(np.dstack([image, numbers]).reshape(-1, 4), axis=0)) == 8
 
 
 @pytest.mark.parametrize(("at", "value"), [(25, 3), (25, 4), (24, 4), (24, 1), (25, 9), (24, 3)])

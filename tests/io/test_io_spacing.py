@@ -172,3 +172,18 @@ def test_a_spacing_that_is_none_is_refused_everywhere(tmp_path: Path, spacing: A
 def test_dimensions_that_no_image_has(tmp_path: Path, ndim: int) -> None:
     with pytest.raises(ConfigError, match="2 or 3"):
         io.open_image(tmp_path / "a.tif", ndim=ndim)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-12, 1e12, 1e300])
+def test_a_size_that_no_voxel_has_is_refused(tmp_path: Path, size: float) -> None:
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(
+        path,
+        np.ones((4, 5), np.uint8),
+        metadata={"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": 1.0},
+    )
+    with pytest.raises(InputError, match="no length in an image|not a positive number"):
+        io.open_image(path, ndim=2)
+    with pytest.raises(ConfigError, match="not the size of a voxel"):
+        io.open_image(path, ndim=2, spacing=(1.0, size))
+    assert io.open_image(path, ndim=2, spacing=(1.0, 2.0)).spacing == (1.0, 2.0)

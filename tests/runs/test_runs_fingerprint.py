@@ -101,3 +101,11 @@ def test_a_version_is_found_once_per_start(tmp_path: Path) -> None:
     assert input_versions({"a": path}) == {"a": first}
     forget_versions()
     assert input_version(path) != first
+
+
+def test_two_images_of_one_file_have_two_versions(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"1")
+    first, second = (f"{path}#series={number}" for number in (0, 1))
+    assert len({input_version(place) for place in (path, first, second)}) == 3
+    assert fingerprint(second) == fingerprint(path) | {"inside": "series=1"}

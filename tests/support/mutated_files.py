@@ -6,13 +6,13 @@ exception than those that are documented ends it with a traceback.
 
 from __future__ import annotations
 
-import json
 import resource
 import shutil
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -23,6 +23,7 @@ import zarr
 
 from jaxseg import io
 from jaxseg.errors import JaxsegError, JaxsegWarning
+from support.mutations import mutated
 
 STACK = np.random.default_rng(0).integers(0, 60000, (5, 24, 32), np.uint16)
 SMOOTH = np.tile(np.arange(32, dtype=np.uint8), (24, 1))
@@ -71,7 +72,7 @@ def n5(path: Path) -> None:
 
 
 # How a file of each kind is made, and which of its files are mutated.
-KINDS: dict[str, tuple[Callable[[Path], None], str]] = {
+IMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "tiff": (tiff, "a.tif"),
     "tiff-zlib": (lambda path: tiff(path, compression="zlib", tile=(16, 16)), "a.tif"),
     "tiff-zstd": (lambda path: tiff(path, compression="zstd", bigtiff=True), "a.tif"),
@@ -95,50 +96,6 @@ def void(_: object) -> None:
     """Nothing, of something."""
 
 
-def mutated(content: bytes, rng: np.random.Generator, text: bool) -> bytes:
-    """A few bytes changed, a part cut out, doubled or zeroed, or a number of a text made absurd."""
-    bad = bytearray(content)
-    how = rng.integers(6)
-    if text and how < 3:
-        return mutated_json(content, rng)
-    if how < 3:
-        # Half of the changes in the first bytes, where they hurt.
-        limit = min(len(bad), 600 if rng.random() < 0.5 else len(bad))
-        for at in rng.integers(limit, size=rng.integers(1, 5)):
-            bad[at] = rng.integers(256)
-    elif how == 3:
-        return bytes(bad[: rng.integers(len(bad))])
-    else:
-        low, high = sorted(rng.integers(len(bad) + 1, size=2))
-        high = min(high, low + 64)
-        bad[low:high] = bytes(high - low) if how == 4 else bad[low:high] * 2
-    return bytes(bad)
-
-
-def mutated_json(content: bytes, rng: np.random.Generator) -> bytes:
-    """One value of a document replaced by another, or its key renamed."""
-    document = json.loads(content)
-    places = list(leaves(document))
-    if not places:
-        return b"[]"
-    holder, key = places[rng.integers(len(places))]
-    values = [None, 0, -1, 1e308, 10**18, "x", "", [], {}, [[]], True, "../..", 0.5, [1] * 99, "∞"]
-    if isinstance(holder, dict) and rng.random() < 0.2:
-        holder[f"{key}x"] = holder.pop(key)
-    else:
-        holder[key] = values[rng.integers(len(values))]
-    return json.dumps(document).encode()
-
-
-def leaves(value: object):
-    """Every place of a document, as what holds it and the key."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore
-    for key, inner in list(items):
-        yield value, key
-        if isinstance(inner, (dict, list)):
-            yield from leaves(inner)
-
-
 def attempt(path: Path) -> bool:
     """Whether a mutated image is refused in the documented way."""
     refused = False
@@ -152,27 +109,59 @@ def attempt(path: Path) -> bool:
     return refused
 
 
-def main(folder: Path, kind: str, count: int, seed: int) -> None:
-    make, name = KINDS[kind]
-    rng = np.random.default_rng(seed)
-    whole = folder / "whole"
+@dataclass(frozen=True)
+class Kind:
+    """What is mutated, and how it is read.
+
+    Parameters
+    ----------
+    make : writes what is to be read into a folder
+    name : of the file or folder in it
+    attempt : reads it; whether it was refused in a documented way. Anything else is raised
+    change : a mutated content of a file, by its name
+    copied : whether reading it changes it, so that every attempt has a copy of its own
+    """
+
+    make: Callable[[Path], None]
+    name: str
+    attempt: Callable[[Path], bool] = attempt
+    change: Callable[[str, bytes, np.random.Generator], bytes] = lambda name, content, rng: mutated(
+        content, rng, text=is_text(name)
+    )
+    copied: bool = False
+
+
+def is_text(name: str) -> bool:
+    """Whether a file is a document."""
+    return name.endswith((".json", ".yaml", ".csv")) or name.startswith(".z")
+
+
+def kinds() -> dict[str, Kind]:
+    """All kinds by name."""
+    from support import mutated_documents
+
+    return {name: Kind(*row) for name, row in IMAGES.items()} | mutated_documents.KINDS
+
+
+def main(folder: Path, name: str, count: int, seed: int) -> None:
+    kind, rng, whole = kinds()[name], np.random.default_rng(seed), folder / "whole"
     whole.mkdir()
-    make(whole)
-    files = [path for path in sorted((whole / name).rglob("*")) if path.is_file()] or [whole / name]
-    documents = [path for path in files if path.suffix == ".json" or path.name.startswith(".z")]
+    kind.make(whole)
+    place = whole / kind.name
+    files = [path for path in sorted(place.rglob("*")) if path.is_file()] or [place]
+    documents = [path for path in files if is_text(path.name)]
     refused = 0
     for _ in range(count):
         chosen = documents if documents and rng.random() < 0.7 else files
         original = chosen[rng.integers(len(chosen))]
         content = original.read_bytes()
-        bad = mutated(content, rng, original in documents)
+        bad = kind.change(original.name, content, rng)
         original.write_bytes(bad)
+        # Where the process itself dies, this is what killed it.
+        shutil.rmtree(folder / "kept", ignore_errors=True)
+        shutil.copytree(whole, folder / "kept")
         begin = time.monotonic()
-        try:
-            refused += attempt(whole / name)
-        except BaseException:
-            shutil.copytree(whole, folder / "kept", dirs_exist_ok=True)
-            raise
+        refused += kind.attempt((folder / "kept" if kind.copied else whole) / kind.name)
         assert time.monotonic() - begin < SECONDS, bad
         original.write_bytes(content)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from jaxseg.errors import InputError
-from jaxseg.io.bounds import FREE_BYTES, gib
+from jaxseg.io.bounds import FREE_BYTES, gib, open_plain
 
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 # Of all files of a package together, once unpacked.
@@ -121,7 +121,7 @@ def _in_folder(folder: Path, name: str) -> bytes:
     if not is_inside(name) or root not in file.parents:
         raise InputError("a file outside of the package", file=folder, found=name)
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return _limited(stream, folder, name)
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}", file=folder) from error

@@ -48,34 +48,37 @@ def open_onnx(data: bytes, *, file: str, part: Part | None = None) -> Network:
     runtime = load("onnxruntime", "onnx")
     data = _whole(data, file, part)
     options = runtime.SessionOptions()
-    options.log_severity_level = 3
+    # What is wrong is raised; it need not be printed as well.
+    options.log_severity_level = 4
     available = runtime.get_available_providers()
     wanted = [
         name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available
     ]
     errors = _errors()
     try:
-        session = runtime.InferenceSession(data, options, providers=wanted)
+        session = runtime.InferenceSession(data, options, providers=wanted, enable_fallback=0)
+        (given,), (result,) = (
+            _only(ends, kind, file)
+            for ends, kind in ((session.get_inputs(), "input"), (session.get_outputs(), "output"))
+        )
+        # Names that are no text are found only now.
+        sizes, names = (_sizes(given), _sizes(result)), (given.name, result.name)
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
     except errors as error:
         raise InputError(f"not a model that runs: {first_line(error)}", file=file) from error
-    (given,), (result,) = (
-        _only(ends, kind, file)
-        for ends, kind in ((session.get_inputs(), "input"), (session.get_outputs(), "output"))
-    )
 
     def run(array: np.ndarray) -> np.ndarray:
         try:
-            return session.run([result.name], {given.name: np.ascontiguousarray(array)})[0]
+            return session.run([names[1]], {names[0]: np.ascontiguousarray(array)})[0]
         except errors as error:
             raise InputError(
                 f"the model stopped: {first_line(error)}",
                 file=file,
                 found=f"an input of {array.shape}",
-                expected=f"axes of length {_sizes(given)}",
+                expected=f"axes of length {sizes[0]}",
             ) from error
 
-    metadata = session.get_modelmeta().custom_metadata_map
-    return Network(run, _sizes(given), _sizes(result), metadata)
+    return Network(run, *sizes, metadata)
 
 
 def _only(ends: list[Any], kind: str, file: str) -> list[Any]:
@@ -95,10 +98,11 @@ def _sizes(end: Any) -> Sizes:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises: kinds without a common parent."""
+    """What onnxruntime raises: kinds without a common parent, and those of Python for odd text."""
     state = load("onnxruntime.capi.onnxruntime_pybind11_state", "onnx")
     kinds = [kind for kind in vars(state).values() if isinstance(kind, type)]
-    return tuple(kind for kind in kinds if issubclass(kind, Exception))
+    own = tuple(kind for kind in kinds if issubclass(kind, Exception))
+    return (*own, RuntimeError, ValueError, TypeError, MemoryError)
 
 
 def first_line(error: Exception | str) -> str:
