@@ -177,8 +177,9 @@ def misfit(shape: Sequence[int], letters: str, ndim: int, channels: bool) -> tup
         colours = letters.endswith("C") and size["C"] in (3, 4)
         return (
             f"labels with {size['C']} channels{', perhaps colours' if colours else ''}",
-            f"labels are one number per voxel: {way + 'the colours' if colours else 'save them so'}; "
-            "or name the axes with {option}",
+            "labels are one number per voxel: "
+            + (way + "the colours" if colours else "save them so")
+            + "; or name the axes with {option}",
         )
     return None
 

@@ -28,7 +28,7 @@ def run(folder: Path, kind: str, count: int, seed: int) -> int:
 
 
 # A whole run is started for every one of these.
-FEW = {"run": 60}
+FEW = {"run": 40}
 NEEDS = {"onnx": "onnxruntime", "onnx-layers": "onnxruntime", "package": "bioimageio.spec"}
 
 

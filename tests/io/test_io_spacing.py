@@ -182,7 +182,7 @@ def test_a_size_that_no_voxel_has_is_refused(tmp_path: Path, size: float) -> Non
         np.ones((4, 5), np.uint8),
         metadata={"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": 1.0},
     )
-    with pytest.raises(InputError, match="no length in an image|not a positive number"):
+    with pytest.raises(InputError, match=r"no length in an image|not a positive number"):
         io.open_image(path, ndim=2)
     with pytest.raises(ConfigError, match="not the size of a voxel"):
         io.open_image(path, ndim=2, spacing=(1.0, size))
