@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from jaxseg.stages.planes import PREDICT
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import open_data
 from jaxseg.tasks.plans import DECODE, phases_of, plan_of
+from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
 from jaxseg.tasks.tuning import TUNE, tunes
 from jaxseg.volume import Volume
@@ -69,9 +70,11 @@ def left_to_do(config: Config, run: Run) -> Iterator[Left]:
             yield Left(phase, f"{phase} was never begun")
         elif phase in ("train", TUNE):
             yield from _of_all(run, phase)
-        else:
+        elif phase == PREDICT:
             for name in names:
-                yield from _of_image(config, run, name, phase)
+                yield from _of_prediction(config, run, name)
+        else:
+            yield from _of_results(config, run, names, phase)
             yield from _of_all(run, phase) if phase == EVALUATE else ()
 
 
@@ -128,40 +131,46 @@ def _seen(run: Run) -> set[str]:
     return {path.stem for path in markers} | {path.parent.name for path in ledgers}
 
 
-def _of_image(config: Config, run: Run, name: str, phase: str) -> Iterator[Left]:
-    """What is left to do of an image."""
-    shape = _shape(config, run, name)
-    if shape is None:
-        yield Left(phase, f"{phase} of {name} was never begun")
+def _of_prediction(config: Config, run: Run, name: str) -> Iterator[Left]:
+    """What is left to predict of an image."""
+    folder = run.stage(PREDICT, name)
+    if (folder / "ledger.json").exists() and (text := _blocks_left(folder)):
+        yield Left(PREDICT, f"{PREDICT} of {name}: {text}")
+    elif runs.marked(run, PREDICT, name) is None or not run.planes(name).exists():
+        yield Left(PREDICT, f"{PREDICT} of {name} is not done")
+
+
+def _of_results(config: Config, run: Run, names: Sequence[str], phase: str) -> Iterator[Left]:
+    """What is left to do of the results of all images, which may be one stack."""
+    shapes = {name: _shape(config, run, name) for name in names}
+    known = {name: shape for name, shape in shapes.items() if shape is not None}
+    for name in names:
+        if name not in known:
+            yield Left(phase, f"{phase} of {name} was never begun")
+    if len(known) < len(names) and config.data.as_3d_stack:
         return
-    work = Work(config, run, _nominal(config, name, shape))
-    if phase == PREDICT:
-        yield from _of_prediction(work)
-        return
-    phases = task_of(config).phases if phase == DECODE else (phase,)
+    samples = [_nominal(config, name, shape) for name, shape in known.items()]
+    for work in result_works(config, run, samples):
+        yield from _of_work(work, phase)
+
+
+def _of_work(work: Work, phase: str) -> Iterator[Left]:
+    """What is left to do of the results of an image."""
+    phases = task_of(work.config).phases if phase == DECODE else (phase,)
     try:
         steps = with_needs(plan_of(work, phase).steps)
     except JaxsegError as problem:
-        yield Left(phase, f"{phase} of {name}: {problem.what}")
+        yield Left(phase, f"{phase} of {work.name}: {problem.what}")
         return
     mine = [step for step in steps if isinstance(step, (Stage, Table)) and step.phase in phases]
-    if config.blocks.decodes:
+    if work.config.blocks.decodes:
         yield from (Left(phase, text) for step in mine for text in _of_blocks(work, step))
-    elif phase == DECODE and runs.marked(run, DECODE, name) is None:
-        yield Left(phase, f"{phase} of {name} is not done")
+    elif phase == DECODE and runs.marked(work.run, DECODE, work.name) is None:
+        yield Left(phase, f"{phase} of {work.name} is not done")
     tables = [step for step in mine if isinstance(step, Table) and step.target]
     for table in tables:
         if not table.target.exists():  # type: ignore[union-attr]
-            yield Left(phase, f"{table.name} of {name} is missing")
-
-
-def _of_prediction(work: Work) -> Iterator[Left]:
-    """What is left to predict of an image."""
-    folder = work.stage(PREDICT)
-    if (folder / "ledger.json").exists() and (text := _blocks_left(folder)):
-        yield Left(PREDICT, f"{PREDICT} of {work.name}: {text}")
-    elif runs.marked(work.run, PREDICT, work.name) is None or not work.planes.exists():
-        yield Left(PREDICT, f"{PREDICT} of {work.name} is not done")
+            yield Left(phase, f"{table.name} of {work.name} is missing")
 
 
 def _of_blocks(work: Work, step: Step) -> Iterator[str]:
