@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.ndimage import map_coordinates
 from scipy import ndimage
 
 from jaxseg.channels import columns, spec_of
@@ -138,21 +138,39 @@ def tracked(
     field = np.where(mask, vectors, 0).astype(np.float32) * scale
     # Similar numbers of voxels share one compilation.
     room = 1 << (len(start[0]) - 1).bit_length()
-    points = np.zeros((mask.ndim, room), np.float32)
-    points[:, : len(start[0])] = start
-    ends = np.asarray(_follow(field, points, steps))[:, : len(start[0])]
-    return tuple(np.rint(ends).astype(np.int32))
+    cells = np.zeros((mask.ndim, room), np.int32)
+    cells[:, : len(start[0])] = start
+    return tuple(np.asarray(_follow(field, cells, steps))[:, : len(start[0])])
 
 
 @functools.partial(jax.jit, static_argnames="steps")
-def _follow(field: jax.Array, points: jax.Array, steps: int) -> jax.Array:
-    last = jnp.array(field.shape[1:], jnp.float32)[:, None] - 1
+def _follow(field: jax.Array, cells: jax.Array, steps: int) -> jax.Array:
+    """Where voxels (d, n) int32 end in a field (d, *S).
 
-    def step(_: int, points: jax.Array) -> jax.Array:
-        moved = [map_coordinates(part, list(points), order=1, mode="nearest") for part in field]
-        return jnp.clip(points + jnp.stack(moved), 0, last)
+    A point is a voxel and a fraction of the way to the next one, so that rounding does not depend
+    on where in the volume it is: a block ends where the whole does.
+    """
+    ndim = len(field)
+    last = jnp.array(field.shape[1:], jnp.int32)[:, None] - 1
 
-    return lax.fori_loop(0, steps, step, points)
+    def interpolated(cells: jax.Array, parts: jax.Array) -> jax.Array:
+        total = jnp.zeros(parts.shape)
+        for corner in itertools.product((0, 1), repeat=ndim):
+            step = jnp.array(corner, jnp.int32)[:, None]
+            weight = jnp.where(step == 1, parts, 1 - parts).prod(axis=0)
+            total += weight * field[:, *jnp.minimum(cells + step, last)]
+        return total
+
+    def step(_: int, points: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        cells, parts = points
+        parts = parts + interpolated(cells, parts)
+        whole = jnp.floor(parts)
+        cells, parts = cells + whole.astype(jnp.int32), parts - whole
+        inside = (cells >= 0) & (cells < last)
+        return jnp.clip(cells, 0, last), jnp.where(inside, parts, 0)
+
+    cells, parts = lax.fori_loop(0, steps, step, (cells, jnp.zeros(cells.shape)))
+    return cells + (parts >= 0.5)
 
 
 def sinks(hits: np.ndarray, *, min_sink: int) -> np.ndarray:
