@@ -36,8 +36,10 @@ test: $(READY) # those and the larger ones: under 10 minutes on 2 cores
 test-slow: $(READY) # the long ones: kills, larger properties, training, the built wheel
 	$(BIN)/python -m pytest -q -m slow
 
-docs: $(READY) # write the page of options from the configuration
+docs: $(READY) # write the pages of options and of BiaPy's keys and documents
 	$(BIN)/python docs/write_options.py
+	$(BIN)/python docs/write_biapy_keys.py
+	$(BIN)/python docs/write_coverage.py
 
 bench: $(READY) # every benchmark, each as a table of ratios measured in one run
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -197,6 +197,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
                 seed=+1,
                 seed_threshold=always(0.5),
                 mark_size=mark_size,
+                surface_sign=-1,
             ),
         ),
         "T": ChannelSpec(
@@ -222,6 +223,7 @@ CHANNELS: Mapping[str, ChannelSpec] = MappingProxyType(
             watershed=Roles(
                 seed=+1,
                 seed_threshold=always(0.5),
+                surface_sign=-1,
             ),
         ),
         "Db": ChannelSpec(

@@ -10,6 +10,8 @@ from jaxseg.config.limits import RATE, at_least, lengths, matches
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.errors import ConfigError
 
+# What says nothing about images in memory.
+ONLY_WITH_BLOCKS = ("halo", "band", "merge_threshold", "workers", "wait", "measure", "tiff")
 SCHEDULER = matches(r"|local:[1-9]\d{0,3}|\w+://\S+", "tcp://HOST:PORT or local:N")
 
 
@@ -59,7 +61,16 @@ class Blocks:
         return bool(self.size) and self.decode == "by_blocks"
 
     def problems(self, where: str) -> Iterator[ConfigError]:
-        """The part of the work that a job is to do."""
+        """The part of the work that a job is to do, and options of blocks without blocks."""
+        usual = type(self)()
+        for name in ONLY_WITH_BLOCKS:
+            if not self.size and getattr(self, name) != getattr(usual, name):
+                yield ConfigError(
+                    f"this option has no effect without {where}.size",
+                    file=f"{where}.{name}",
+                    found=getattr(self, name),
+                    fix=f"--{where}.size Z Y X, or leave it out",
+                )
         if -1 not in (self.z_start, self.z_end) and self.z_start >= self.z_end:
             yield ConfigError(
                 "an empty range",

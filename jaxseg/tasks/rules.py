@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from jaxseg.config import Config, Detection
 from jaxseg.config.channels import Semantic
+from jaxseg.config.schema import SemanticOutput
 from jaxseg.errors import ConfigError
 
 
@@ -70,6 +71,14 @@ def semantic_rules(config: Config) -> Iterator[ConfigError]:
     if names and not len(classes) == len(names) == 1:
         yield ConfigError(
             "a semantic task learns exactly the channel S", file="channels", found=names
+        )
+    several = [c for c in classes if isinstance(c.options, Semantic) and c.options.classes > 2]
+    if several and config.semantic.threshold != SemanticOutput().threshold:
+        yield ConfigError(
+            "of several classes the likeliest is taken, without a threshold",
+            file="semantic.threshold",
+            found=config.semantic.threshold,
+            fix="leave it out",
         )
     yield from no_decoder(config)
     yield from no_points(config)

@@ -16,7 +16,7 @@ from jaxseg.cli.app import main
 from jaxseg.config.yaml_file import read_yaml
 from jaxseg.interop.biapy.translation import translate
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 ROOTS = Path(__file__).resolve().parents
 CASES = next((root / "shared" / "cases" / "yaml" for root in ROOTS

@@ -15,6 +15,7 @@ import pytest
 
 from jaxseg.config import Config, Refine, UNet, ch
 from jaxseg.config.load import load, to_plain
+from jaxseg.config.option import leaves
 from jaxseg.config.sampling import SampleCondition
 from jaxseg.config.yaml_file import Document, Entry, parse_yaml, read_yaml
 from jaxseg.errors import ConfigError, JaxsegError
@@ -599,6 +600,24 @@ def test_the_page_of_keys_is_up_to_date() -> None:
     writer = runpy.run_path(str(ROOT / "docs" / "write_biapy_keys.py"))
     written = (ROOT / "docs" / "biapy_keys.md").read_text(encoding="utf-8")
     assert written == writer["page"](), "run python docs/write_biapy_keys.py"
+
+
+def test_the_page_of_coverage_is_up_to_date() -> None:
+    writer = runpy.run_path(str(ROOT / "docs" / "write_coverage.py"))
+    written = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    assert written == writer["page"](), "run python docs/write_coverage.py"
+
+
+def test_rows_of_coverage_name_keys_and_options_that_there_are() -> None:
+    sections = runpy.run_path(str(ROOT / "docs" / "coverage_rows.py"))["SECTIONS"]
+    options = {name for name, _, _ in leaves(Config())}
+    for row in (row for rows in sections.values() for row in rows):
+        assert all(name in TABLE and not TABLE[name].now for name in row.keys), row
+        # A verdict of its own, or that of its keys.
+        assert row.verdict or row.keys, row
+        assert row.here or row.keys, row
+        for word in re.findall(r"`([a-z_]+\.[a-z_.]+)`", row.here):
+            assert word in options, f"{row.what}: {word}"
 
 
 def test_our_yaml_of_the_page_about_exchange(tmp_path: Path) -> None:
