@@ -112,6 +112,5 @@ def test_what_has_no_planes_to_compare() -> None:
     for more, words in (
         ({"blocks": Blocks(size=(16, 16))}, "blocks.size"),
         ({"data": Data(as_3d_stack=True)}, "as_3d_stack"),
-        ({"task": "detection"}, "not of points"),
     ):
         assert words in "\n".join(map(str, check(Config(**usual, **more))))  # type: ignore[arg-type]
