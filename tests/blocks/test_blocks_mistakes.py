@@ -73,7 +73,7 @@ def test_all_mistakes_are_told_at_once(project, tmp_path: Path, capsys) -> None:
     for message in (
         "an empty range",
         "i/n with i from 0",
-        "a phase of instances",
+        "the task semantic has no such phase",
         "works by blocks",
         "at least 0 and below 1",
     ):
