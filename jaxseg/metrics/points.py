@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 
@@ -121,24 +120,21 @@ def scored(
 def _assigned(
     one: np.ndarray, other: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs of the best assignment, in groups of points that can reach each other."""
+    """The pairs of the best assignment, and their distances."""
     none = np.zeros((0, 2), int), np.zeros(0)
     if not len(one) or not len(other):
         return none
     near = cKDTree(one).sparse_distance_matrix(
         cKDTree(other), tolerance * (1 + 1e-12), output_type="coo_matrix"
     )
-    rows, columns = near.row, near.col
+    rows, columns = near.row.astype(np.int64), near.col.astype(np.int64)
     if not len(rows):
         return none
-    size = len(one) + len(other)
-    links = coo_array((np.ones(len(rows), bool), (rows, len(one) + columns)), shape=(size, size))
-    _, group = connected_components(links, directed=False)
-    order = np.argsort(group[rows], kind="stable")
-    cuts = np.flatnonzero(np.diff(group[rows][order])) + 1
-    pairs = [_best(rows[part], columns[part], near.data[part], tolerance)
-             for part in np.split(order, cuts)]  # fmt: skip
-    found = np.concatenate(pairs)
+    # Two points that can reach each other and no third one are a pair.
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
+    pairs = np.stack([rows, columns], axis=1)
+    best = _best(rows[~alone], columns[~alone], near.data[~alone], tolerance)
+    found = np.concatenate([pairs[alone], best])
     found = found[np.argsort(found[:, 0], kind="stable")]
     return found, np.linalg.norm(one[found[:, 0]] - other[found[:, 1]], axis=1)
 
@@ -146,14 +142,24 @@ def _assigned(
 def _best(
     rows: np.ndarray, columns: np.ndarray, distances: np.ndarray, tolerance: float
 ) -> np.ndarray:
-    """The best assignment of one group, (pairs, 2)."""
-    if len(rows) == 1:
-        return np.stack([rows, columns], axis=1)
+    """As many pairs as possible, and of all such choices the one of least distance, (pairs, 2)."""
+    if not len(rows):
+        return np.zeros((0, 2), np.int64)
     (left, one), (right, other) = (np.unique(side, return_inverse=True) for side in (rows, columns))
-    # A pair is worth more than any saving of distance.
-    unpaired = (tolerance + 1.0) * (min(len(left), len(right)) + 1)
-    cost = np.full((len(left), len(right)), unpaired)
-    cost[one, other] = distances
-    chosen = linear_sum_assignment(cost)
-    kept = cost[chosen] < unpaired
-    return np.stack([left[chosen[0][kept]], right[chosen[1][kept]]], axis=1)
+    count, width = len(left), len(right)
+    # Costs above 0, as an edge of 0 would be none. A pair is worth more than any saving of distance
+    # among points that can reach one another; who has none is given to a place of its own.
+    links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(count + width,) * 2)
+    _, group = connected_components(links, directed=False)
+    unpaired = (2 * tolerance + 1.0) * (np.bincount(group).max() + 1)
+    places = np.arange(count)
+    cost = csr_array(
+        (
+            np.concatenate([distances + tolerance, np.full(count, unpaired)]),
+            (np.concatenate([one, places]), np.concatenate([other, width + places])),
+        ),
+        shape=(count, width + count),
+    )
+    chosen, partner = min_weight_full_bipartite_matching(cost)
+    paired = partner < width
+    return np.stack([left[chosen[paired]], right[partner[paired]]], axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from jaxseg.metrics.points import match_points
 
@@ -46,6 +47,18 @@ def test_nothing_to_find_has_no_score() -> None:
     nothing = np.zeros((0, 3))
     assert np.isnan(match_points(nothing, nothing, tolerance=1.0).f1)
     assert match_points(nothing, np.ones((2, 3)), tolerance=1.0)[1:4] == (0, 2, 0)
+
+
+def test_all_points_that_reach_one_another_are_matched_as_by_a_dense_table() -> None:
+    rng = np.random.default_rng(5)
+    truth, found = rng.uniform(0, 20, (150, 2)), rng.uniform(0, 20, (140, 2))
+    distances = np.linalg.norm(truth[:, None] - found, axis=-1)
+    cost = np.where(distances <= 2.5, distances, 1e3)
+    rows, columns = linear_sum_assignment(cost)
+    near = distances[rows, columns] <= 2.5
+    result = match_points(truth, found, tolerance=2.5)
+    assert result.tp == near.sum() > 120
+    assert result.distances.sum() == pytest.approx(cost[rows, columns][near].sum())
 
 
 @pytest.mark.slow
