@@ -72,6 +72,7 @@ def open_points(config: Config, source: Source, opened: Callable[[Source], Opene
         tables, wrong = tables_of(names, tables, source.labels, config.data.pair)
         problems += wrong
     for sample in found.samples:
+        problems += _missing_channel(config, sample)
         path = tables.get(sample.name)
         if path is None and (tables or sample.labels is None):
             samples += [] if source.labels else [sample]
@@ -81,6 +82,22 @@ def open_points(config: Config, source: Source, opened: Callable[[Source], Opene
         except JaxsegError as problem:
             problems.append(problem)
     return Opened(tuple(samples), tuple(problems))
+
+
+def _missing_channel(config: Config, sample: Sample) -> list[JaxsegError]:
+    """An image without the channel in which objects grow."""
+    options, count = config.detection.grow, sample.image.channels
+    if not options.enable or options.image_channel < count:
+        return []
+    return [
+        InputError(
+            "no such channel",
+            file=sample.image.path,
+            expected=f"0 to {count - 1}",
+            found=options.image_channel,
+            fix="--detection.grow.image-channel 0",
+        )
+    ]
 
 
 def point_tables(labels: str) -> dict[str, Path]:

@@ -229,6 +229,20 @@ def test_tables_are_found_by_their_order_where_names_do_not_fit(
         np.testing.assert_array_equal(points_of(sample).places, points(seed))
 
 
+def test_balls_have_the_classes_of_their_points(tmp_path: Path) -> None:
+    config = replace(with_classes(tmp_path), phases=("train",))
+    for sample in checked(config)["train"]:
+        labels, classes = sample.labels.array(), sample.classes.array()
+        np.testing.assert_array_equal(labels > 0, classes > 0)
+        own = points_of(sample).classes
+        np.testing.assert_array_equal(classes[labels > 0], own[labels[labels > 0] - 1])
+    wrong = replace(config, channels=(ch("Db"), ch("S", classes=3)))
+    frame = pd.read_csv(tmp_path / "truth" / "im1.csv")
+    frame.assign(**{"class": 3}).to_csv(tmp_path / "truth" / "im1.csv", index=False)
+    with pytest.raises(JaxsegError, match="no class"):
+        checked(wrong)
+
+
 def test_points_without_class_and_moved_images_are_refused(tmp_path: Path) -> None:
     config = replace(project(tmp_path), channels=(ch("Db"), ch("S", classes=3)))
     with pytest.raises(Problems, match="points without a class"):
@@ -236,6 +250,9 @@ def test_points_without_class_and_moved_images_are_refused(tmp_path: Path) -> No
     wrong = replace(config, preprocess=Preprocess(resize=(20, 20)),
                     detection=Detection(threshold=(0.1, 0.2, 0.3)))  # fmt: skip
     assert {one.file for one in check(wrong)} >= {"preprocess.resize", "detection.threshold"}
+    grow = replace(config, detection=Detection(grow=Grow(enable=True, image_channel=1)))
+    with pytest.raises(Problems, match="no such channel"):
+        checked(grow)
     several = replace(config, channels=(ch("A"),))
     with pytest.raises(JaxsegError, match="one number per voxel"):
         checked(several)
