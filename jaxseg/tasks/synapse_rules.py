@@ -56,11 +56,7 @@ def _unused(config: Config) -> Iterator[ConfigError]:
         "data.filter": any((filters.train, filters.val, filters.test)),
         "preprocess.resize": config.preprocess.resize,
         "predict.rescale": config.predict.rescale,
-        "detection.radius": isinstance(config.detection.radius, tuple)
-        or not config.detection.radius,
-        "detection.radius_unit": config.detection.radius_unit != "um",
-        "detection.threshold": isinstance(config.detection.threshold, (str, tuple)),
-        "detection.remove_close": config.detection.remove_close,
+        "data.resample": config.data.resample,
         "detection.grow.enable": config.detection.grow.enable,
     }
     for field, on in used.items():
