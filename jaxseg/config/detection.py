@@ -70,13 +70,14 @@ class Detection:
     """Radius of the blobs, in µm; of several the one that answers most, which the table has."""
     threshold: Threshold | tuple[Threshold, ...] = option(0.5, read_by=("create",))
     """Value that a peak reaches at least, in units of the plane or of the response, one for all or
-    one per class, from class 1. auto: the threshold of Otsu over the whole image, or over its
-    voxels of that class; no points where it does not part objects from noise."""
+    one per class, from class 1; of synapses pre and post. auto: the threshold of Otsu over the
+    whole image, or over its voxels of that class; no points where it does not part objects from
+    noise."""
     min_distance: float = option(1.0, at_least(0), read_by=("create",))
     """Of two peaks that are nearer to each other than this many µm, the higher one is a point."""
     remove_close: float | tuple[float, ...] = option(0.0, at_least(0), read_by=("create",))
     """Remove points within this many µm of a surer one that stays, one for all or one per class,
-    from class 1; 0 = none."""
+    from class 1; of synapses pre and post; 0 = none."""
     exclude_border: float = option(0.0, at_least(0), read_by=("create",))
     """No points that are nearer to the border of the image than this many µm."""
     subpixel: bool = option(True, read_by=("create",))

@@ -70,7 +70,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         *NEEDS,
         "blocks/decode",
         "grown",
-        *(f"blocks/{stage}" for stage in ("points", "grown", *OF_OBJECTS)),
+        *(f"blocks/{stage}" for stage in ("points", "synapses", "grown", *OF_OBJECTS)),
         "blocks/decode_post-proc",
     ),
     "instance_creation": ("blocks/instance_creation",),
@@ -204,7 +204,7 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
 
 
 # Names of the versions of what is evaluated, before that of the image.
-PER_IMAGE = ("image ", "labels ", "objects ", "points ", "found ")
+PER_IMAGE = ("image ", "labels ", "objects ", "points ", "synapses ", "found ")
 # What a name in a manifest stands for, where it is not an option.
 MEANING = {"upstream": "what the phase before made", "weights": "the trained network"}
 

@@ -71,7 +71,7 @@ def found_points(work: Work, planes: View) -> tuple[Stage, Table]:
         )  # fmt: skip
         if region is not None:
             inside = np.asarray(results[region].array[block.core.slices])
-            found = found.take(_within(inside, found.places, block.core))
+            found = found.take(within(inside, found.places, block.core))
         tables = {} if not len(found.places) else found._asdict()
         return Made(note=lambda: Noted(tables, {"points": len(found.places)}))
 
@@ -95,8 +95,15 @@ def found_points(work: Work, planes: View) -> tuple[Stage, Table]:
     return stage, table
 
 
-def _within(inside: np.ndarray, places: np.ndarray, core: Box) -> np.ndarray:
-    """Which points lie in a mask of a box, (n,) bool."""
+def within(inside: np.ndarray, places: np.ndarray, core: Box) -> np.ndarray:
+    """Which points lie in a mask of a box, (n,) bool.
+
+    Parameters
+    ----------
+    inside : (*core.shape) the mask
+    places : (n, ndim) positions in voxels of the image
+    core : the box
+    """
     rows = np.rint(places).astype(int) - np.asarray(core.start)
     rows = np.clip(rows, 0, np.asarray(inside.shape) - 1)
     return inside[tuple(rows.T)].astype(bool)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +16,15 @@ from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Stage, Table
 from jaxseg.channels import columns
 from jaxseg.config import Config
 from jaxseg.config.channel_options import Partner
-from jaxseg.decoding.points import points_in, points_margin
+from jaxseg.config.detection import Detection, each
+from jaxseg.decoding.point_thresholds import Part, fit_point_thresholds
+from jaxseg.decoding.points import far_apart, points_in, points_margin
+from jaxseg.decoding.responses import response
 from jaxseg.decoding.synapses import aims_of, pair_sites
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
 from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
+from jaxseg.stages.points import within
 from jaxseg.stages.shown import Shown, Steps
 
 DECODE = "decode"
@@ -43,28 +50,56 @@ def vector_unit(config: Config) -> float:
     return next((one.unit for one in options if isinstance(one, Partner)), 1.0)
 
 
+def side_options(options: Detection) -> dict[str, Detection]:
+    """How the sites of each side are found: what may differ is one for both, or (pre, post)."""
+    pairs = zip(each(options.threshold, 2), each(options.remove_close, 2), strict=True)
+    return {
+        side: replace(options, threshold=threshold, remove_close=radius)
+        for side, (threshold, radius) in zip(SIDES, pairs, strict=True)
+    }
+
+
 def synapse_steps(work: Work) -> Steps:
     """The sites that the planes of an image show, and their pairs."""
-    config, options, spacing = work.config, work.config.detection, work.spacing
-    ndim, names = config.ndim, columns(config.channels, config.ndim)
+    config, spacing, ndim = work.config, work.spacing, work.config.ndim
+    options, names = side_options(config.detection), columns(config.channels, config.ndim)
+    sides = {side: names[f"F_{side}"].start for side in SIDES if f"F_{side}" in names}
     planes, region = filtered_planes(work, planes_of(work, predicted(work))), region_of(work)
-    grid, margin = decoding_grid(work), points_margin(ndim, spacing=spacing, options=options)
+    grid = decoding_grid(work)
+    margin = points_margin(ndim, spacing=spacing, options=config.detection)
+
+    def searched(results: Results, side: str) -> Iterator[Part]:
+        """What is searched for sites of a side, block by block."""
+        for number in range(len(grid)):
+            core = grid[number].core
+            wide = core.grown(margin, grid.shape)
+            plane = np.asarray(results[planes].array[wide.slices])[..., sides[side]]
+            values, _ = response(plane, spacing=spacing, options=options[side])
+            yield values, None, core.relative_to(wide.start).slices
+
+    def summarise(results: Results) -> Arrays:
+        return {
+            side: np.array(
+                fit_point_thresholds(
+                    functools.partial(searched, results, side), options[side].threshold
+                )
+            )
+            for side in sides
+        }
 
     def find(block: Block, results: Results, known: Arrays) -> Made:
         wide = block.core.grown(margin, grid.shape)
         values = np.asarray(results[planes].array[wide.slices])
+        inside = None if region is None else np.asarray(results[region].array[block.core.slices])
         tables: dict[str, np.ndarray] = {}
         counts: dict[str, int] = {}
-        for side in SIDES:
-            if f"F_{side}" not in names:
-                continue
-            plane = values[..., names[f"F_{side}"].start]
-            found = points_in(plane, wide, block.core, grid.shape, spacing=spacing, options=options)
-            if region is not None:
-                inside = np.asarray(results[region].array[block.core.slices])
-                rows = np.rint(found.places).astype(int) - np.asarray(block.core.start)
-                rows = np.clip(rows, 0, np.asarray(inside.shape) - 1)
-                found = found.take(inside[tuple(rows.T)].astype(bool))
+        for side, column in sides.items():
+            found = points_in(
+                values[..., column], wide, block.core, grid.shape, spacing=spacing,
+                options=options[side], threshold=float(known[side][0]),
+            )  # fmt: skip
+            if inside is not None:
+                found = found.take(within(inside, found.places, block.core))
             counts[side] = len(found.places)
             if not counts[side]:
                 continue
@@ -77,7 +112,7 @@ def synapse_steps(work: Work) -> Steps:
         return Made(note=lambda: Noted(tables, counts))
 
     stage = Stage(
-        name="synapses", phase=DECODE, grid=grid, work=find, done="searched",
+        name="synapses", phase=DECODE, grid=grid, work=find, done="searched", summarise=summarise,
         needs=(planes,) if region is None else (planes, region),
         values=runs.phase_values(DECODE, config) | {"spacing": spacing},
     )  # fmt: skip
@@ -90,15 +125,19 @@ def synapse_steps(work: Work) -> Steps:
             none = np.zeros((0, *shape))
             return np.concatenate([none, *(part[name] for part in parts if name in part)])
 
-        places = {side: joined(f"{side}_places", ndim) for side in SIDES}
-        scores = {side: joined(f"{side}_scores") for side in SIDES}
-        # Equally sure ones go in the order of their places, however the image was cut.
-        order = {side: np.lexsort((*places[side].T[::-1], -scores[side])) for side in SIDES}
-        pre, post = (places[side][order[side]] for side in SIDES)
-        sure, weak = (scores[side][order[side]] for side in SIDES)
+        def kept(side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            places, scores = joined(f"{side}_places", ndim), joined(f"{side}_scores")
+            # Equally sure ones go in the order of their places, however the image was cut.
+            order = np.lexsort((*places.T[::-1], -scores))
+            radii = np.full(len(order), each(options[side].remove_close, 1)[0], float)
+            order = order[far_apart(places[order], radii, spacing=spacing)]
+            return places[order], scores[order], order
+
+        pre, sure, _ = kept("pre")
+        post, weak, order = kept("post")
         found = pair_sites(
-            pre, sure, joined("aims", ndim)[order["post"]], weak, shape=work.shape,
-            spacing=spacing, options=config.synapses, min_distance=options.min_distance,
+            pre, sure, joined("aims", ndim)[order], weak, shape=work.shape, spacing=spacing,
+            options=config.synapses, min_distance=config.detection.min_distance,
         )  # fmt: skip
         posts = np.bincount(found.partner[found.partner >= 0], minlength=len(found.pre))
         return {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError
+from jaxseg.io.synapses import SIDES
 from jaxseg.tasks.rules import no_decoder, points_are_compared
 
 ADVICE = "channels=(ch('F_pre'), ch('F_post'), ch('H_pre'), ch('V_pre'), ch('Z_pre'))"
@@ -27,6 +28,15 @@ def synapse_rules(config: Config) -> Iterator[ConfigError]:
 
 def _pairing(config: Config, names: list[str]) -> Iterator[ConfigError]:
     """Sites of both sides, and how they are paired."""
+    for name in ("threshold", "remove_close"):
+        value = getattr(config.detection, name)
+        if isinstance(value, tuple) and len(value) not in (1, len(SIDES)):
+            yield ConfigError("wrong number of values", file=f"detection.{name}",
+                              expected="one, or two: pre, post", found=value)  # fmt: skip
+    radius, ndim = config.detection.radius, config.ndim
+    if isinstance(radius, tuple) and len(radius) not in (1, ndim):
+        yield ConfigError("wrong number of values", file="detection.radius", found=radius,
+                          expected=f"one, or {ndim} ({'zyx'[-ndim:]})")  # fmt: skip
     vectors = any(channel.options.family == "partner" for channel in config.channels)
     missing = config.synapses.missing
     if "F_post" not in names:
@@ -57,6 +67,8 @@ def _unused(config: Config) -> Iterator[ConfigError]:
         "preprocess.resize": config.preprocess.resize,
         "predict.rescale": config.predict.rescale,
         "data.resample": config.data.resample,
+        "evaluate.border_crop": config.evaluate.border_crop,
+        "detection.check": not config.detection.check,
         "detection.grow.enable": config.detection.grow.enable,
     }
     for field, on in used.items():

@@ -38,14 +38,14 @@ class DrawnSites:
     ----------
     sites : of the image
     shape : voxels, (z)yx, and the number of planes
-    radius : of the balls, µm
+    radius : of the balls along every axis, (z)yx, µm
     spacing : size of a voxel, (z)yx, µm
     files : the sites are from
     """
 
     sites: SynapseTable
     shape: tuple[int, ...]
-    radius: float
+    radius: tuple[float, ...]
     spacing: tuple[float, ...]
     files: tuple[Path, ...] = ()
     dtype: Any = np.int32
@@ -58,27 +58,31 @@ class DrawnSites:
             pre=self._closeness("pre", box),
             post=self._closeness("post", box),
             partner=self._partners(box),
-            core=self._balls("pre", box, CORE * self.radius),
+            core=self._balls("pre", box, CORE),
         )
         return np.stack(drawn[planes], axis=-1).squeeze(squeezed)
 
-    def _balls(self, side: str, box: Box, radius: float) -> np.ndarray:
-        """Numbers of the sites of a side, from 1."""
-        return balls(getattr(self.sites, side), box, radius=radius, spacing=self.spacing)
+    def _balls(self, side: str, box: Box, part: float = 1.0) -> np.ndarray:
+        """Numbers of the sites of a side, from 1, in balls of a part of the radius."""
+        radii = [part * radius for radius in self.radius]
+        return balls(getattr(self.sites, side), box, radius=radii, spacing=self.spacing)
 
     def _closeness(self, side: str, box: Box) -> np.ndarray:
         """How near the nearest site is, from 1 to LEVELS within its ball."""
-        numbers, places = self._balls(side, box, self.radius), getattr(self.sites, side)
+        numbers, places = self._balls(side, box), getattr(self.sites, side)
         inside = np.nonzero(numbers)
         voxels = np.stack(inside, axis=-1) + np.asarray(box.start)
-        away = (voxels - places[numbers[inside] - 1]) * self.spacing
-        near = 1 - np.linalg.norm(away, axis=1) / self.radius
+        # In radii; a site of no radius is its voxel alone.
+        scale = np.divide(self.spacing, self.radius, out=np.zeros(len(self.radius)),
+                          where=np.asarray(self.radius) > 0)  # fmt: skip
+        away = (voxels - places[numbers[inside] - 1]) * scale
+        near = 1 - np.linalg.norm(away, axis=1)
         numbers[inside] = np.maximum(np.rint(LEVELS * near), 1)
         return numbers
 
     def _partners(self, box: Box) -> np.ndarray:
         """Numbers of the presynaptic partners; beyond those of all sites where there is none."""
-        numbers, partner = self._balls("post", box, self.radius), self.sites.partner
+        numbers, partner = self._balls("post", box), self.sites.partner
         alone = len(self.sites.pre) + 1 + np.arange(len(partner))
         return np.append(0, np.where(partner >= 0, partner + 1, alone)).astype(np.int32)[numbers]
 
@@ -188,7 +192,7 @@ def _with_sites(config: Config, source: Source, places: dict[str, Place], sample
         origin = image_attributes(image.path).offset or ()
         table = read_synapses(place, shape, spacing=spacing, origin=origin, options=options)
         files, path = (place,), place
-    radius = max(radius_in_um(config.detection, spacing))
+    radius = radius_in_um(config.detection, spacing)
     drawn = DrawnSites(table, (*shape, len(Sites._fields)), radius, spacing, files)
     labels = Volume(drawn, "zyxc"[-len(shape) - 1 :], spacing, sample.name, str(path), image.unit)
     return replace(sample, labels=labels, index=_index(table, shape))

@@ -152,7 +152,7 @@ def _write_associations(run: Run, one: ComparedSynapses, scores: Scores) -> None
     """Every true site and pair with the one that stands for it, and the spurious ones."""
     assert one.truth is not None
     axes = [f"axis-{axis}" for axis in range(one.work.config.ndim)]
-    begin = run.associations(one.work.name)
+    begin = run.point_associations(one.work.name)
     tables: dict[str, pd.DataFrame] = {}
     for side in SIDES:
         truth = pd.DataFrame(getattr(one.truth, side), columns=axes)

@@ -85,7 +85,8 @@ def planes_of(
     table: SynapseTable, shape: tuple[int, ...], channels: tuple[Channel, ...], radius: float
 ) -> np.ndarray:
     """What a perfect network predicts."""
-    drawn = DrawnSites(table, (*shape, 4), radius, SPACING[-len(shape) :])[...]
+    radii = (radius,) * len(shape)
+    drawn = DrawnSites(table, (*shape, 4), radii, SPACING[-len(shape) :])[...]
     found = site_planes(drawn, channels, spacing=SPACING[-len(shape) :],
                         max_label=int(drawn[..., 2:].max()))  # fmt: skip
     return np.array(found)

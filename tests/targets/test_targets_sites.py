@@ -14,7 +14,7 @@ from jaxseg.tasks.synapse_truth import DrawnSites
 
 SHAPE, RADIUS = (12, 48, 56), 0.05
 TABLE = synapses(SHAPE, seed=5, count=6)
-DRAWN = DrawnSites(TABLE, (*SHAPE, 4), RADIUS, SPACING)
+DRAWN = DrawnSites(TABLE, (*SHAPE, 4), (RADIUS,) * 3, SPACING)
 
 
 def test_any_box_is_drawn_as_in_the_whole() -> None:

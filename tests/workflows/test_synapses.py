@@ -94,7 +94,7 @@ def test_true_planes_give_all_pairs(tmp_path: Path, tables: bool) -> None:
     assert pre.posts.sum() == len(post) == len(synapses(SHAPE, 0).post)
     run = run_of(config)
     assert run.overlay("a").exists()
-    begin = run.associations("a")
+    begin = run.point_associations("a")
     pairs = pd.read_csv(begin.with_name("a_within_0.1um_pair_gt_assoc.csv"))
     assert (pairs.tag == "TP").all()
     assert pd.read_csv(begin.with_name("a_within_0.1um_pair_fp.csv")).empty

@@ -13,6 +13,7 @@ from jaxseg.interop.biapy.keys import (
     loss,
     model,
     problem,
+    synapses,
     system,
     test,
     train,
@@ -33,7 +34,8 @@ __all__ = [
     "verdict",
 ]
 
-PARTS = (system, problem, detection, data, augmentor, model, loss, train, test)
+# Later ones have the last word about a field.
+PARTS = (system, problem, detection, data, synapses, augmentor, model, loss, train, test)
 TABLE: Mapping[str, Key] = MappingProxyType({key.name: key for part in PARTS for key in part.ROWS})
 # Outermost keys; a file that has one of them is BiaPy's.
 SECTIONS = frozenset(name.partition(".")[0] for name in TABLE)
@@ -42,7 +44,6 @@ SETTINGS: tuple[Callable[[Job], dict[str, Any]], ...] = tuple(part.settings for 
 # What keys of workflows that are not offered begin with; in other workflows they have no effect.
 OTHER_WORKFLOWS = (
     *(f"PROBLEM.{name}." for name in problem.OTHER_TASKS),
-    "PROBLEM.INSTANCE_SEG.SYNAPSES.",
     "MODEL.MAE_",
     "LOSS.GAN.",
 )

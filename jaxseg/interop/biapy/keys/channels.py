@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxseg.errors import ConfigError
-from jaxseg.interop.biapy.keys import detection
+from jaxseg.interop.biapy.keys import detection, synapses
 from jaxseg.interop.biapy.keys.row import Job
 
 PREFIX = "PROBLEM.INSTANCE_SEG."
@@ -81,6 +81,8 @@ def channels(job: Job) -> list[dict[str, Any]]:
     if job.detection:
         own = detection.channels(job)
         return [*own, _classes(job, detection.class_weight(job))] if classes > 2 else own
+    if job.synapses:
+        return synapses.channels(job)
     if not job.instances:
         return [_classes(job, 1.0)]
     names = channel_names(job[PREFIX + "DATA_CHANNELS"])

@@ -287,6 +287,12 @@ def _classes(value: int, job: Job) -> Verdict | None:
     return None
 
 
+def _annotated(value: str, job: Job) -> Verdict | None:
+    """Of synapses the annotations are in the containers of the images."""
+    del value
+    return Verdict("no effect", "", "annotations are the truth") if job.synapses else None
+
+
 def _of_part(part: str) -> Judge | None:
     """A judge for the folders of a part: validation may be a share of the training images."""
 
@@ -303,22 +309,21 @@ def part_rows(part: str) -> tuple[Key, ...]:
     """Rows that train, val and test have alike."""
     prefix, field = f"DATA.{part}.", f"data.{PARTS[part]}"
     folder_of = _of_part(part)
+
+    def labels_of(value: str, job: Job) -> Verdict | None:
+        return _annotated(value, job) or (folder_of(value, job) if folder_of else None)
+
     folder = f"user_data/{PARTS[part]}/"
     zarr = prefix + "INPUT_ZARR_MULTIPLE_DATA"
     labels = ("DATA.TEST.LOAD_GT",) if part == "TEST" else ()
     return (
         exact(prefix + "PATH", folder + "x", field + ".raw", judge=folder_of),
-        exact(prefix + "GT_PATH", folder + "y", field + ".labels", needs=labels, judge=folder_of),
+        exact(prefix + "GT_PATH", folder + "y", field + ".labels", needs=labels, judge=labels_of),
         old(prefix + "MASK_PATH", prefix + "GT_PATH"),
         approximated(zarr, False, field + ".raw", "files named *.zarr",
                      judge=folder_of),
         exact(zarr + "_RAW_PATH", "", field + ".raw", needs=(zarr,)),
-        exact(zarr + "_GT_PATH", "", field + ".labels", needs=(zarr,)),
-        *many(refused, zarr, {"_ID_PATH": "annotations.ids",
-                              "_PARTNERS_PATH": "annotations.presynaptic_site.partners",
-                              "_LOCATIONS_PATH": "annotations.locations",
-                              "_RESOLUTION_PATH": "volumes.raw"},
-              "synapses are not offered", needs=(zarr,)),
+        exact(zarr + "_GT_PATH", "", field + ".labels", needs=(zarr,), judge=_annotated),
         nothing(prefix + "INSTANCE_CHANNELS_MASK_DIR", "", "targets are computed, not stored"),
         exact(prefix + "RESOLUTION", [-1], "data.spacing", judge=_voxel),
         exact(prefix + "INPUT_IMG_AXES_ORDER", "TZCYX", "data.axes", judge=_order),

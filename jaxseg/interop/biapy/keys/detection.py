@@ -164,7 +164,7 @@ ROWS: tuple[Key, ...] = (
     *many(approximated, T, {"BLOB_LOG_MIN_SIGMA": 5.0, "BLOB_LOG_MAX_SIGMA": 10.0,
                             "BLOB_LOG_NUM_SIGMA": 2}, "detection.blob_radius", "",
           needs=POINTS, judge=_of_blobs),
-    exact(T + "TOLERANCE", [10], "detection.tolerances", needs=POINTS, judge=_tolerances),
+    exact(T + "TOLERANCE", [10], "detection.tolerances", needs=("points",), judge=_tolerances),
     old(T + "IGNORE_POINTS_OUTSIDE_BOX", "TEST.EVAL_BORDER_CROP"),
     exact(P + "REMOVE_CLOSE_POINTS", False, "detection.remove_close", needs=POINTS),
     exact(P + "REMOVE_CLOSE_POINTS_RADIUS", [0.0], "detection.remove_close",

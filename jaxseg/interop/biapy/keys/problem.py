@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jaxseg.errors import ConfigError
+from jaxseg.interop.biapy.keys import synapses
 from jaxseg.interop.biapy.keys.channels import (
     PREFIX,
     channel_names,
@@ -42,12 +43,14 @@ MANUAL = {"F": "BINARY_MASK", "C": "CONTOUR", "D": "DISTANCE", "Db": "DISTANCE",
 def settings(job: Job) -> dict[str, Any]:
     """Task, channels, and the decoder with its options."""
     found: dict[str, Any] = {
-        "task": TASKS[job["PROBLEM.TYPE"]],
+        "task": "synapses" if job.synapses else TASKS[job["PROBLEM.TYPE"]],
         "ndim": job.ndim,
         "channels": channels(job),
     }
     if job.detection:
         found["loss.balance"] = balances(job, "PROBLEM.DETECTION.")
+    if job.synapses:
+        found["loss.balance"] = balances(job)
     if not job.instances:
         return found
     embeddings = any(channel["name"] == "E" for channel in found["channels"])
@@ -181,7 +184,17 @@ def _task(value: str, job: Job) -> Verdict | None:
     return None if value in TASKS else Verdict("refused", "", "this workflow is not offered")
 
 
+def _kind(value: str, job: Job) -> Verdict | None:
+    if value not in ("regular", "synapses"):
+        return Verdict("refused", "", "regular or synapses")
+    if job.synapses and job.ndim == 2:
+        return Verdict("refused", "", "BiaPy has synapses in 3D only")
+    return None
+
+
 def _channels(value: Any, job: Job) -> Verdict | None:
+    if job.synapses:
+        return synapses.channels_verdict(job)
     masked = {"Db", "Dc"} & set(channel_names(value))
     options = extra_options(job)
     open_ = sorted(name for name in masked if "mask_values" not in options.get(name, {}))
@@ -193,6 +206,9 @@ def _channels(value: Any, job: Job) -> Verdict | None:
 
 def _options(value: Any, job: Job) -> Verdict | None:
     del value
+    if job.synapses:
+        note = "the dilation of F_post is the radius of all balls; vectors are always scaled"
+        return Verdict("approximated", "detection.radius", note)
     if omnipose(job):
         return Verdict("approximated", "channels.options", OMNIPOSE)
     return None
@@ -227,19 +243,19 @@ def _grid_size(value: float, job: Job) -> Verdict | None:
 
 NO_FLOW_CHECK = "objects are not checked against the flow that they would have, nor rescaled"
 OMNIPOSE = "flows lead to the centre of an object, as in Cellpose; not those of Omnipose"
-OBJECTS = ("instances",)
+OBJECTS, LEARNED = ("instances",), ("channels",)
 LISTED: tuple[Key, ...] = (
     exact("PROBLEM.TYPE", "SEMANTIC_SEG", "task", judge=_task),
     exact("PROBLEM.NDIM", "2D", "ndim"),
     nothing("PROBLEM.PRINT_OLD_KEY_CHANGES", True, "the table below has the old keys"),
     nothing("PROBLEM.SEMANTIC_SEG.IGNORE_CLASS_ID", 0, "BiaPy does not use it either"),
-    refused(PREFIX + "TYPE", "regular", "synapses are not offered", needs=OBJECTS),
-    exact(PREFIX + "DATA_CHANNELS", ["B", "C"], "channels", needs=OBJECTS, judge=_channels),
-    exact(PREFIX + "DATA_CHANNELS_EXTRA_OPTS", [{}], "channels.options", needs=OBJECTS,
+    exact(PREFIX + "TYPE", "regular", "task", needs=LEARNED, judge=_kind),
+    exact(PREFIX + "DATA_CHANNELS", ["B", "C"], "channels", needs=LEARNED, judge=_channels),
+    exact(PREFIX + "DATA_CHANNELS_EXTRA_OPTS", [{}], "channels.options", needs=LEARNED,
           judge=_options),
-    exact(PREFIX + "DATA_CHANNELS_LOSSES", [], "channels.loss", needs=OBJECTS),
-    exact(PREFIX + "DATA_CHANNEL_WEIGHTS", [1, 1], "channels.weight", needs=OBJECTS),
-    exact(PREFIX + "CLASS_REBALANCE_WITHIN_CHANNELS", True, "loss.balance", needs=OBJECTS),
+    exact(PREFIX + "DATA_CHANNELS_LOSSES", [], "channels.loss", needs=LEARNED),
+    exact(PREFIX + "DATA_CHANNEL_WEIGHTS", [1, 1], "channels.weight", needs=LEARNED),
+    exact(PREFIX + "CLASS_REBALANCE_WITHIN_CHANNELS", True, "loss.balance", needs=LEARNED),
     nothing(PREFIX + "CHANNELS_PER_HEAD_INFO", [], "one head gives the same planes as several",
             needs=OBJECTS, judge=_heads),
     exact(PREFIX + "SEPARATED_DECODERS_PER_HEAD", False, "model.separate_decoders", needs=OBJECTS),

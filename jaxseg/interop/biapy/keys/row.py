@@ -19,6 +19,10 @@ class Given(NamedTuple):
     """The key as the file has it; an old one differs from the name in the table."""
 
 
+# Says whether instances are objects or synapses.
+KIND = "PROBLEM.INSTANCE_SEG.TYPE"
+
+
 @dataclass(frozen=True)
 class Job:
     """All options of a file by today's names: what it gives, and the defaults for the rest."""
@@ -38,7 +42,12 @@ class Job:
     @property
     def instances(self) -> bool:
         """Whether objects are told by channels of theirs."""
-        return self["PROBLEM.TYPE"] == "INSTANCE_SEG"
+        return self["PROBLEM.TYPE"] == "INSTANCE_SEG" and not self.synapses
+
+    @property
+    def synapses(self) -> bool:
+        """Whether pairs of synaptic sites are found, which is a type of instances there."""
+        return self["PROBLEM.TYPE"] == "INSTANCE_SEG" and self[KIND] == "synapses"
 
     @property
     def detection(self) -> bool:
@@ -48,7 +57,7 @@ class Job:
     @property
     def counted(self) -> bool:
         """Whether objects or points are found, not classes of voxels."""
-        return self.instances or self.detection
+        return self.instances or self.detection or self.synapses
 
     @property
     def objects(self) -> bool:
@@ -70,11 +79,13 @@ class Job:
     def off(self, need: str) -> str:
         """Why something that needs this has no effect; empty = it has.
 
-        A need is ``instances``, ``detection``, ``objects``, ``training``, ``testing``, ``3D``, or a
-        key that must be true.
+        A need is ``instances``, ``synapses``, ``channels`` of either, ``detection``, ``points`` of
+        the last or of synapses, ``objects``, ``training``, ``testing``, ``3D``, or a key that must
+        be true.
         """
         if need in CONDITIONS:
             key, holds = CONDITIONS[need]
+            key = KIND if self.synapses and key == "PROBLEM.TYPE" else key
             return "" if holds(self) else f"{key} is {_said(self[key])}"
         return "" if self[need] else f"{need} is {_said(self[need])}"
 
@@ -82,6 +93,9 @@ class Job:
 # Words for what a key may need, with the key that decides.
 CONDITIONS: Mapping[str, tuple[str, Callable[[Job], bool]]] = {
     "instances": ("PROBLEM.TYPE", lambda job: job.instances),
+    "synapses": (KIND, lambda job: job.synapses),
+    "channels": ("PROBLEM.TYPE", lambda job: job.instances or job.synapses),
+    "points": ("PROBLEM.TYPE", lambda job: job.detection or job.synapses),
     "detection": ("PROBLEM.TYPE", lambda job: job.detection),
     "objects": ("PROBLEM.TYPE", lambda job: job.objects),
     "training": ("TRAIN.ENABLE", lambda job: bool(job["TRAIN.ENABLE"])),

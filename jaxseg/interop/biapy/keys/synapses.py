@@ -21,7 +21,7 @@ from jaxseg.interop.biapy.keys.row import (
     refused,
 )
 
-I, S, T = "PROBLEM.INSTANCE_SEG.", "PROBLEM.INSTANCE_SEG.SYNAPSES.", "TEST.DET_"
+PREFIX, S, T = "PROBLEM.INSTANCE_SEG.", "PROBLEM.INSTANCE_SEG.SYNAPSES.", "TEST.DET_"
 METHODS = {"peak_local_max": "maxima", "blob_log": "log"}
 PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
 ZARR = "INPUT_ZARR_MULTIPLE_DATA"
@@ -38,7 +38,7 @@ DILATION, NANOMETRES = [1, 3, 3], 1000.0
 
 def names_of(job: Job) -> list[str]:
     """The channels of a job, by the names of the documents."""
-    given = job[I + "DATA_CHANNELS"]
+    given = job[PREFIX + "DATA_CHANNELS"]
     return [str(name) for name in (given if isinstance(given, list) else [given])]
 
 
@@ -88,14 +88,14 @@ def voxel(job: Job) -> list[float]:
 def _known(job: Job, key: str) -> float:
     """The shortest side of a voxel, which a number of voxels needs to be a length."""
     if not voxel(job):
-        raise ConfigError("a number of voxels is no length where the size of a voxel is not given",
-                          file=job.where(key), fix="DATA.TEST.RESOLUTION: (40, 4, 4), in nm")  # fmt: skip
+        raise ConfigError("this is in voxels, whose size is not given", file=job.where(key),
+                          fix="DATA.TEST.RESOLUTION: (40, 4, 4), in nm")  # fmt: skip
     return min(voxel(job))
 
 
 def dilation(job: Job) -> list[float]:
     """Radii of the balls around postsynaptic sites in voxels, (z)yx."""
-    given = job[I + "DATA_CHANNELS_EXTRA_OPTS"]
+    given = job[PREFIX + "DATA_CHANNELS_EXTRA_OPTS"]
     parts = given if isinstance(given, list) else [given]
     for name in ("F_post", "F_pre"):
         for part in parts:
@@ -108,16 +108,19 @@ def dilation(job: Job) -> list[float]:
 def channels(job: Job) -> list[dict[str, Any]]:
     """Sites and vectors, with their weights and losses."""
     names = names_of(job)
-    weights, losses = list(job[I + "DATA_CHANNEL_WEIGHTS"]), list(job[I + "DATA_CHANNELS_LOSSES"])
+    weights, losses = (
+        list(job[PREFIX + "DATA_CHANNEL_WEIGHTS"]),
+        list(job[PREFIX + "DATA_CHANNELS_LOSSES"]),
+    )
     for key, given in (("DATA_CHANNEL_WEIGHTS", weights), ("DATA_CHANNELS_LOSSES", losses)):
-        if I + key in job.given and given and len(given) != len(names):
-            raise ConfigError("one value per channel", file=job.where(I + key),
+        if PREFIX + key in job.given and given and len(given) != len(names):
+            raise ConfigError("one value per channel", file=job.where(PREFIX + key),
                               expected=len(names), found=given)  # fmt: skip
-    weights = weights if I + "DATA_CHANNEL_WEIGHTS" in job.given else [1.0] * len(names)
+    weights = weights if PREFIX + "DATA_CHANNEL_WEIGHTS" in job.given else [1.0] * len(names)
     losses = losses or [""] * len(names)
     for loss in losses:
         if loss and str(loss) not in LOSSES:
-            raise ConfigError(f"unknown loss {loss!r}", file=job.where(I + "DATA_CHANNELS_LOSSES"),
+            raise ConfigError(f"unknown loss {loss!r}", file=job.where(PREFIX + "DATA_CHANNELS_LOSSES"),
                               expected="one of " + ", ".join(LOSSES))  # fmt: skip
     return [
         {"name": NAMES[name], "options": {}, "weight": float(weight),

@@ -46,7 +46,7 @@ def settings(job: Job) -> dict[str, Any]:
             job[C + "SAVE_OUT_TIF"] if job[C + "ENABLE"] else job[T + "SAVE_MODEL_RAW_OUTPUT"]
         ),
         "predict.border": "median" if job[D + "MEDIAN_PADDING"] and job.ndim == 3 else "reflect",
-        "evaluate.planes": not (job[C + "ENABLE"] or as_stack(job)),
+        "evaluate.planes": not (job[C + "ENABLE"] or as_stack(job) or job.synapses),
         "data.as_3d_stack": as_stack(job),
     }
     if job.objects:
