@@ -8,15 +8,21 @@ partner.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from jaxseg.channels import Columns
+from jaxseg.config import Channel, Detection
+from jaxseg.config.channel_options import Partner
+from jaxseg.config.detection import each
 from jaxseg.config.synapses import Synapses
+from jaxseg.decoding.points import far_apart
 from jaxseg.geometry import Box
 
+SIDES = ("pre", "post")
 # Components of the vector, (z)yx.
 VECTOR = ("Z_pre", "V_pre", "H_pre")
 
@@ -36,6 +42,41 @@ class Paired(NamedTuple):
     scores: np.ndarray
     created: np.ndarray
     partner: np.ndarray
+
+
+def side_options(options: Detection) -> dict[str, Detection]:
+    """How the sites of each side are found: what may differ is one for both, or (pre, post).
+
+    >>> side_options(Detection(threshold=(0.3, 0.5)))["post"].threshold
+    0.5
+    """
+    pairs = zip(each(options.threshold, 2), each(options.remove_close, 2), strict=True)
+    return {
+        side: replace(options, threshold=threshold, remove_close=radius)
+        for side, (threshold, radius) in zip(SIDES, pairs, strict=True)
+    }
+
+
+def vector_unit(channels: Sequence[Channel]) -> float:
+    """Length of the value 1 of the vectors, µm; 1 where none are learned."""
+    options = [channel.options for channel in channels]
+    return next((one.unit for one in options if isinstance(one, Partner)), 1.0)
+
+
+def surest_first(
+    places: np.ndarray, scores: np.ndarray, *, spacing: Sequence[float], options: Detection
+) -> np.ndarray:
+    """The rows of the sites of one side that stay, the surest first.
+
+    Parameters
+    ----------
+    places, scores : (n, ndim), (n,) in any order; equally sure ones go by their places
+    spacing : size of a voxel, (z)yx, µm
+    options : of that side, see :func:`side_options`
+    """
+    order = np.lexsort((*places.T[::-1], -scores))
+    radii = np.full(len(order), each(options.remove_close, 1)[0], float)
+    return order[far_apart(places[order], radii, spacing=spacing)]
 
 
 def aims_of(

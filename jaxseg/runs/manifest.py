@@ -70,7 +70,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         *NEEDS,
         "blocks/decode",
         "grown",
-        *(f"blocks/{stage}" for stage in ("points", "synapses", "grown", *OF_OBJECTS)),
+        *(f"blocks/{stage}" for stage in ("points", "synaptic_sites", "grown", *OF_OBJECTS)),
         "blocks/decode_post-proc",
     ),
     "instance_creation": ("blocks/instance_creation",),

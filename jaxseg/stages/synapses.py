@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +13,17 @@ import pandas as pd
 from jaxseg.blocks import Block
 from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Stage, Table
 from jaxseg.channels import columns
-from jaxseg.config import Config
-from jaxseg.config.channel_options import Partner
-from jaxseg.config.detection import Detection, each
 from jaxseg.decoding.point_thresholds import Part, fit_point_thresholds
-from jaxseg.decoding.points import far_apart, points_in, points_margin
+from jaxseg.decoding.points import points_in, points_margin
 from jaxseg.decoding.responses import response
-from jaxseg.decoding.synapses import aims_of, pair_sites
+from jaxseg.decoding.synapses import (
+    SIDES,
+    aims_of,
+    pair_sites,
+    side_options,
+    surest_first,
+    vector_unit,
+)
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
 from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
@@ -28,7 +31,6 @@ from jaxseg.stages.points import within
 from jaxseg.stages.shown import Shown, Steps
 
 DECODE = "decode"
-SIDES = ("pre", "post")
 
 
 class SideFiles(NamedTuple):
@@ -42,21 +44,6 @@ def synapse_files(work: Work) -> SideFiles:
     """The tables of the sites of an image, in the form in which tables of true sites are read."""
     folder = work.run.results / "per_image_points"
     return SideFiles(*(folder / f"{work.name}_{side}.csv" for side in SIDES))
-
-
-def vector_unit(config: Config) -> float:
-    """Length of the value 1 of the vectors, µm; 1 where none are learned."""
-    options = [channel.options for channel in config.channels]
-    return next((one.unit for one in options if isinstance(one, Partner)), 1.0)
-
-
-def side_options(options: Detection) -> dict[str, Detection]:
-    """How the sites of each side are found: what may differ is one for both, or (pre, post)."""
-    pairs = zip(each(options.threshold, 2), each(options.remove_close, 2), strict=True)
-    return {
-        side: replace(options, threshold=threshold, remove_close=radius)
-        for side, (threshold, radius) in zip(SIDES, pairs, strict=True)
-    }
 
 
 def synapse_steps(work: Work) -> Steps:
@@ -107,12 +94,12 @@ def synapse_steps(work: Work) -> Steps:
             if side == "post":
                 tables["aims"] = aims_of(
                     values, wide, found.places, grid.shape, columns=names,
-                    unit=vector_unit(config), spacing=spacing,
+                    unit=vector_unit(config.channels), spacing=spacing,
                 )  # fmt: skip
         return Made(note=lambda: Noted(tables, counts))
 
     stage = Stage(
-        name="synapses", phase=DECODE, grid=grid, work=find, done="searched", summarise=summarise,
+        name="synaptic_sites", phase=DECODE, grid=grid, work=find, done="searched", summarise=summarise,
         needs=(planes,) if region is None else (planes, region),
         values=runs.phase_values(DECODE, config) | {"spacing": spacing},
     )  # fmt: skip
@@ -127,10 +114,7 @@ def synapse_steps(work: Work) -> Steps:
 
         def kept(side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             places, scores = joined(f"{side}_places", ndim), joined(f"{side}_scores")
-            # Equally sure ones go in the order of their places, however the image was cut.
-            order = np.lexsort((*places.T[::-1], -scores))
-            radii = np.full(len(order), each(options[side].remove_close, 1)[0], float)
-            order = order[far_apart(places[order], radii, spacing=spacing)]
+            order = surest_first(places, scores, spacing=spacing, options=options[side])
             return places[order], scores[order], order
 
         pre, sure, _ = kept("pre")

@@ -501,6 +501,14 @@ def test_blocks() -> None:
         ("PROBLEM.TYPE: INSTANCE_SEG\nPROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F]\n"
          "PROBLEM.INSTANCE_SEG.DATA_CHANNELS_EXTRA_OPTS: {F: {dilate: 2}}", "has no dilate"),
         ("LOSS.TYPE: FOCUS", "unknown loss"),
+        ("PROBLEM: {TYPE: INSTANCE_SEG, NDIM: 3D, INSTANCE_SEG: {TYPE: synapses}}\n"
+         "PROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F_cleft]", "sites of both sides"),
+        ("PROBLEM: {TYPE: INSTANCE_SEG, NDIM: 3D, INSTANCE_SEG: {TYPE: synapses}}\n"
+         "PROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F_pre, F_post]\n"
+         "PROBLEM.INSTANCE_SEG.SYNAPSES.PEAK_LOCAL_MAX_MIN_DISTANCE: 4", "size is not given"),
+        ("PROBLEM: {TYPE: INSTANCE_SEG, NDIM: 3D, INSTANCE_SEG: {TYPE: synapses}}\n"
+         "PROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F_pre, F_post]\n"
+         "PROBLEM.INSTANCE_SEG.SYNAPSES.TH_TYPE: relative", "auto or manual"),
         ("seed: 3\nTRAIN.EPOCHS: 3", "unknown section seed"),
     ],
 )  # fmt: skip

@@ -82,10 +82,13 @@ def image_of(table: SynapseTable, shape: tuple[int, ...], seed: int) -> np.ndarr
 
 
 def planes_of(
-    table: SynapseTable, shape: tuple[int, ...], channels: tuple[Channel, ...], radius: float
+    table: SynapseTable,
+    shape: tuple[int, ...],
+    channels: tuple[Channel, ...],
+    radius: float | tuple[float, ...],
 ) -> np.ndarray:
     """What a perfect network predicts."""
-    radii = (radius,) * len(shape)
+    radii = radius if isinstance(radius, tuple) else (radius,) * len(shape)
     drawn = DrawnSites(table, (*shape, 4), radii, SPACING[-len(shape) :])[...]
     found = site_planes(drawn, channels, spacing=SPACING[-len(shape) :],
                         max_label=int(drawn[..., 2:].max()))  # fmt: skip

@@ -23,6 +23,8 @@ from support.small_runs import write_planes
 
 from jaxseg.config import Augment, Blocks, Config, Data, Detection, Source, Synapses, UNet, ch
 from jaxseg.config.augmentations import CutMix
+from jaxseg.config.detection import radius_in_um
+from jaxseg.config.load import load
 from jaxseg.errors import JaxsegError, Problems
 from jaxseg.io.synapses import read_site_tables
 from jaxseg.main import main
@@ -62,9 +64,9 @@ def project(root: Path, *, tables: bool = False, channels=SITES + VECTORS, **mor
 
 def decoded(config: Config, planes=None) -> pd.DataFrame:
     """The scores of planes, by default of true ones; tables of sites are in the run."""
-    run = runs.open_run(config)
+    run, radius = runs.open_run(config), radius_in_um(config.detection, SPACING)
     for seed, name in enumerate("ab"):
-        made = planes_of(synapses(SHAPE, seed), SHAPE, config.channels, RADIUS)
+        made = planes_of(synapses(SHAPE, seed), SHAPE, config.channels, radius)
         write_planes(run.results, name, made if planes is None else planes[name])
     samples = checked(config)
     runs.claim(run, "predict", config, "")
@@ -169,6 +171,44 @@ def test_any_blocks_give_the_same_synapses(
     posts = found(whole, "a")[1]
     assert (posts.partner >= 0).sum() > 20
     assert posts.probability.duplicated().any()
+
+
+@pytest.mark.full
+def test_thresholds_are_found_and_close_sites_are_removed(tmp_path: Path) -> None:
+    config = project(tmp_path / "auto")
+    options = dataclasses.replace(config.detection, threshold=("auto", 0.5))
+    scores = decoded(dataclasses.replace(config, detection=options))
+    assert (scores["0.03 um pair f1"] == 1).all()
+    config = project(tmp_path / "close")
+    options = dataclasses.replace(config.detection, remove_close=(10.0, 0.0))
+    decoded(dataclasses.replace(config, detection=options))
+    pre, post = found(config, "a")
+    assert len(pre) == 1
+    assert len(post) == len(synapses(SHAPE, 0).post)
+
+
+BIAPY = """
+PROBLEM: {{TYPE: INSTANCE_SEG, NDIM: 3D, INSTANCE_SEG: {{TYPE: synapses}}}}
+PROBLEM.INSTANCE_SEG.DATA_CHANNELS: [F_post, H, V, Z]
+PROBLEM.INSTANCE_SEG.DATA_CHANNELS_EXTRA_OPTS: [{{F_post: {{dilation: [1, 4, 4]}}}}]
+PROBLEM.INSTANCE_SEG.SYNAPSES: {{TH_TYPE: manual, MIN_TH_TO_BE_PEAK: 0.3}}
+DATA: {{PATCH_SIZE: (8, 32, 32, 1)}}
+DATA.TEST: {{PATH: {root}/all, LOAD_GT: True, INPUT_ZARR_MULTIPLE_DATA: True,
+             INPUT_ZARR_MULTIPLE_DATA_RAW_PATH: volumes.raw}}
+MODEL: {{ARCHITECTURE: unet, FEATURE_MAPS: [4, 8]}}
+TEST: {{ENABLE: True, DET_TOLERANCE: [30]}}
+PATHS.RESULT_DIR.PATH: {root}
+"""
+
+
+@pytest.mark.full
+def test_a_file_of_biapy_runs(tmp_path: Path) -> None:
+    project(tmp_path)
+    (tmp_path / "job.yaml").write_text(BIAPY.format(root=tmp_path))
+    config = dataclasses.replace(load(tmp_path / "job.yaml"), out=str(tmp_path / "out"),
+                                 phases=("decode", "evaluate"))  # fmt: skip
+    assert [channel.name for channel in config.channels] == ["F_post", "H_pre", "V_pre", "Z_pre"]
+    assert (decoded(config)["0.03 um pair f1"] == 1).all()
 
 
 def test_what_is_wrong_is_told_before_anything_runs(tmp_path: Path) -> None:

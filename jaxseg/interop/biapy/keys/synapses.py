@@ -31,7 +31,7 @@ NAMES: Mapping[str, str] = {"F_pre": "F_pre", "F_post": "F_post", "H": "H_pre", 
 VECTOR = {"H", "V", "Z"}
 # Representations that can be paired.
 SETS = ({"F_pre", "F_post"}, {"F_post", *VECTOR}, {"F_pre", "F_post", *VECTOR})
-LOSSES = {"bce": "bce", "mse": "mse", "l1": "mae", "mae": "mae"}
+LOSSES = {"default": "default", "bce": "bce", "mse": "mse", "l1": "mae", "mae": "mae"}
 # Of balls, in voxels; lengths of the documents are in nm, ours in µm.
 DILATION, NANOMETRES = [1, 3, 3], 1000.0
 
@@ -108,25 +108,22 @@ def dilation(job: Job) -> list[float]:
 def channels(job: Job) -> list[dict[str, Any]]:
     """Sites and vectors, with their weights and losses."""
     names = names_of(job)
-    weights, losses = (
-        list(job[PREFIX + "DATA_CHANNEL_WEIGHTS"]),
-        list(job[PREFIX + "DATA_CHANNELS_LOSSES"]),
-    )
-    for key, given in (("DATA_CHANNEL_WEIGHTS", weights), ("DATA_CHANNELS_LOSSES", losses)):
-        if PREFIX + key in job.given and given and len(given) != len(names):
-            raise ConfigError("one value per channel", file=job.where(PREFIX + key),
-                              expected=len(names), found=given)  # fmt: skip
-    weights = weights if PREFIX + "DATA_CHANNEL_WEIGHTS" in job.given else [1.0] * len(names)
-    losses = losses or [""] * len(names)
+    weight_key, loss_key = PREFIX + "DATA_CHANNEL_WEIGHTS", PREFIX + "DATA_CHANNELS_LOSSES"
+    weights = list(job[weight_key]) if weight_key in job.given else [1.0] * len(names)
+    losses = [str(loss) for loss in job[loss_key]] or ["default"] * len(names)
+    for key, given in ((weight_key, weights), (loss_key, losses)):
+        if len(given) != len(names):
+            raise ConfigError("one value per channel", file=job.where(key), found=given,
+                              expected=len(names))  # fmt: skip
     for loss in losses:
-        if loss and str(loss) not in LOSSES:
-            raise ConfigError(f"unknown loss {loss!r}", file=job.where(PREFIX + "DATA_CHANNELS_LOSSES"),
+        if loss not in LOSSES:
+            raise ConfigError(f"unknown loss {loss!r}", file=job.where(loss_key),
                               expected="one of " + ", ".join(LOSSES))  # fmt: skip
     return [
-        {"name": NAMES[name], "options": {}, "weight": float(weight),
-         "loss": LOSSES.get(str(loss), "default")}
-        for name, weight, loss in zip(names, weights, losses, strict=True) if name in NAMES
-    ]  # fmt: skip
+        {"name": NAMES[name], "options": {}, "weight": float(weight), "loss": LOSSES[loss]}
+        for name, weight, loss in zip(names, weights, losses, strict=True)
+        if name in NAMES
+    ]
 
 
 def _sources(job: Job) -> dict[str, str]:
