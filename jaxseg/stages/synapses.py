@@ -99,8 +99,8 @@ def synapse_steps(work: Work) -> Steps:
         return Made(note=lambda: Noted(tables, counts))
 
     stage = Stage(
-        name="synaptic_sites", phase=DECODE, grid=grid, work=find, done="searched", summarise=summarise,
-        needs=(planes,) if region is None else (planes, region),
+        name="synaptic_sites", phase=DECODE, grid=grid, summarise=summarise, work=find,
+        done="searched", needs=(planes,) if region is None else (planes, region),
         values=runs.phase_values(DECODE, config) | {"spacing": spacing},
     )  # fmt: skip
 
