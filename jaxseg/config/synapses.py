@@ -33,4 +33,5 @@ class Synapses:
     without vectors, between the two sites; 0 = any."""
     missing: Literal["unpaired", "create"] = option("unpaired", read_by=("create",))
     """What becomes of a postsynaptic site that points where no presynaptic site was found: it has
-    no partner, or the site is created there."""
+    no partner, or the site is created there, one for all that point within pair_distance of the
+    surest of them, or where that is 0 within detection.min_distance."""

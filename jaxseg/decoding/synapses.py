@@ -153,8 +153,8 @@ def pair_sites(
     options : Synapses, optional
         How far a partner may be, and what becomes of sites without one.
     min_distance : float
-        Sites that point within this distance of a surer one that has no partner, either, create one
-        site together, µm.
+        Sites without a partner that point within ``options.pair_distance`` of where a surer one of
+        them points create one site together, within this distance where that one is 0; µm.
 
     Returns
     -------
@@ -181,7 +181,8 @@ def pair_sites(
     made = np.zeros(0, np.int64)
     if options.missing == "create" and len(alone):
         aims = np.clip(aims, 0, np.asarray(shape) - 1)
-        group, first = _together(aims[alone] * sizes, min_distance)
+        reach = options.pair_distance or min_distance
+        group, first = _together(aims[alone] * sizes, reach)
         partner[alone], made = len(pre) + group, alone[first]
     created = np.arange(len(pre) + len(made)) >= len(pre)
     return Paired(

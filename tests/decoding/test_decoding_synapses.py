@@ -39,9 +39,9 @@ def test_created_sites_are_apart_and_everyone_has_a_partner(
     pre = rng.uniform(0, 1, (pres, 3)) * SHAPE
     aims = rng.uniform(-0.1, 1.1, (posts, 3)) * SHAPE
     scores = np.sort(rng.random(posts))[::-1]
-    options = Synapses(pair_distance=1.0, missing="create")
+    options = Synapses(pair_distance=2.0, missing="create")
     found = pair_sites(pre, np.ones(pres), aims, scores, shape=SHAPE, spacing=SPACING,
-                       options=options, min_distance=2.0)  # fmt: skip
+                       options=options, min_distance=1.0)  # fmt: skip
     assert (found.partner >= 0).all()
     assert found.created.sum() == len(found.pre) - pres
     made, inside = found.pre[found.created], np.clip(aims, 0, np.array(SHAPE) - 1)

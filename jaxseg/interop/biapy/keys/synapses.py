@@ -32,6 +32,8 @@ VECTOR = {"H", "V", "Z"}
 # Representations that can be paired.
 SETS = ({"F_pre", "F_post"}, {"F_post", *VECTOR}, {"F_pre", "F_post", *VECTOR})
 LOSSES = {"default": "default", "bce": "bce", "mse": "mse", "l1": "mae", "mae": "mae"}
+# Postsynaptic sites that point to places so near to one another have one partner, µm.
+TOGETHER = 0.05
 # Of balls, in voxels; lengths of the documents are in nm, ours in µm.
 DILATION, NANOMETRES = [1, 3, 3], 1000.0
 
@@ -64,8 +66,9 @@ def settings(job: Job) -> dict[str, Any]:
         # The documents know no types: sites are what the pairs make of them.
         "synapses.types": "",
         "synapses.units": "nm",
-        "synapses.missing": "unpaired" if "F_pre" in names_of(job) else "create",
     }
+    if "F_pre" not in names_of(job):
+        found |= {"synapses.missing": "create", "synapses.pair_distance": TOGETHER}
     if method == "log":
         low, high = job[S + "BLOB_LOG_MIN_SIGMA"], job[S + "BLOB_LOG_MAX_SIGMA"]
         factor = math.sqrt(job.ndim) * _known(job, S + "POINT_CREATION_FUNCTION")
@@ -163,6 +166,8 @@ def channels_verdict(job: Job) -> Verdict:
     note = "sites are 1 and less around, not masks"
     if names & VECTOR:
         note += "; vectors lead from the postsynaptic site to its partner, in units of 0.1 µm"
+    if "F_pre" not in names:
+        note += f", and those that end within {TOGETHER} µm have one partner"
     return Verdict("approximated", "channels", note)
 
 
