@@ -232,7 +232,9 @@ def _section_problems(value: Any, hint: Any, where: str) -> Iterator[ConfigError
         for problem in _option_problems(getattr(value, one.name), one, join(where, one.name)):
             misfit |= isinstance(problem, Misfit)
             yield problem
-    if not misfit and hasattr(value, "problems"):
+    # A row of a user's own may have a field of that name.
+    fields = {one.name for one in options_of(kind)}
+    if not misfit and hasattr(value, "problems") and "problems" not in fields:
         yield from value.problems(where)
 
 

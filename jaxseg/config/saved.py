@@ -59,7 +59,13 @@ def plain(value: Any, hint: Any = None) -> Any:
         return [plain(item, kind) for item, kind in zip(value, hints, strict=True)]
     if isinstance(value, Real) and not isinstance(value, bool):
         return int(value) if isinstance(value, Integral) else float(value)
-    return (place_of(value) or f":{value!r}"[:200]) if callable(value) else value
+    return (place_of(value) or _unnamed(value)) if callable(value) else value
+
+
+def _unnamed(value: Any) -> str:
+    """Words for a function that has no place, the same at every start: without its address."""
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f":{named.__module__}.{named.__qualname__}"[:200]
 
 
 def to_plain(config: Config) -> dict[str, Any]:

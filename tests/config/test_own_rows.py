@@ -18,7 +18,7 @@ from jaxseg import models
 from jaxseg.channels import activate, columns, encode, kinds, loss_of, loss_parts
 from jaxseg.cli.options import parse
 from jaxseg.config import Condition, Config, Measurement, PostProcess, ch
-from jaxseg.config.load import from_plain, load, to_plain, values
+from jaxseg.config.load import differing, from_plain, load, to_plain, values
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.measurements import measure
 from jaxseg.tasks.checking import check
@@ -108,6 +108,22 @@ def test_own_rows_of_a_configuration_file_are_found_again(tmp_path: Path) -> Non
     data = json.loads(json.dumps(to_plain(config)))
     assert data["channels"][0]["loss"] == f"{path}:own"
     assert from_plain(data) == config
+
+
+def test_the_identity_of_own_rows_is_the_same_at_every_start(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import dataclasses\n"
+        "from jaxseg.config import Config, ch\n"
+        "from jaxseg.tasks import TASKS\n"
+        "MINE = dataclasses.replace(TASKS['instances'], name='mine', rules=lambda config: [])\n"
+        "config = Config(channels=(ch('F', loss=lambda a, b: a - b),), task=MINE)\n"
+    )
+    first, second = (values(load(path), "train", "evaluate") for _ in range(2))
+    assert first == second
+    assert " at 0x" not in json.dumps(first)
+    path.write_text(path.read_text().replace("a - b", "b - a"))
+    assert differing(first, values(load(path), "train", "evaluate")) == ["channels (source)"]
 
 
 def test_the_command_line_goes_on_with_own_rows() -> None:
