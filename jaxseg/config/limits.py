@@ -110,3 +110,7 @@ def matches(pattern: str, text: str) -> Limit:
     """Text of a form, given as a regular expression for all of it and in words."""
     form = re.compile(pattern)
     return Limit(text, lambda value: form.fullmatch(value) is not None, whole=True)
+
+
+# A shell replaces the sign, a configuration file does not: a folder of that name would be made.
+PATH = matches(r"(?!~)(?s:.*)", "a path as it is, without ~ for the home folder")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from jaxseg.config.limits import ODD, SHARE, at_least
+from jaxseg.config.limits import ODD, PATH, SHARE, at_least
 from jaxseg.config.option import option, section
 from jaxseg.config.places import WORD
 from jaxseg.config.properties import NAME, Measurement
@@ -124,7 +124,7 @@ class PostProcess:
     """Size of one more median filter along z, odd; 0 = none."""
     yz_filtering: int = option(0, ODD.or_(0), read_by=("create", "evaluate"))
     """Size of one more median filter along y and z, odd; 0 = none."""
-    masks: str = option("", read_by=("create", "evaluate"))
+    masks: str = option("", PATH, read_by=("create", "evaluate"))
     """Folder or file of binary masks of the test images, paired by file stem: nothing grows, starts
     or stays outside; empty = none."""
     refine: tuple[Refine, ...] = option(())

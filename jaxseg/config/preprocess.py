@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxseg.config.limits import ODD, at_least, between, lengths
+from jaxseg.config.limits import ODD, PATH, at_least, between, lengths
 from jaxseg.config.option import option, section
 from jaxseg.errors import ConfigError
 
@@ -51,7 +51,7 @@ class Preprocess:
     """Standard deviation of a Gaussian in voxels, one or one for each axis, (z)yx; empty = none."""
     median: tuple[int, ...] = option((), lengths(0, 1, 2, 3), ODD)
     """Sides of the box of a median filter, one or one for each axis, (z)yx; empty = none."""
-    match_histogram: str = option("")
+    match_histogram: str = option("", PATH)
     """Image or folder of images: intensities are changed so that their histogram is that of these,
     channel by channel; empty = none."""
     clahe: Clahe = option(Clahe())

@@ -27,6 +27,7 @@ from jaxseg.config.decoders import (
 from jaxseg.config.detection import Detection
 from jaxseg.config.limits import (
     INSIDE,
+    PATH,
     SHARE,
     above,
     at_least,
@@ -60,10 +61,11 @@ ALL = ("train", "predict", "create", "merge", "evaluate")
 class Source:
     """A folder (or one file) of images and, beside it, one of labels, paired by their names."""
 
-    raw: str = option("")
+    raw: str = option("", PATH)
     """Folder or file of images: TIFF, PNG, JPEG, Zarr, N5, HDF5, precomputed; a path may go on to a
-    level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files: train/*.h5/volumes/raw."""
-    labels: str = option("")
+    level or dataset: a.ome.zarr/1, a.h5/volumes/raw, and in all files or groups:
+    train/*.h5/volumes/raw, a.h5/*/raw."""
+    labels: str = option("", PATH)
     """Folder or file of labels, named like the images; as a.ome.zarr/labels/nuclei, too."""
 
 
@@ -131,7 +133,7 @@ class Data:
 class Predict:
     """Sliding-window prediction."""
 
-    checkpoint: str = option("", read_by=NOTHING)
+    checkpoint: str = option("", PATH, read_by=NOTHING)
     """Folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own."""
     reuse: bool = option(False, read_by=NOTHING)
     """Skip prediction and use the planes already stored for this run, whatever the other values
@@ -204,7 +206,7 @@ class Config:
     """Name of the experiment, a folder below out."""
     run: str = option("1", NAME, read_by=NOTHING)
     """Name of this run of it."""
-    out: str = option("out", read_by=NOTHING)
+    out: str = option("out", PATH, read_by=NOTHING)
     """Folder of all results."""
     task: Annotated[TaskName | Callable[..., Any], WORD] = option("instances", read_by=ALL)
     """instances: objects, each with an id of its own; semantic: a class for every voxel; detection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from jaxseg.config.limits import INSIDE, RATE, above, at_least, between
+from jaxseg.config.limits import INSIDE, PATH, RATE, above, at_least, between
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.errors import ConfigError
 
@@ -80,7 +80,7 @@ class Train:
     """Validation patches; 0 = as many as cover the validation images once."""
     save_every: int = option(1, at_least(1))
     """Epochs between two checkpoints of the full state."""
-    start_from: str = option("", read_by=NOTHING)
+    start_from: str = option("", PATH, read_by=NOTHING)
     """Folder checkpoints/<name>_<run> of a trained run whose weights the network begins with, as
     far as names and sizes agree; empty = random weights."""
     freeze: tuple[str, ...] = option(())

@@ -14,6 +14,7 @@ from jaxseg.cli.options import parse
 from jaxseg.config import Config, EmbedSeg, Train, UNet, ch
 from jaxseg.config.architectures import strides
 from jaxseg.config.load import digest, from_plain, load, select, to_plain
+from jaxseg.config.saved import flat
 from jaxseg.errors import ConfigError, JaxsegError, Problems
 from jaxseg.tasks.checking import check
 
@@ -190,3 +191,22 @@ def test_the_legacy_channel_needs_its_parts_and_radii_fit_the_axes() -> None:
         ((ch("F", erosion=(1, 1, 1)),), "channels.0.options.erosion"),
     ):
         assert any(message in str(problem) for problem in check(Config(channels=channels, ndim=2)))
+
+
+@pytest.mark.parametrize(
+    "where", ["out", "data.train.raw", "postprocess.masks", "train.start_from"]
+)
+def test_the_sign_of_a_shell_for_the_home_folder_is_no_path(where: str) -> None:
+    data = flat(to_plain(Config()))
+    nested: dict = {}
+    for name, value in (data | {where: "~/cells"}).items():
+        *outer, last = name.split(".")
+        place = nested
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = value
+    with pytest.raises(
+        ConfigError, match=r"without ~ for the home folder; found '~/cells'"
+    ) as caught:
+        from_plain(nested)
+    assert caught.value.file == where

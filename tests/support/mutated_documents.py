@@ -16,12 +16,12 @@ import yaml
 from jaxseg.cli import app
 from jaxseg.config import Config, Data, Package, Source, ch
 from jaxseg.config.load import load, to_plain
-from jaxseg.config.rules import check
 from jaxseg.errors import JaxsegError
 from jaxseg.interop import biapy
 from jaxseg.interop.foreign import open_foreign
 from jaxseg.io.points import read_points
 from jaxseg.main import main
+from jaxseg.tasks.checking import check
 from support import small_runs
 from support.exchange_cases import doubling, package
 from support.mutated_files import Kind

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from jaxseg.config.limits import (
     ODD,
+    PATH,
     POWER_OF_2,
     RATE,
     above,
@@ -175,7 +176,7 @@ class Package(Architecture):
 
     architecture: Annotated[Literal["bmz"], Hidden] = option("bmz")
     """Which network."""
-    path: str = option("")
+    path: str = option("", PATH)
     """The package (.zip, or a folder with rdf.yaml) or the model (.onnx)."""
     axes: str = option("")
     """Axes of the model's input and output, e.g. bcyx; empty = as the file says."""
