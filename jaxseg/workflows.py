@@ -56,7 +56,9 @@ def run(config: Config) -> None:
             held.enter_context(locked(locks))
             _sweep(folders)
             if not {"train", PREDICT} & set(phases):
-                runs.refuse_replaced(folders, {s.name: s.image.path for s in samples["test"]})
+                runs.refuse_replaced(
+                    folders, {s.name: s.image.path for s in samples.get("test", ())}
+                )
             refuse_without_space(space_needed(config, folders, samples, phases), folders.results)
 
         hosts.first_alone(enter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from jaxseg.tasks.checking import check
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
+from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
 from jaxseg.tasks.task import DECODE
 from jaxseg.train import tensorboard
@@ -77,6 +79,24 @@ def remote(text: str, name: str, phase: str, number: str) -> blocks.Work:
     return work_there(plan_of(work, phase), int(number))
 
 
+def results_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:
+    """Results that are compared, and that this start does not make, but are not there.
+
+    Parameters
+    ----------
+    samples : the test images
+    """
+    task, found = task_of(config), []
+    if EVALUATE not in config.phases or {DECODE, *task.phases} & set(config.phases):
+        return []
+    for work in result_works(config, run_of(config), samples):
+        try:
+            task.files(work, task.steps(work).shown)
+        except JaxsegError as problem:
+            found.append(problem)
+    return found
+
+
 def checked(config: Config) -> Samples:
     """The images of a configuration that is sound.
 
@@ -96,5 +116,6 @@ def checked(config: Config) -> Samples:
     if not wrong:
         more += planes_problems(config, samples.get("test", ()))
         more += range_problems(config, samples.get("test", ()))
+        more += results_problems(config, samples.get("test", ()))
     raise_all([*wrong, *more])
     return samples

@@ -136,6 +136,16 @@ def test_images_that_were_replaced_are_named(copy, file, phases, told, capsys) -
     assert len(text.splitlines()) <= 3
 
 
+def test_a_phase_alone_works_or_says_at_once_what_it_needs(copy: Path, capsys) -> None:
+    assert start(copy, "--phases", "tune") == 0
+    shutil.rmtree(copy / "out/discs/results/discs_1/per_image_instances")
+    capsys.readouterr()
+    assert start(copy, "--phases", "predict", "evaluate") == 2
+    told = capsys.readouterr()
+    assert told.err.count("this image was not decoded") == 2
+    assert not told.out
+
+
 def test_checkpoints_of_other_options_without_a_manifest(copy: Path, capsys) -> None:
     shutil.rmtree(copy / "out/discs/results/discs_1/manifests")
     assert start(copy, "--phases", "train", "--train.lr", "0.5") == 2
