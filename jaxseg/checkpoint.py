@@ -258,7 +258,7 @@ def restore(directory: str | Path, like: Tree) -> tuple[Tree, dict[str, Any]] | 
     if found is None and checkpoints(directory):
         raise InputError(
             "every state of the training is damaged",
-            file=directory,
+            where=directory,
             fix="copy it back, or begin anew with --overwrite, which moves it to _trash",
         )
     if found is None:
@@ -271,7 +271,7 @@ def restore(directory: str | Path, like: Tree) -> tuple[Tree, dict[str, Any]] | 
     if differing:
         raise InputError(
             f"not a checkpoint of this network and optimiser; they differ in {differing[0]}",
-            file=found.path,
+            where=found.path,
             expected=expected.get(differing[0], "no such array"),
             found=kinds.get(differing[0], "no such array"),
             fix="start a run of another name",
@@ -307,10 +307,10 @@ def best(directory: str | Path) -> Checkpoint:
     found = newest(place)
     if found is None and checkpoints(place):
         raise InputError(
-            "every trained network here is damaged", file=place, fix="copy it again, or train anew"
+            "every trained network here is damaged", where=place, fix="copy it again, or train anew"
         )
     if found is None:
-        raise InputError("no trained network here", file=place, fix="run the phase train first")
+        raise InputError("no trained network here", where=place, fix="run the phase train first")
     return found
 
 

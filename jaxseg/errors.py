@@ -11,11 +11,11 @@ class JaxsegError(Exception):
     Parameters
     ----------
     what : the problem in one sentence
-    file : path or field it concerns
+    where : path or field it concerns
     expected, found : the two sides of a mismatch
     fix : what to do about it
 
-    >>> print(JaxsegError("images and labels differ in size", file="a.tif",
+    >>> print(JaxsegError("images and labels differ in size", where="a.tif",
     ...                   expected="(64, 64)", found="(64, 32)", fix="crop the labels"))
     a.tif: images and labels differ in size
       expected (64, 64); found (64, 32)
@@ -28,17 +28,17 @@ class JaxsegError(Exception):
         self,
         what: str,
         *,
-        file: object = "",
+        where: object = "",
         expected: object = "",
         found: object = "",
         fix: str = "",
     ) -> None:
-        self.what, self.file, self.fix = what, str(file), fix
+        self.what, self.where, self.fix = what, str(where), fix
         self.expected, self.found = str(expected), str(found)
         super().__init__(self._text())
 
     def _text(self) -> str:
-        head = f"{self.file}: {self.what}" if self.file else self.what
+        head = f"{self.where}: {self.what}" if self.where else self.what
         sides = [f"expected {self.expected}"] if self.expected else []
         sides += [f"found {self.found}"] if self.found else []
         lines = [head]

@@ -96,7 +96,7 @@ def join(phases: Collection[str]) -> bool:
     if set(phases) != {"train"}:
         raise ConfigError(
             f"{place.processes} processes train together; what follows the training is not theirs",
-            file="phases",
+            where="phases",
             expected="train",
             found=", ".join(phases),
             fix="--phases train, then the other phases alone or in shards",
@@ -113,7 +113,7 @@ def join(phases: Collection[str]) -> bool:
     except (RuntimeError, ValueError) as error:
         raise ResourceError(
             f"the {place.processes} processes did not find each other",
-            file=place.address or "SLURM",
+            where=place.address or "SLURM",
             found=" ".join(str(error).split())[:200],
             fix="start all of them with the same address, which the first can open",
         ) from error

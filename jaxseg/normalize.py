@@ -201,7 +201,7 @@ def _given(numbers: Sequence[float], measured: np.ndarray, names: str) -> np.nda
     if len(numbers) not in (0, 1, len(measured)):
         raise InputError(
             "the image has another number of channels than numbers are given for",
-            file=names,
+            where=names,
             expected=f"1 or {len(measured)} numbers",
             found=len(numbers),
         )
@@ -211,7 +211,7 @@ def _given(numbers: Sequence[float], measured: np.ndarray, names: str) -> np.nda
 def _check_percentiles(percentiles: Sequence[float], where: str) -> None:
     """Two percentiles, the lower first."""
     if not 0 <= percentiles[0] < percentiles[1] <= 100:
-        raise ConfigError("percentiles must ascend, from 0 to 100", file=where, found=percentiles)
+        raise ConfigError("percentiles must ascend, from 0 to 100", where=where, found=percentiles)
 
 
 def _by_percentiles(
@@ -293,7 +293,7 @@ def measure_moments(volumes: Sequence[Volume]) -> Moments:
         if bad:
             raise InputError(
                 f"{bad} values are NaN or infinite",
-                file=volume.path or volume.name,
+                where=volume.path or volume.name,
                 expected="finite intensities",
                 fix="replace them, for example by 0, and save the image again",
             )
@@ -330,7 +330,7 @@ def _by_dtype(volumes: Sequence[Volume], dtypes: set[np.dtype], moments: Moments
     if any(dtype.kind != "f" for dtype in dtypes) or not fitting:
         raise InputError(
             "normalize.method dtype needs images of one type, and floating point up to 65535",
-            file=volumes[0].path or volumes[0].name,
+            where=volumes[0].path or volumes[0].name,
             found=f"{', '.join(sorted(map(str, dtypes)))}, largest value {largest:g}",
             fix="--normalize.method percentile",
         )
@@ -355,7 +355,7 @@ def _check_channels(volumes: Sequence[Volume]) -> None:
         if volume.channels != volumes[0].channels:
             raise InputError(
                 "images differ in their number of channels",
-                file=volume.path or volume.name,
+                where=volume.path or volume.name,
                 expected=f"{volumes[0].channels}, as {volumes[0].name} has",
                 found=volume.channels,
             )

@@ -84,7 +84,7 @@ def data_mesh(batch: int) -> Mesh:
     if jax.process_count() > 1 and batch % len(devices):
         raise ConfigError(
             "the batch does not divide among the devices of all processes",
-            file="train.batch",
+            where="train.batch",
             expected=f"a multiple of {len(devices)}",
             found=batch,
         )

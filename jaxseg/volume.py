@@ -257,7 +257,7 @@ class Volume:
         if self.nbytes > LIGHT and self.nbytes > (room := memory.available()):
             raise ResourceError(
                 "an image that does not fit the memory",
-                file=self.path or self.name,
+                where=self.path or self.name,
                 expected=f"at most {room / 2**30:,.1f} GiB",
                 found=f"{self.nbytes / 2**30:,.1f} GiB, shape {self.shape}",
                 fix="read boxes of it; runs do so with --blocks.size",
@@ -318,7 +318,7 @@ def checked_spacing(
     if len(sizes) != ndim or not all(SMALLEST <= size <= LARGEST for size in sizes):
         raise ConfigError(
             "not the size of a voxel",
-            file=where,
+            where=where,
             expected=f"{ndim} positive numbers, µm, {'zyx'[-ndim:]}, "
             f"from {SMALLEST:g} to {LARGEST:g}",
             found=spacing,

@@ -155,7 +155,7 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
         await_needs(plans, {phase})
     elif not upstream:
         raise ConfigError(
-            "no instances were created yet", file=run.results, fix=f"--phases {before} {phase}"
+            "no instances were created yet", where=run.results, fix=f"--phases {before} {phase}"
         )
     versions = versions_of_planes(config, run, upstream) if before == PREDICT else upstream
     runs.claim(run, phase, config, versions)
@@ -169,7 +169,7 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
     upstream = runs.claimed(run, PREDICT)
     if not upstream:
         raise ConfigError(
-            "nothing was predicted yet", file=run.results, fix="--phases predict decode evaluate"
+            "nothing was predicted yet", where=run.results, fix="--phases predict decode evaluate"
         )
     runs.refuse_other_way(run, [phase for phase in phases if phase != DECODE], config)
     await_needs(plans, phases)
@@ -186,7 +186,7 @@ def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
             if begun := [stage for stage in results if is_begun(work, stage)]:
                 raise ConfigError(
                     "results made by blocks lie here",
-                    file=work.stage(begun[0].name),
+                    where=work.stage(begun[0].name),
                     fix="--run ANOTHER_NAME",
                 )
             files = [path for stage in results if (path := target_of(stage))]

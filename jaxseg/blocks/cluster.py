@@ -61,7 +61,7 @@ def run_on_cluster(
             if future.status in ("cancelled", "lost"):
                 raise Interrupted(
                     "the scheduler was lost; what is done is kept",
-                    file=ledger.folder,
+                    where=ledger.folder,
                     fix="start one and run the same command again",
                 )
             if future.status == "error":
@@ -73,7 +73,7 @@ def run_on_cluster(
     if bad:
         raise BlocksFailed(
             f"{len(bad)} of {len(waiting)} blocks could not be done: {ranges(bad)}",
-            file=ledger.failure(bad[0]),
+            where=ledger.failure(bad[0]),
             found=ledger.failure(bad[0]).read_text().splitlines()[0],
             fix="mend the cause and run the same command again",
         )
@@ -115,7 +115,7 @@ def _distributed() -> Any:
         import distributed
     except ImportError as error:
         raise ConfigError(
-            "dask is not installed", file="blocks.scheduler", fix="pip install 'jaxseg[cluster]'"
+            "dask is not installed", where="blocks.scheduler", fix="pip install 'jaxseg[cluster]'"
         ) from error
     return distributed
 
@@ -142,4 +142,6 @@ def _client(address: str, retries: int) -> Any:
     try:
         return distributed.Client(address, timeout=30)
     except OSError as error:
-        raise ConfigError("no scheduler answers", file="blocks.scheduler", found=address) from error
+        raise ConfigError(
+            "no scheduler answers", where="blocks.scheduler", found=address
+        ) from error

@@ -73,7 +73,7 @@ def run_blocks(
     if bad:
         raise BlocksFailed(
             f"{len(bad)} of {len(waiting)} blocks could not be done: {ranges(bad)}",
-            file=ledger.failure(bad[0]),
+            where=ledger.failure(bad[0]),
             found=ledger.failure(bad[0]).read_text().splitlines()[0],
             fix="mend the cause and run the same command again",
         )
@@ -86,7 +86,7 @@ def stopped(ledger: Ledger) -> Interrupted:
     """The error of a job that was asked to stop."""
     return Interrupted(
         f"stopped with {len(finished(ledger))} of {len(ledger.grid)} blocks done",
-        file=ledger.folder,
+        where=ledger.folder,
         fix="run the same command again to continue",
     )
 

@@ -122,7 +122,7 @@ def open_ledger(
         if taken:
             raise ConfigError(
                 f"results that are not of this {stage} lie here",
-                file=target,
+                where=target,
                 fix="move them away, or give another --run",
             )
         with io.new_folder(folder) as partial:
@@ -134,7 +134,7 @@ def open_ledger(
     if changed:
         raise ConfigError(
             f"{stage} was begun here with other values of {', '.join(changed[:6])}",
-            file=folder,
+            where=folder,
             expected=_all_values(found).get(changed[0]),
             found=_all_values(ledger).get(changed[0]),
             fix="give another --run, or --overwrite, which moves the old results to _trash",
@@ -171,9 +171,9 @@ def read_ledger(folder: Path) -> Ledger:
         ledger = Ledger(folder, found["stage"], grid, found["values"], found["target"])
         same = ledger.digest == found["digest"]
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise InputError("not a readable ledger", file=folder, found=repr(error)) from error
+        raise InputError("not a readable ledger", where=folder, found=repr(error)) from error
     if not same:
-        raise InputError("the ledger was changed by hand", file=folder / "ledger.json")
+        raise InputError("the ledger was changed by hand", where=folder / "ledger.json")
     return ledger
 
 
@@ -202,7 +202,7 @@ def known_file(ledger: Ledger, name: str) -> Path:
     if not same:
         raise InputError(
             f"what {ledger.stage} knows of the volume is missing or damaged",
-            file=path,
+            where=path,
             fix=_afresh(ledger.folder),
         )
     return path
@@ -297,7 +297,7 @@ def damaged_block(ledger: Ledger, number: int, reason: str) -> BlockDamaged:
     undo(ledger, number)
     return BlockDamaged(
         f"block {number} of {ledger.stage} {reason}; it counts as not done from now on",
-        file=ledger.folder,
+        where=ledger.folder,
         fix=f"run the same command again, {ledger.stage} included: the block is done anew",
     )
 
@@ -330,7 +330,7 @@ def require(ledger: Ledger) -> None:
     if missing:
         raise ConfigError(
             f"{len(missing)} of {len(ledger.grid)} blocks are missing",
-            file=ledger.folder,
+            where=ledger.folder,
             expected=f"{ledger.stage} of all blocks",
             found=f"not done: {ranges(missing)}",
             fix=f"run {ledger.stage} for them first",

@@ -102,7 +102,7 @@ def refuse_damaged(ledger: Ledger, numbers: Iterable[int], error: InputError) ->
     if bad:
         raise BlockDamaged(
             f"blocks {ranges(bad)} of {ledger.stage} are damaged; they count as not done",
-            file=ledger.data,
+            where=ledger.data,
             fix=f"run the same command again, {ledger.stage} included: they are done anew",
         ) from error
 

@@ -85,13 +85,13 @@ def _labels(options: Arguments) -> tuple[list[np.ndarray], tuple[float, ...], in
     ndim = options.ndim or _ndim(paths[0], options)
     if options.crop and (len(options.crop) != ndim or min(options.crop) < 1):
         wanted = f"{ndim} sizes of at least 1, {'zyx'[-ndim:]}"
-        raise ConfigError("no such part", file="--crop", expected=wanted, found=options.crop)
+        raise ConfigError("no such part", where="--crop", expected=wanted, found=options.crop)
     volumes = [_open(path, ndim, options) for path in paths]
     sizes = sorted({volume.spacing for volume in volumes})
     if len(sizes) > 1:
         raise InputError(
             "label images whose voxels differ in size",
-            file=options.labels,
+            where=options.labels,
             found=", ".join(map(str, sizes)),
             fix="give one size for all with --spacing",
         )
@@ -138,7 +138,7 @@ def _own(options: Arguments, ndim: int) -> list[tuple[Channel, ...]]:
     if options.config:
         config = load(shipped(options.config))
         if config.ndim != ndim:
-            raise ConfigError("made for other images", file=options.config,
+            raise ConfigError("made for other images", where=options.config,
                               expected=f"ndim {ndim}", found=config.ndim)  # fmt: skip
         own.append(config.channels)
     for channels in own:

@@ -97,9 +97,9 @@ def export(given: Arguments) -> float:
     target = Path(given.to)
     if target.suffix not in SUFFIXES:
         expected = " or ".join(SUFFIXES)
-        raise ConfigError("unknown kind of file", file=target, expected=expected)
+        raise ConfigError("unknown kind of file", where=target, expected=expected)
     if target.exists():
-        raise ConfigError("there is a file here already", file=target, fix="another --to")
+        raise ConfigError("there is a file here already", where=target, fix="another --to")
     trained = _trained(given)
     record = _record(trained, given)
     model = to_onnx(
@@ -135,7 +135,7 @@ def _trained(given: Arguments) -> Trained:
     if config.normalize.scope == "patch":
         raise ConfigError(
             "a file cannot say that patches are scaled by themselves",
-            file=f"{given.checkpoint}: normalize.scope",
+            where=f"{given.checkpoint}: normalize.scope",
             expected="image or dataset",
             found="patch",
         )
@@ -160,11 +160,11 @@ def _check_sizes(given: Arguments, ndim: int, stride: tuple[int, ...]) -> None:
     for field, sizes in (("--tile", given.tile), ("--spacing", given.spacing)):
         if sizes and (len(sizes) != ndim or min(sizes) <= 0):
             expected = f"{ndim} sizes above 0, {'zyx'[-ndim:]}"
-            raise ConfigError("illegal size", file=field, expected=expected, found=sizes)
+            raise ConfigError("illegal size", where=field, expected=expected, found=sizes)
     if given.tile and any(n % step for n, step in zip(given.tile, stride, strict=True)):
         raise ConfigError(
             "size is not a multiple of the network's stride",
-            file="--tile",
+            where="--tile",
             expected=f"multiples of {stride}",
             found=given.tile,
         )
@@ -304,7 +304,7 @@ def _compare(partial: Path, target: Path, scaled: np.ndarray, planes: np.ndarray
     if not close:
         raise NonFiniteError(
             "the written network gives other values than ours; nothing was kept",
-            file=target,
+            where=target,
             expected=f"a difference of at most {TOLERANCE}",
             found=f"{difference:.2e} of the largest value",
         )

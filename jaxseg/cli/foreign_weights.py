@@ -51,7 +51,7 @@ def with_checkpoint(config: Config, folder: str | Path = "") -> Config:
         if "train" in config.phases:
             raise ConfigError(
                 "a network that is trained now and weights of another one",
-                file="predict.checkpoint, phases",
+                where="predict.checkpoint, phases",
                 found=config.predict.checkpoint,
                 fix="leave train out of the phases, or give the weights as train.start_from",
             )
@@ -89,7 +89,7 @@ def with_own_names(config: Config) -> Config:
         if not fitting:
             raise ConfigError(
                 f"no parameter of BiaPy's network fits {pattern.removeprefix(BY_BIAPY)!r}",
-                file="train.freeze",
+                where="train.freeze",
                 expected=", ".join(list(dict.fromkeys(names.values()))[:6]),
             )
         found += [ours for ours in fitting if ours not in found]
@@ -112,7 +112,7 @@ def _both_names(config: Config) -> Iterator[tuple[str, str]]:
 def _imported(source: Path, config: Config, folder: str | Path) -> tuple[Path, Config]:
     """The folder of an imported checkpoint, and the configuration with the network of it."""
     if not source.is_file():
-        raise InputError("no such file of weights", file=source)
+        raise InputError("no such file of weights", where=source)
     own = Path(config.out) / config.name / "checkpoints" / f"{source.stem}_{_digest(source)}"
     target = Path(folder) if folder else own
     if not (target / "config.json").is_file():

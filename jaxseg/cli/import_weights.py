@@ -68,7 +68,7 @@ def import_weights(source: str | Path, to: str | Path, config: Config) -> Config
 
     folder = Path(to)
     if checkpoint.checkpoints(folder / checkpoint.BEST):
-        raise ConfigError("there is a network here already", file=folder, fix="another --to")
+        raise ConfigError("there is a network here already", where=folder, fix="another --to")
     weights = biapy.read(source)
     if weights.options:
         config = dataclasses.replace(config, model=biapy.network_of(weights.options, config.ndim))
@@ -90,13 +90,13 @@ def import_weights(source: str | Path, to: str | Path, config: Config) -> Config
 def _problems(config: Config) -> list[JaxsegError]:
     """What makes the configuration useless; folders of images are of no account here."""
     problems: list[JaxsegError] = [
-        problem for problem in check(config) if not str(problem.file).startswith("data.")
+        problem for problem in check(config) if not str(problem.where).startswith("data.")
     ]
     if config.normalize.scope == "dataset":
         problems.append(
             ConfigError(
                 "the statistics of the training images are not in these weights",
-                file="normalize.scope",
+                where="normalize.scope",
                 found=config.normalize.scope,
                 expected="image",
             )
@@ -106,7 +106,7 @@ def _problems(config: Config) -> list[JaxsegError]:
         problems.append(
             ConfigError(
                 "the peer's tokens have no position",
-                file="model.position",
+                where="model.position",
                 found=model.position,
                 expected="none",
             )
@@ -137,7 +137,7 @@ def _input_channels(tensors: Mapping[str, np.ndarray], config: Config, file: str
     if place.name not in tensors:
         raise InputError(
             f"no tensor {place.name}",
-            file=file,
+            where=file,
             expected=f"the weights of a {config.model.architecture} with the options given",
             found=", ".join(sorted(tensors)[:4]) or "no tensors",
         )

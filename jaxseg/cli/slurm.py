@@ -69,12 +69,12 @@ def _problems(config: Config, shards: int) -> list[ConfigError]:
     """What keeps a configuration from being shared among jobs."""
     found = check(config)
     if shards < 1:
-        found.append(ConfigError("no jobs", file="--shards", expected="at least 1", found=shards))
+        found.append(ConfigError("no jobs", where="--shards", expected="at least 1", found=shards))
     if not config.blocks.size:
-        found.append(ConfigError("jobs share the blocks of a volume", file="blocks.size",
+        found.append(ConfigError("jobs share the blocks of a volume", where="blocks.size",
                                  found="none", fix="--blocks.size Z Y X"))  # fmt: skip
     if config.blocks.is_part:
-        found.append(ConfigError("the jobs get their parts here", file="blocks.shard",
+        found.append(ConfigError("the jobs get their parts here", where="blocks.shard",
                                  fix="give no shard, z_start or z_end"))  # fmt: skip
     return found
 

@@ -44,7 +44,7 @@ def execute(arguments: Arguments) -> int:
         any_found = True
         complete &= not show_left(run)
     if not any_found:
-        raise InputError("no run here", file=arguments.out, expected="the folder given with --out")
+        raise InputError("no run here", where=arguments.out, expected="the folder given with --out")
     return 0 if complete else 1
 
 
@@ -64,7 +64,7 @@ def show_left(run: Run) -> bool:
     except ConfigError as error:
         raise InputError(
             "what is left to do is not known: the saved configuration cannot be read",
-            file=run.config_file,
+            where=run.config_file,
             found=error.what,
         ) from error
     for one in left[:MOST_LINES]:

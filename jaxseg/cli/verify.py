@@ -54,7 +54,7 @@ def execute(arguments: Arguments) -> int:
             damaged += 1
             print(error, flush=True)
     if not count:
-        raise InputError("no results here", file=out, expected="the folder given with --out")
+        raise InputError("no results here", where=out, expected="the folder given with --out")
     if damaged:
         first = "" if arguments.redo else "the same command with --redo, then "
         commands = [f"jaxseg run --config {run.config_file}" for run in runs]

@@ -82,7 +82,7 @@ class Augmentation:
         if not hasattr(self.apply, "__qualname__"):
             yield ConfigError(
                 "not a function with a name",
-                file=f"{where}.apply",
+                where=f"{where}.apply",
                 expected="a function that a module defines with def",
                 found=shown(self.apply),
             )
@@ -171,7 +171,7 @@ class Augment:
             if row.name in taken:
                 yield ConfigError(
                     "there is already a change of this name",
-                    file=f"{where}.extra.{number}.name",
+                    where=f"{where}.extra.{number}.name",
                     expected="a name of its own",
                     found=row.name,
                 )

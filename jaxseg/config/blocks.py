@@ -67,21 +67,21 @@ class Blocks:
             if not self.size and getattr(self, name) != getattr(usual, name):
                 yield ConfigError(
                     f"this option has no effect without {where}.size",
-                    file=f"{where}.{name}",
+                    where=f"{where}.{name}",
                     found=getattr(self, name),
                     fix=f"--{where}.size Z Y X, or leave it out",
                 )
         if -1 not in (self.z_start, self.z_end) and self.z_start >= self.z_end:
             yield ConfigError(
                 "an empty range",
-                file=f"{where}.z_start",
+                where=f"{where}.z_start",
                 expected=f"below z_end {self.z_end}",
                 found=self.z_start,
             )
         if self.shard and parse_shard(self.shard) is None:
             yield ConfigError(
                 "not a part of the work",
-                file=f"{where}.shard",
+                where=f"{where}.shard",
                 expected="i/n with i from 0 to n - 1",
                 found=repr(self.shard),
             )

@@ -95,7 +95,7 @@ class Marker(ChannelOptions):
         if self.skeleton_mode != "full" and self.type != "skeleton":
             yield ConfigError(
                 'this has no effect without type="skeleton"',
-                file=join(where, "skeleton_mode"),
+                where=join(where, "skeleton_mode"),
                 found=self.skeleton_mode,
             )
 
@@ -301,21 +301,21 @@ class Semantic(ChannelOptions):
         if weights and len(weights) != self.classes:
             yield ConfigError(
                 "wrong number of values",
-                file=join(where, "class_weights"),
+                where=join(where, "class_weights"),
                 expected=f"{self.classes}, one per class, background included",
                 found=weights,
             )
         if weights and not any(weights):
             yield ConfigError(
                 "all weights are 0",
-                file=join(where, "class_weights"),
+                where=join(where, "class_weights"),
                 expected="one of them above 0",
                 found=weights,
             )
         if not self.cross_entropy and not self.dice:
             yield ConfigError(
                 "no loss is left",
-                file=join(where, "cross_entropy"),
+                where=join(where, "cross_entropy"),
                 fix="cross_entropy or dice above 0",
             )
         unused = {
@@ -326,7 +326,7 @@ class Semantic(ChannelOptions):
             if unused[field]:
                 yield ConfigError(
                     f"this option has no effect unless {other} is above 0",
-                    file=join(where, field),
+                    where=join(where, field),
                     found=getattr(self, field),
                 )
 

@@ -118,34 +118,34 @@ class Channel:
         if not callable(self.loss) and self.loss not in legal:
             yield ConfigError(
                 f"channel {self.name} cannot be learned with this loss",
-                file=join(where, "loss"),
+                where=join(where, "loss"),
                 expected=f"one of {', '.join(legal)}, or a function",
                 found=self.loss,
             )
         if callable(self.loss) and self.options.joint:
             yield ConfigError(
                 f"channel {self.name} is compared with whole objects, not voxel by voxel",
-                file=join(where, "loss"),
+                where=join(where, "loss"),
                 expected="default",
             )
         if self.spec is None and self.name not in OPTIONS:
             yield ConfigError(
                 f"unknown channel {self.name!r}{nearest(self.name, OPTIONS)}",
-                file=join(where, "name"),
+                where=join(where, "name"),
                 expected=f"one of {' '.join(OPTIONS)}",
             )
         kind = OPTIONS.get(self.name) if self.spec is None else getattr(self.spec, "options", None)
         if self.spec is not None and not dataclasses.is_dataclass(kind):
             yield ConfigError(
                 "not a row of a channel",
-                file=join(where, "spec"),
+                where=join(where, "spec"),
                 expected="a jaxseg.channels.ChannelSpec",
                 found=shown(self.spec),
             )
         elif isinstance(kind, type) and not isinstance(self.options, kind):
             yield ConfigError(
                 f"options of another channel than {self.name}",
-                file=join(where, "options"),
+                where=join(where, "options"),
                 expected=kind.__name__,
                 found=type(self.options).__name__,
             )

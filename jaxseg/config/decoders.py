@@ -63,7 +63,7 @@ class Watershed:
             if given and names and len(given) != len(names):
                 yield ConfigError(
                     "one threshold per channel",
-                    file=join(where, thresholds),
+                    where=join(where, thresholds),
                     expected=f"{len(names)} for {join(where, field)} {names}",
                     found=given,
                 )
@@ -134,7 +134,7 @@ class Agglomeration:
         if self.engine == "waterz" and self.min_contact > 1:
             yield ConfigError(
                 "waterz joins contacts of any size",
-                file=join(where, "min_contact"),
+                where=join(where, "min_contact"),
                 found=self.min_contact,
                 fix=f"--{where}.engine own",
             )

@@ -45,7 +45,7 @@ class Grow:
             if getattr(self, name) != getattr(default, name):
                 yield ConfigError(
                     "this option has no effect without ring_classes",
-                    file=join(where, name), found=getattr(self, name),
+                    where=join(where, name), found=getattr(self, name),
                 )  # fmt: skip
 
 

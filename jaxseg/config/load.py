@@ -66,7 +66,7 @@ def load(path: str | Path) -> Config:
     path = Path(path)
     if not path.is_file():
         raise ConfigError(
-            "no such configuration file", file=path, fix="check the path after --config"
+            "no such configuration file", where=path, fix="check the path after --config"
         )
     if path.suffix == ".json":
         return from_plain(_read_json(path), str(path))
@@ -74,12 +74,12 @@ def load(path: str | Path) -> Config:
         return _from_yaml(path)
     if path.suffix != ".py":
         raise ConfigError(
-            "unknown kind of configuration", file=path, expected=".py, .json or .yaml"
+            "unknown kind of configuration", where=path, expected=".py, .json or .yaml"
         )
     config = _run(path).get("config")
     if not isinstance(config, Config):
         found = "no such name" if config is None else type(config).__name__
-        raise ConfigError("the file defines no configuration", file=path,
+        raise ConfigError("the file defines no configuration", where=path,
                           expected="config = Config(...)", found=found)  # fmt: skip
     raise_all(problems(config))
     return config
@@ -92,7 +92,7 @@ def _run(path: Path) -> dict[str, Any]:
         remember(path, found)
         return found
     except JaxsegError as error:
-        raise ConfigError(str(error), file=path) from error
+        raise ConfigError(str(error), where=path) from error
     except Exception as error:
         # A configuration is the user's own code: whatever it raises is theirs to mend.
         trace, line = error.__traceback__, getattr(error, "lineno", None)
@@ -104,7 +104,7 @@ def _run(path: Path) -> dict[str, Any]:
         unknown = UNKNOWN_KEYWORD.match(str(error))
         if unknown and hasattr(options, unknown[1]):
             raise unknown_option(unknown[2], getattr(options, unknown[1]), where) from error
-        raise ConfigError(f"{type(error).__name__}: {error}", file=where) from error
+        raise ConfigError(f"{type(error).__name__}: {error}", where=where) from error
 
 
 def _from_yaml(path: Path) -> Config:
@@ -130,10 +130,10 @@ def _from_yaml(path: Path) -> Config:
 def _read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise ConfigError("too large for a configuration", file=path,
+            raise ConfigError("too large for a configuration", where=path,
                               expected=f"at most {LARGEST_FILE // 2**20} MiB")  # fmt: skip
         return json.loads(path.read_text())
     except RecursionError as error:
-        raise ConfigError("too deeply nested for a configuration", file=path) from error
+        raise ConfigError("too deeply nested for a configuration", where=path) from error
     except (OSError, ValueError) as error:
-        raise ConfigError(f"not a readable JSON file: {error}", file=path) from error
+        raise ConfigError(f"not a readable JSON file: {error}", where=path) from error

@@ -42,21 +42,21 @@ class Normalize:
         if self.scope == "patch" and (self.method in ("dtype", "none") or self.mean):
             yield ConfigError(
                 "nothing is measured in a patch",
-                file=f"{where}.scope",
+                where=f"{where}.scope",
                 expected="image, or percentile, zscore or range without given numbers",
                 found=f"patch with {self.method}",
             )
         if (self.mean or self.deviation) and self.method != "zscore":
             yield ConfigError(
                 "mean and deviation are given, but the method does not use them",
-                file=f"{where}.method",
+                where=f"{where}.method",
                 expected="zscore",
                 found=self.method,
             )
         elif len(self.mean) != len(self.deviation):
             yield ConfigError(
                 "mean and deviation must both be given, one for all channels or one for each",
-                file=f"{where}.deviation",
+                where=f"{where}.deviation",
                 expected=f"{len(self.mean)} numbers",
                 found=len(self.deviation),
             )
@@ -66,20 +66,20 @@ class Normalize:
         if len(low) != len(high):
             yield ConfigError(
                 "clip_low and clip_high must both be given, one for all channels or one for each",
-                file=f"{where}.clip_high",
+                where=f"{where}.clip_high",
                 expected=f"{len(low)} numbers",
                 found=len(high),
             )
         elif any(one >= other for one, other in zip(low, high, strict=True)):
             yield ConfigError(
                 "the lower value is not below the upper one",
-                file=f"{where}.clip_low",
+                where=f"{where}.clip_low",
                 expected=f"below {high}",
                 found=low,
             )
         if low and self.clip:
             yield ConfigError(
                 "values and percentiles to clip at",
-                file=f"{where}.clip, {where}.clip_low",
+                where=f"{where}.clip, {where}.clip_low",
                 fix="give one of them",
             )

@@ -246,20 +246,20 @@ def _option_problems(value: Any, one: Option, where: str) -> Iterator[ConfigErro
     broken = [limit.text for limit in one.limits if not limit.allows(value)]
     if broken or not _is_finite(value):
         expected = " and ".join(broken) or "a finite number"
-        yield ConfigError("value out of range", file=where, expected=expected, found=shown(value))
+        yield ConfigError("value out of range", where=where, expected=expected, found=shown(value))
 
 
 def _tuple_problems(value: Any, hint: Any, where: str) -> Iterator[ConfigError]:
     kinds = get_args(hint)
     repeated = kinds[-1] is Ellipsis
     if not isinstance(value, tuple):
-        yield Misfit("illegal value", file=where, expected="a tuple", found=shown(value))
+        yield Misfit("illegal value", where=where, expected="a tuple", found=shown(value))
     elif not repeated and len(kinds) != len(value):
         expected = f"{len(kinds)} values"
-        yield Misfit("illegal value", file=where, expected=expected, found=shown(value))
+        yield Misfit("illegal value", where=where, expected=expected, found=shown(value))
     elif len(value) > MOST_VALUES:
         expected = f"at most {MOST_VALUES} values"
-        yield Misfit("illegal value", file=where, expected=expected, found=len(value))
+        yield Misfit("illegal value", where=where, expected=expected, found=len(value))
     else:
         for index, item in enumerate(value):
             yield from problems(item, f"{where}.{index}", kinds[0] if repeated else kinds[index])
@@ -307,7 +307,7 @@ def _is_text(value: str) -> bool:
 
 
 def _illegal(value: Any, hint: Any, where: str) -> ConfigError:
-    return Misfit("illegal value", file=where, expected=_said(hint, value), found=shown(value))
+    return Misfit("illegal value", where=where, expected=_said(hint, value), found=shown(value))
 
 
 def _said(hint: Any, value: Any = None) -> str:

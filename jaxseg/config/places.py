@@ -121,7 +121,7 @@ def at_place(place: Any, where: str = "") -> Any:
     except Exception as error:
         raise ConfigError(
             f"nothing is found at {str(place)[:200]!r}: {type(error).__name__}: {error}",
-            file=where,
+            where=where,
             expected="module:name or path.py:name",
             fix="install the module, or put the file back",
         ) from error

@@ -71,7 +71,7 @@ class Preprocess:
         if self.canny.enable and -1 not in (low, high) and low > high:
             yield ConfigError(
                 "the lower threshold is above the upper one",
-                file=f"{where}.canny.low",
+                where=f"{where}.canny.low",
                 expected=f"at most {high}",
                 found=low,
             )

@@ -30,7 +30,7 @@ class ProbabilityMap:
         if not self.w_foreground + self.w_background:
             yield ConfigError(
                 "no voxel has a weight",
-                file=f"{where}.w_foreground",
+                where=f"{where}.w_foreground",
                 expected="above 0 for one of w_foreground and w_background",
                 found=0,
             )
@@ -92,7 +92,7 @@ class SampleFilter:
         if self.save and not (self.train or self.val or self.test):
             yield ConfigError(
                 "nothing is left out that could be copied",
-                file=f"{where}.save",
+                where=f"{where}.save",
                 expected="conditions for train, val or test",
                 found=self.save,
             )
@@ -114,14 +114,14 @@ class CrossValidation:
         if self.as_test and not self.folds:
             yield ConfigError(
                 "without folds there is no part to predict",
-                file=f"{where}.as_test",
+                where=f"{where}.as_test",
                 expected="folds of at least 2",
                 found=self.folds,
             )
         if self.folds and self.fold > self.folds:
             yield ConfigError(
                 "there is no such part",
-                file=f"{where}.fold",
+                where=f"{where}.fold",
                 expected=f"1 to {self.folds}",
                 found=self.fold,
             )

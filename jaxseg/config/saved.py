@@ -84,7 +84,9 @@ class Reading(NamedTuple):
         """An object of a user's own; None where it is not found."""
         try:
             if not self.own:
-                raise ConfigError("objects of one's own are not read here", file=where, found=place)
+                raise ConfigError(
+                    "objects of one's own are not read here", where=where, found=place
+                )
             return at_place(place, where)
         except ConfigError as error:
             self.wrong.append(error)
@@ -109,14 +111,16 @@ def from_plain(data: Any, file: str = "", *, own: bool = True) -> Config:
     """
     if not isinstance(data, dict):
         raise ConfigError(
-            "not a saved configuration", file=file, expected="an object", found=shown(data)
+            "not a saved configuration", where=file, expected="an object", found=shown(data)
         )
     reading = Reading([], own)
     config = _section(as_now(data), Config, "", reading)
     # Where a part could not be read, what is wrong with it otherwise follows from that.
-    parts = {one.file.rpartition(".")[0] or one.file for one in reading.wrong}
+    parts = {one.where.rpartition(".")[0] or one.where for one in reading.wrong}
     told = tuple(parts - {""})
-    raise_all([*reading.wrong, *(one for one in problems(config) if not one.file.startswith(told))])
+    raise_all(
+        [*reading.wrong, *(one for one in problems(config) if not one.where.startswith(told))]
+    )
     return config
 
 
@@ -203,7 +207,7 @@ def _section(data: dict[str, Any], kind: Any, where: str, reading: Reading) -> A
             hints["options"] = OPTIONS[data["name"]]
         else:
             name = shown(data.get("name"))
-            reading.wrong.append(ConfigError(f"unknown channel {name}", file=where))
+            reading.wrong.append(ConfigError(f"unknown channel {name}", where=where))
             return data
     inner = {}
     for key, item in data.items():
@@ -221,7 +225,7 @@ def _section(data: dict[str, Any], kind: Any, where: str, reading: Reading) -> A
     missing = [name for name in needed if name not in inner]
     if missing:
         expected = ", ".join(hints)
-        reading.wrong.append(ConfigError(f"no {missing[0]} given", file=where, expected=expected))
+        reading.wrong.append(ConfigError(f"no {missing[0]} given", where=where, expected=expected))
         return data
     return kind(**inner)
 
@@ -237,7 +241,7 @@ def architecture(name: Any, where: str = "model") -> Any:
     if not isinstance(name, str) or name not in SOURCES:
         raise ConfigError(
             f"unknown network {shown(name)}{nearest(str(name), SOURCES)}",
-            file=where,
+            where=where,
             expected="one of " + ", ".join(SOURCES),
         )
     return SOURCES[name]
@@ -248,7 +252,7 @@ def unknown_option(name: str, kind: Any, where: str = "") -> ConfigError:
     legal = [one.name for one in options_of(kind) if one.name != "architecture"]
     return ConfigError(
         f"{kind.__name__} has no option {shown(name)}{nearest(name, legal)}",
-        file=where,
+        where=where,
         expected="one of " + ", ".join(legal),
     )
 

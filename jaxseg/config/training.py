@@ -104,13 +104,13 @@ class Train:
             if found != getattr(usual, field) and getattr(self, choice) not in values:
                 yield ConfigError(
                     f"this option has no effect unless {where}.{choice} is {' or '.join(values)}",
-                    file=f"{where}.{field}",
+                    where=f"{where}.{field}",
                     found=found,
                 )
         if self.batch % max(self.accumulation, 1):
             yield ConfigError(
                 "the batch does not divide into equal parts",
-                file=f"{where}.batch",
+                where=f"{where}.batch",
                 found=self.batch,
                 expected=f"a multiple of {where}.accumulation ({self.accumulation})",
             )

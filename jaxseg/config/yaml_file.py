@@ -77,13 +77,13 @@ def read_yaml(path: str | Path) -> Document:
         if size > MOST_BYTES:
             raise ConfigError(
                 "too large for a configuration",
-                file=path,
+                where=path,
                 expected=f"at most {MOST_BYTES:,} bytes",
                 found=f"{size:,}",
             )
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not readable as text: {error}", file=path) from error
+        raise ConfigError(f"not readable as text: {error}", where=path) from error
     return parse_yaml(text, str(path))
 
 
@@ -101,9 +101,9 @@ def parse_yaml(text: str, file: str = "YAML") -> Document:
     except yaml.YAMLError as error:
         raise _not_yaml(error, file) from error
     if root is None:
-        raise ConfigError("the file is empty", file=file)
+        raise ConfigError("the file is empty", where=file)
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError("no keys and values", file=file, expected="KEY: value")
+        raise ConfigError("no keys and values", where=file, expected="KEY: value")
     reader = _Reader(file, notices)
     reader.mapping(root, "")
     raise_all(reader.problems)
@@ -120,7 +120,7 @@ class _Reader:
         self.nodes = self.depth = 0
 
     def problem(self, what: str, node: yaml.Node, **sides: Any) -> None:
-        self.problems.append(ConfigError(what, file=f"{self.file}:{_line(node)}", **sides))
+        self.problems.append(ConfigError(what, where=f"{self.file}:{_line(node)}", **sides))
 
     def mapping(self, node: yaml.MappingNode, prefix: str) -> None:
         """Add the leaves of a mapping; a key given twice with two values is a problem."""
@@ -161,7 +161,7 @@ class _Reader:
         if self.nodes > MOST_NODES or self.depth > MOST_DEPTH:
             raise ConfigError(
                 "too many values",
-                file=f"{self.file}:{_line(node)}",
+                where=f"{self.file}:{_line(node)}",
                 expected=f"at most {MOST_NODES:,} in {MOST_DEPTH} levels",
             )
         yield
@@ -274,7 +274,7 @@ def _check_bounds(text: str, file: str) -> None:
             line = event.start_mark.line + 1
             raise ConfigError(
                 "too deep or too many aliases",
-                file=f"{file}:{line}",
+                where=f"{file}:{line}",
                 expected=f"at most {MOST_DEPTH} levels and {MOST_ALIASES} aliases",
             )
 
@@ -286,4 +286,4 @@ def _not_yaml(error: yaml.YAMLError, file: str) -> ConfigError:
     where = file if mark is None else f"{file}:{mark.line + 1}"
     escape = "escape" in reason
     fix = "write paths with backslashes in single quotes" if escape else ""
-    return ConfigError(f"not YAML: {reason}", file=where, fix=fix)
+    return ConfigError(f"not YAML: {reason}", where=where, fix=fix)

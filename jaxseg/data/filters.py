@@ -171,7 +171,7 @@ def filter_samples(
     if not kept:
         raise InputError(
             "data.filter leaves no image",
-            file=samples[0].image.path,
+            where=samples[0].image.path,
             expected="at least one image",
             found=f"conditions that hold for all {len(samples)}",
             fix="other values in data.filter",

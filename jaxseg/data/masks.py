@@ -51,7 +51,7 @@ def _masks(labelled: Sequence[tuple[Volume, np.ndarray]]) -> list[JaxsegError]:
             return [
                 InputError(
                     "the labels are a mask, not objects: all of them have the same value",
-                    file=labels.path,
+                    where=labels.path,
                     expected="an id of its own for each object",
                     found=f"{values.pop()} for {pieces} separate ones",
                     fix="--data.label_components makes an object of each; or learn classes with "
@@ -117,7 +117,7 @@ def emptiness_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
     return [
         InputError(
             f"all {len(labelled)} label images are empty",
-            file=labelled[0].path,
+            where=labelled[0].path,
             expected="labelled voxels in one of them at least",
             found="0, or the value to ignore, in every voxel",
             fix="give the folder of the labels; were they saved in a type that cuts their ids?",

@@ -48,7 +48,7 @@ def misfits(image: Volume, labels: Volume) -> list[JaxsegError]:
         return [
             InputError(
                 "image and labels differ in size",
-                file=labels.path,
+                where=labels.path,
                 expected=f"{image.spatial_shape}, as {image.path}",
                 found=labels.spatial_shape,
                 fix="export the labels again from this image",

@@ -159,7 +159,7 @@ def _per_axis(values: Sequence[float], ndim: int, name: str) -> tuple:
     if len(values) not in (1, ndim):
         raise InputError(
             "a number for each axis of the image is needed",
-            file=f"preprocess.{name}",
+            where=f"preprocess.{name}",
             expected=f"1 or {ndim} numbers",
             found=values,
         )
@@ -171,7 +171,7 @@ def _matched(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
     if reference.shape[-1] != image.shape[-1]:
         raise InputError(
             "the reference has another number of channels than the image",
-            file="preprocess.match_histogram",
+            where="preprocess.match_histogram",
             expected=image.shape[-1],
             found=reference.shape[-1],
         )

@@ -189,7 +189,7 @@ def channel_problems(samples: Sequence[Sample], stats: Stats | None = None) -> l
     return [
         InputError(
             "another number of channels",
-            file=sample.image.path,
+            where=sample.image.path,
             expected=f"{wanted}, as {like}",
             found=_counted(sample.image),
             fix=_channel_advice(sample.image, wanted),
@@ -245,7 +245,7 @@ def class_problems(
             problems.append(
                 InputError(
                     "label values that are no class",
-                    file=sample.labels.path,
+                    where=sample.labels.path,
                     expected=f"0 to {classes - 1}",
                     found=listed,
                     fix="number the classes from 0, or set the number of classes of channel S"

@@ -79,7 +79,7 @@ def k_fold(
     if len(samples) < folds:
         raise InputError(
             "too few training images for cross-validation",
-            file=samples[0].image.path,
+            where=samples[0].image.path,
             expected=f"at least {folds}, one for each fold",
             found=len(samples),
             fix="lower data.cross_val.folds",
@@ -108,7 +108,7 @@ def _split_one(
     if length < 2:
         raise InputError(
             "the only training image cannot be divided",
-            file=sample.image.path,
+            where=sample.image.path,
             found=shape,
             fix="give validation images with --data.val.raw and --data.val.labels",
         )

@@ -138,7 +138,7 @@ def stack_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
                 problems.append(
                     InputError(
                         f"another {what} than the first image, so that they are no stack",
-                        file=image.path,
+                        where=image.path,
                         expected=f"{wanted}, as {first.path}",
                         found=found,
                     )

@@ -226,7 +226,7 @@ def _limits(threshold: Any, number: int) -> np.ndarray:
     limits = each(given, number)
     if any(isinstance(one, str) for one in limits) or len(limits) != number:
         raise ConfigError(
-            "thresholds must be numbers here, one or one per class", file="detection.threshold",
+            "thresholds must be numbers here, one or one per class", where="detection.threshold",
             expected=f"1 or {number}", found=threshold,
         )  # fmt: skip
     return np.asarray(limits, float)

@@ -214,7 +214,7 @@ def stardist_problems(
         return [
             ConfigError(
                 "channels that have no use beside R",
-                file="channels",
+                where="channels",
                 expected="F, a normalised Db, or others that are high inside objects, 0 to 1",
                 found=" ".join(useless),
             )
@@ -223,7 +223,7 @@ def stardist_problems(
         return [
             ConfigError(
                 "R says nothing about where objects are",
-                file="channels",
+                where="channels",
                 fix="channels=(ch('Db'), ch('R'))",
             )
         ]

@@ -102,7 +102,7 @@ def _record(network: Network, file: str) -> dict[str, Any]:
 
 def _damaged(file: str, why: Exception | str) -> InputError:
     what = f"the record {RECORD!r} in the metadata of the model cannot be read"
-    return InputError(what, file=file, found=first_line(why))
+    return InputError(what, where=file, found=first_line(why))
 
 
 def _with_record(
@@ -133,12 +133,12 @@ def _with_options(about: Description, package: Package, network: Network, ndim: 
     """What the configuration adds, and what the axes of the model themselves say."""
     file, order = package.path, package.axes
     if order and about.axes and set(about.axes) != {order}:
-        raise ConfigError("the file says its axes", file=file, expected=about.axes, found=order)
+        raise ConfigError("the file says its axes", where=file, expected=about.axes, found=order)
     inputs, outputs = about.axes or (order, order)
     if not inputs:
         raise ConfigError(
             "the file does not say the order of its axes",
-            file=file,
+            where=file,
             found=f"{len(network.inputs)} axes of length {network.inputs}",
             fix=f"--model.axes bc{'zyx'[-ndim:]}, or whatever it is",
         )
@@ -147,7 +147,7 @@ def _with_options(about: Description, package: Package, network: Network, ndim: 
         if len(axes) != len(lengths) or set(axes) - set("bc") != set(space):
             raise ConfigError(
                 "the axes do not fit the model or the images",
-                file=file,
+                where=file,
                 expected=f"{len(lengths)} axes, {space} among them",
                 found=axes,
             )
@@ -157,7 +157,7 @@ def _with_options(about: Description, package: Package, network: Network, ndim: 
             "the file says otherwise"
             if links
             else "the file does not say whether links are applied",
-            file=file,
+            where=file,
             expected=about.links or "apply or applied",
             found=links,
             fix="remove --model.links" if links else "--model.links applied, or apply for logits",

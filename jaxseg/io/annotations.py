@@ -70,17 +70,17 @@ def read_annotations(path: str | Path, options: Synapses, ndim: int) -> Annotati
             if values is not None and len(values) != len(ids):
                 problems.append(
                     InputError("not one entry for every id",
-                               file=f"{path}/{getattr(options, name)}",
+                               where=f"{path}/{getattr(options, name)}",
                                expected=len(ids), found=len(values))
                 )  # fmt: skip
     if offset is not None and (len(offset) != ndim or not np.isfinite(offset).all()):
         problems.append(
-            InputError("not an offset", file=f"{path}/{options.locations}",
+            InputError("not an offset", where=f"{path}/{options.locations}",
                        expected=f"{ndim} numbers", found=offset.tolist())
         )  # fmt: skip
     if locations is not None and not np.isfinite(locations.astype(float)).all():
         problems.append(InputError("locations that are no finite numbers",
-                                   file=f"{path}/{options.locations}"))  # fmt: skip
+                                   where=f"{path}/{options.locations}"))  # fmt: skip
     raise_all(problems)
     begin = np.zeros(ndim) if offset is None else offset
     return Annotations(_int64(ids, path, options.ids), types, locations.astype(float),
@@ -137,9 +137,9 @@ def _is_container(path: Path) -> bool:
 def _opened(path: Path) -> Iterator[Any]:
     """The root of a container, which is read only."""
     if not path.exists():
-        raise InputError("no such file or folder", file=path)
+        raise InputError("no such file or folder", where=path)
     if not _is_container(path):
-        raise InputError("not a container of annotations", file=path,
+        raise InputError("not a container of annotations", where=path,
                          expected="a Zarr store or an HDF5 file",
                          fix="or give a folder with NAME_pre.csv and NAME_post.csv")  # fmt: skip
     if path.is_dir():
@@ -172,7 +172,7 @@ def _read(
         shape = dataset.shape
     except (KeyError, AttributeError):
         raise InputError(
-            "a dataset is missing", file=path, expected=name, found=_members(root, name),
+            "a dataset is missing", where=path, expected=name, found=_members(root, name),
             fix=f"--synapses.{field} NAME, if it has another one",
         ) from None  # fmt: skip
     fits = len(shape) == len(form) and all(
@@ -180,14 +180,14 @@ def _read(
     )
     if not fits:
         text = " x ".join("n" if size is None else str(size) for size in form)
-        raise InputError("a dataset of another shape", file=f"{path}/{name}", expected=text,
+        raise InputError("a dataset of another shape", where=f"{path}/{name}", expected=text,
                          found=tuple(shape))  # fmt: skip
     try:
         values = np.asarray(dataset[...])
     except Exception as error:  # whatever damaged chunks make the library raise
         raise damaged(f"{path}/{name}", error) from error
     if values.dtype.kind not in kinds:
-        raise InputError("a dataset of another type", file=f"{path}/{name}", expected=what,
+        raise InputError("a dataset of another type", where=f"{path}/{name}", expected=what,
                          found=values.dtype)  # fmt: skip
     if kinds != "OSUT":
         return values
@@ -229,7 +229,7 @@ def _numbers(value: Any) -> np.ndarray | None:
 def _int64(values: np.ndarray, path: str | Path, name: str) -> np.ndarray:
     """Ids as signed numbers, which every table can hold."""
     if len(values) and values.dtype.kind == "u" and values.max() > np.iinfo(np.int64).max:
-        raise InputError("ids beyond 63 bit", file=f"{path}/{name}", found=values.max())
+        raise InputError("ids beyond 63 bit", where=f"{path}/{name}", found=values.max())
     if len(values) and values.min() < 0:
-        raise InputError("negative ids", file=f"{path}/{name}", found=values.min())
+        raise InputError("negative ids", where=f"{path}/{name}", found=values.min())
     return values.astype(np.int64)

@@ -162,20 +162,20 @@ def refusal(error: OSError, target: Path) -> Exception:
         if error.errno != errno.EFBIG and _out_of_files(target.parent):
             return ResourceError(
                 "the disk takes no more files, though it has room for their content",
-                file=target,
+                where=target,
                 found=f"{free / 2**20:.1f} MiB and 0 files free",
                 fix="remove small files you do not need or write to another disk, then start again",
             )
         return ResourceError(
             "the disk is full",
-            file=target,
+            where=target,
             found=f"{free / 2**20:.1f} MiB free",
             fix="free some space or write to another disk, then start again",
         )
     if error.errno in NOT_WRITABLE:
         return ResourceError(
             f"cannot be written: {error.strerror}",
-            file=target,
+            where=target,
             fix="write to another folder, or change its permissions",
         )
     return error

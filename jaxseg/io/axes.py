@@ -72,7 +72,7 @@ def axis_order(
         what, fix = problem
         raise InputError(
             what,
-            file=file,
+            where=file,
             expected=f"a {ndim}D {'image' if channels and not classes else 'label image'}",
             found=f"shape {tuple(shape)}, axes {letters.replace(ASK, UNKNOWN)}",
             fix=fix.format(option=option),
@@ -114,7 +114,7 @@ def declare(shape: Sequence[int], letters: str, declared: str, file: str, option
     if not set(given) <= set(KNOWN) or "Y" not in given or "X" not in given:
         raise InputError(
             f"{option} {declared} names no legal axes",
-            file=file,
+            where=file,
             expected="Y, X and any of Z, C, T, each once",
         )
     if len(given) == len(shape):
@@ -126,7 +126,7 @@ def declare(shape: Sequence[int], letters: str, declared: str, file: str, option
         return letters
     raise InputError(
         f"{option} {declared} has {len(given)} axes",
-        file=file,
+        where=file,
         expected=f"one letter for each axis of {tuple(shape)}",
     )
 

@@ -62,12 +62,12 @@ def check_name(path: Name) -> None:
     if longest > LONGEST_NAME:
         raise InputError(
             "a name that no file can have",
-            file=text[:80] + "...",
+            where=text[:80] + "...",
             expected=f"at most {LONGEST_NAME} bytes",
             found=longest,
         )
     if "\0" in text:
-        raise InputError("a name with a zero byte in it", file=text.replace("\0", "\\0"))
+        raise InputError("a name with a zero byte in it", where=text.replace("\0", "\\0"))
 
 
 def check_kind(path: Path) -> None:
@@ -82,9 +82,9 @@ def check_kind(path: Path) -> None:
     except OSError as error:
         what = "a link that leads nowhere" if path.is_symlink() else f"no file: {error.strerror}"
         fix = "bring back what it leads to, or remove it"
-        raise InputError(what, file=path, fix=fix) from error
+        raise InputError(what, where=path, fix=fix) from error
     if kind:
-        raise InputError(f"{kind}, not a file", file=path, fix="give a file or a folder")
+        raise InputError(f"{kind}, not a file", where=path, fix="give a file or a folder")
 
 
 def open_plain(path: Name) -> BufferedReader:
@@ -100,7 +100,7 @@ def open_plain(path: Name) -> BufferedReader:
     kind = kind_of(os.fstat(stream.fileno()).st_mode)
     if kind:
         stream.close()
-        raise InputError(f"{kind}, not a file", file=path)
+        raise InputError(f"{kind}, not a file", where=path)
     return stream
 
 
@@ -143,7 +143,7 @@ def check_stem(stem: str, path: Name) -> None:
     if found > LONGEST_STEM:
         raise InputError(
             "the name of the image is too long: results are named after it",
-            file=path,
+            where=path,
             expected=f"at most {LONGEST_STEM} bytes without the ending",
             found=found,
             fix="rename the image and its labels",
@@ -207,7 +207,7 @@ def check_chunk(chunk: Sequence[int], dtype: np.dtype, file: Name) -> None:
     if nbytes > room:
         raise InputError(
             f"one chunk of the file claims to unpack to {gib(nbytes)}",
-            file=file,
+            where=file,
             expected=f"at most {gib(room)}, part of the memory that is free",
             found=f"a chunk of {tuple(chunk)}",
             fix="if the file is sound, save it in smaller chunks or tiles",
@@ -242,7 +242,7 @@ def _claims(declared: int, held: int, file: Name, shape: object, limit: str) -> 
     """The error for a file that says it is very large."""
     return InputError(
         f"the file claims to unpack to {gib(declared)}",
-        file=file,
+        where=file,
         expected=f"at most {limit}",
         found=f"shape {shape}, {held:,} bytes stored",
         fix="if the file is sound, crop the part of it that has voxels in it",

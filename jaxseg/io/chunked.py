@@ -102,7 +102,7 @@ def open_n5(path: Path, inner: str = "") -> Stored:
         names = ", ".join(str(item.relative_to(path)) for item in found[:8])
         raise InputError(
             "not exactly one dataset",
-            file=path,
+            where=path,
             found=names or "none",
             fix=f"name one: {path.name}/{found[0].relative_to(path)}" if found else "",
         )
@@ -110,7 +110,7 @@ def open_n5(path: Path, inner: str = "") -> Stored:
     document = read_document(folder / "attributes.json")
     if document.get("isLabelMultiset"):
         raise InputError(
-            "several labels per voxel", file=folder, fix="export one label per voxel from Paintera"
+            "several labels per voxel", where=folder, fix="export one label per voxel from Paintera"
         )
     # TensorStore refuses datasets whose other attributes are not as it writes them.
     described = {name: document[name] for name in LAYOUT if name in document}
@@ -148,7 +148,7 @@ def open_precomputed(path: Path, inner: str = "") -> Stored:
     except (TypeError, ValueError, KeyError, IndexError) as error:
         raise damaged(str(root / "info"), error) from error
     if root.resolve() not in (root / key).resolve().parents:
-        raise InputError("a scale that lies outside the volume", file=root, found=key)
+        raise InputError("a scale that lies outside the volume", where=root, found=key)
     spec = {
         "driver": "neuroglancer_precomputed",
         "kvstore": _place(root),
@@ -183,7 +183,7 @@ def _opened(
 
 def _checked(stored: Stored, folder: Path) -> Stored:
     if math.prod(stored.source.shape) == 0:
-        raise InputError("no image", file=folder, found=f"shape {stored.source.shape}")
+        raise InputError("no image", where=folder, found=f"shape {stored.source.shape}")
     check_chunk(stored.source.chunks, stored.source.dtype, folder)  # type: ignore[attr-defined]
     # TensorStore opens what has the name of a chunk, and would wait for a pipe.
     refuse_others(folder)

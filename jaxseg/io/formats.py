@@ -146,7 +146,7 @@ def format_named(text: str) -> Format:
     if not isinstance(found, Format):
         raise ConfigError(
             reason,
-            file="data.formats",
+            where="data.formats",
             expected="module:NAME of a jaxseg.io.Format",
             found=text,
         )
@@ -198,17 +198,17 @@ def check_content(path: Path, named: Format | None, formats: Sequence[Format] = 
         ending = found.endings[-1] if found else ""
         raise InputError(
             "the file is of another kind than its name says",
-            file=path,
+            where=path,
             expected=named.name if named else ", ".join(item.name for item in FORMATS),
             found=kind,
             fix=f"rename it to {path.stem}{ending}" if found else "export it again, or fetch it",
         )
     if named is not None and named.is_folder:
-        raise InputError(f"a file, where an image in {named.name} is a folder", file=path)
+        raise InputError(f"a file, where an image in {named.name} is a folder", where=path)
     if named is None:
         raise InputError(
             "a file of no format that is read here",
-            file=path,
+            where=path,
             expected=", ".join(item.name for item in (*formats, *FORMATS)),
         )
     return named

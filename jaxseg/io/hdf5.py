@@ -67,7 +67,7 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
             dataset = file[name]
             if not isinstance(dataset, h5py.Dataset):
                 names = ", ".join(list(dataset)[:8])
-                raise InputError("a group, not a dataset", file=f"{path}/{inner}", found=names)
+                raise InputError("a group, not a dataset", where=f"{path}/{inner}", found=names)
             _refuse_elsewhere(dataset, f"{path}/{name}")
             _refuse_filters(h5py, dataset, f"{path}/{name}")
             letters = _letters(dataset)
@@ -81,7 +81,7 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
     except Exception as error:  # whatever a damaged file makes the library raise
         raise damaged(os.fspath(path), error) from error
     if 0 in source.shape or len(source.shape) < 2:
-        raise InputError("no image", file=f"{path}/{name}", found=f"shape {source.shape}")
+        raise InputError("no image", where=f"{path}/{name}", found=f"shape {source.shape}")
     check_chunk(source.chunks or (), source.dtype, f"{path}/{name}")
     return Stored(source, letters, size, held=lambda _: stored)
 
@@ -152,7 +152,7 @@ def _only_image(h5py: ModuleType, file: Any, path: Path) -> str:
         return found[0]
     raise InputError(
         f"the file holds {len(found) if len(found) < 9 else 'many'} datasets",
-        file=path,
+        where=path,
         expected="one, or its name",
         found=", ".join(f"{name} {file[name].shape}" for name in found[:8]),
         fix=f"name one: {path.name}/{found[0] if found else 'NAME'}",
@@ -175,14 +175,14 @@ def _followed(h5py: ModuleType, file: Any, inner: str) -> str:
         if isinstance(link, h5py.ExternalLink) or links > MOST_LINKS:
             raise InputError(
                 "a link that leads out of the file, or in a circle",
-                file=f"{file.filename}/{inner}",
+                where=f"{file.filename}/{inner}",
                 fix="copy the data into the file, or name the other file",
             )
         if link is None:
             names = list(place)[:8] if isinstance(place, h5py.Group) else []
             raise InputError(
                 f"the file has no member {inner}",
-                file=file.filename,
+                where=file.filename,
                 found=f"{', '.join(names) or 'nothing'} in /{done}",
             )
         if isinstance(link, h5py.SoftLink):
@@ -200,7 +200,9 @@ def _refuse_elsewhere(dataset: Any, file: str) -> None:
         other |= any(source.file_name != "." for source in dataset.virtual_sources())
     if other:
         raise InputError(
-            "the voxels lie in another file", file=file, fix="copy them into one, or name that file"
+            "the voxels lie in another file",
+            where=file,
+            fix="copy them into one, or name that file",
         )
 
 
@@ -212,7 +214,7 @@ def _refuse_filters(h5py: ModuleType, dataset: Any, file: str) -> None:
     if unknown:
         raise InputError(
             "a compression that is not installed",
-            file=file,
+            where=file,
             found=", ".join(
                 item.decode(errors="replace") if isinstance(item, bytes) else f"filter {item}"
                 for item in unknown

@@ -136,14 +136,14 @@ def list_images(path: Name, formats: Sequence[Format] = ()) -> tuple[Path, ...]:
         return _matching(root, formats)
     container = container_of(root, formats)
     if not container.exists():
-        raise InputError("no such file or folder", file=root)
+        raise InputError("no such file or folder", where=root)
     check_kind(container)
     if container != root or root.is_file() or is_store(root, formats):
         return (root,)
     try:
         everything = sorted(root.iterdir())
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=root) from error
+        raise InputError(f"cannot be read: {error.strerror}", where=root) from error
     entries = [entry for entry in everything if _is_visible(entry)]
     images = tuple(entry for entry in entries if _is_image(entry, formats))
     foreign = [
@@ -154,7 +154,7 @@ def list_images(path: Name, formats: Sequence[Format] = ()) -> tuple[Path, ...]:
     if not images:
         found = ", ".join(entry.name for entry in entries[:4])
         found = found or ("hidden files only" if everything else "an empty folder")
-        raise InputError("no image here", file=root, expected=READ, found=found)
+        raise InputError("no image here", where=root, expected=READ, found=found)
     return images
 
 
@@ -181,7 +181,7 @@ def not_read(root: Path, files: Sequence[Path]) -> InputError:
     """The error for images of other formats in a folder, or for one of them."""
     return InputError(
         f"{len(files)} images of a format that is not read here",
-        file=root,
+        where=root,
         expected=READ,
         found=", ".join(file.name for file in files[:4]),
         fix="convert them to TIFF, move them away, or give a pattern for the others, as raw/*.tif",
@@ -220,7 +220,7 @@ def _matching(pattern: Path, formats: Sequence[Format]) -> tuple[Path, ...]:
     if not places:
         raise InputError(
             "no image fits this pattern",
-            file=pattern,
+            where=pattern,
             expected="parts of the path with * or ?, such as train/*.h5/volumes/raw",
         )
     return tuple(Path(f"{place}#{choice}") if choice else place for place in places)

@@ -57,7 +57,7 @@ def open_zarr(path: str | os.PathLike[str], inner: str = "") -> Stored:
         raise damaged(str(root), error) from error
     if len(letters) != len(array.shape) or len(letters) < 2 or 0 in array.shape:
         raise InputError(
-            "the axes do not fit the array", file=root, found=f"{letters}, {array.shape}"
+            "the axes do not fit the array", where=root, found=f"{letters}, {array.shape}"
         )
     check_chunk(array.chunks, array.dtype, root)
     if found.attributes.get(COMPLETE) and array.nchunks_initialized < array.nchunks:
@@ -101,7 +101,7 @@ def _find(root: Path) -> _Found:
     names = [item.name for item in members]
     raise InputError(
         "the store holds no OME-NGFF image and not exactly one array",
-        file=root,
+        where=root,
         found=", ".join(names[:8]) or "nothing",
         fix=f"give the path of one: {root.name}/{names[0]}, or a pattern for several: {root.name}/*"
         if names
@@ -137,7 +137,7 @@ def _images(attributes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _inside(root: Path, dataset: Mapping[str, Any]) -> Path:
     level = root / str(dataset["path"])
     if root.resolve() not in level.resolve().parents:
-        raise InputError("a level that lies outside the store", file=root, found=level)
+        raise InputError("a level that lies outside the store", where=root, found=level)
     return level
 
 
@@ -154,7 +154,7 @@ def _open_array(level: Path) -> zarr.Array:
     if "pickle" in names or dtype in ("|O", "object"):
         raise InputError(
             "the array is stored as Python objects, which is not safe to read",
-            file=level,
+            where=level,
             expected="numbers",
             found=dtype,
         )

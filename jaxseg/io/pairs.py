@@ -87,7 +87,7 @@ def pair_files(raw: Name, labels: Name = "", *, formats: Sequence[Format] = ()) 
         return tuple(pair._replace(labels=fitted[pair.raw]) for pair in named)
     raise InputError(
         f"{len(wrong)} of {len(stems)} names are not one image and one label image",
-        file=raw,
+        where=raw,
         found="\n" + _table(wrong, left, right),
         fix="give every image and its labels the same name, or patterns such as raw/*_raw.tif and "
         "labels/*_mask.tif, and move leftovers away",
@@ -115,7 +115,7 @@ def pair_by_order(raw: Name, labels: Name, *, formats: Sequence[Format] = ()) ->
     if len(images) != len(masks):
         raise InputError(
             "not as many labels as images",
-            file=labels,
+            where=labels,
             expected=f"{len(images)}, as in {raw}",
             found=len(masks),
         )
@@ -191,7 +191,7 @@ def _same_place(images: Sequence[Path], raw: Name, formats: Sequence[Format]) ->
     pattern = f"{os.fspath(raw)}/*{usual}{ending}"
     return InputError(
         "images and labels are the same files",
-        file=raw,
+        where=raw,
         fix=f"if the labels are the files of the pattern, give it for labels: '{pattern}'"
         if usual
         else "give the labels as a folder of their own, or as a pattern such as 'all/*_masks.tif'",
@@ -205,7 +205,7 @@ def _named(images: Sequence[Path], raw: Name, formats: Sequence[Format]) -> tupl
         check_stem(stem, paths[0])
         if len(paths) > 1:
             names = ", ".join(_shown(path, formats) for path in paths)
-            raise InputError(f"images of the same name {stem!r}", file=raw, found=names)
+            raise InputError(f"images of the same name {stem!r}", where=raw, found=names)
     return tuple(Pair(stem, grouped[stem][0], None) for stem in sorted(grouped))
 
 

@@ -180,7 +180,7 @@ def open_jpeg(path: str | os.PathLike[str], inner: str = "") -> Stored:
         raise damaged(name, error) from error
     if depth != 8 or samples not in (1, 3):
         found = f"{depth} bit, {samples} samples"
-        raise InputError("not a JPEG of grey or RGB of 8 bit", file=name, found=found)
+        raise InputError("not a JPEG of grey or RGB of 8 bit", where=name, found=found)
     shape = (height, width, samples) if samples > 1 else (height, width)
     dtype = np.dtype(np.uint8)
     _check(name, shape, dtype, math.prod(shape), len(content), "jpeg")
@@ -220,6 +220,6 @@ def _check(
     """Refuse a picture whose size exhausts the memory, or that has none."""
     declared = math.prod(shape) * dtype.itemsize
     if declared == 0:
-        raise InputError("the file holds no image", file=name, found=f"shape {shape}")
+        raise InputError("the file holds no image", where=name, found=f"shape {shape}")
     check_ratio(packed, end, file=name, shape=shape, codec=codec)
     check_chunk(shape, dtype, name)

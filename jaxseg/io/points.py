@@ -66,17 +66,17 @@ def read_points(
     try:
         table = pd.read_csv(path, skipinitialspace=True)
     except pd.errors.EmptyDataError:
-        raise InputError("the file of points is empty: not even names of columns", file=path,
+        raise InputError("the file of points is empty: not even names of columns", where=path,
                          expected=_columns(len(shape)), found="nothing") from None  # fmt: skip
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise InputError(f"not a readable CSV file: {error}", file=path) from error
+        raise InputError(f"not a readable CSV file: {error}", where=path) from error
     names = {str(name).strip().lower(): name for name in table.columns}
     wanted = [f"axis-{axis}" for axis in range(len(shape))]
     given = [name for name in names if COLUMN.fullmatch(name)]
     if sorted(given) != wanted:
         raise InputError(
             "the columns of points do not fit the image",
-            file=path,
+            where=path,
             expected=_columns(len(shape)),
             found=", ".join(map(str, table.columns)),
         )
@@ -92,7 +92,7 @@ def read_points(
         if wrong.any():
             raise InputError(
                 f"classes are not whole numbers from 0 to {LARGEST_CLASS}",
-                file=path,
+                where=path,
                 found=f"{values[wrong][0]:.10g} in line {int(np.flatnonzero(wrong)[0]) + 2}",
             )
         classes = values.astype(np.int32)
@@ -108,7 +108,7 @@ def _numbers(table: pd.DataFrame, path: str | Path) -> np.ndarray:
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
-        raise InputError("not a number", file=path, expected="finite numbers",
+        raise InputError("not a number", where=path, expected="finite numbers",
                          found=f"{table.iloc[row, column]!r} in line {row + 2}")  # fmt: skip
     return values
 
@@ -139,7 +139,7 @@ def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> slice:
         row = int(np.flatnonzero(outside)[0])
         raise InputError(
             f"{outside.sum()} of {len(places)} points lie outside the image",
-            file=path,
+            where=path,
             expected=f"positions in voxels within {tuple(shape)}",
             found=f"{tuple(places[row].tolist())} in line {row + 2}",
             fix="--detection.units um if they are in µm; --detection.no-check leaves them out",
@@ -147,7 +147,7 @@ def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> slice:
     _, first, count = np.unique(places, axis=0, return_index=True, return_counts=True)
     if (count > 1).any():
         row = int(first[count > 1][0])
-        raise InputError(f"{int((count - 1).sum())} points are there more than once", file=path,
+        raise InputError(f"{int((count - 1).sum())} points are there more than once", where=path,
                          found=f"{tuple(places[row].tolist())} in line {row + 2}",
                          fix="remove the copies, or --detection.no-check")  # fmt: skip
     return slice(None)

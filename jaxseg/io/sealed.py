@@ -64,11 +64,11 @@ def read_sealed(path: str | os.PathLike[str], what: str, *, fix: str = "") -> di
     except (OSError, ValueError, RecursionError) as error:
         found = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
         raise InputError(
-            f"not a readable {what}", file=path, found=found or type(error).__name__, fix=fix
+            f"not a readable {what}", where=path, found=found or type(error).__name__, fix=fix
         ) from error
     if document.pop(SEAL, None) != seal_of(document):
         raise InputError(
-            f"this {what} was changed or damaged after it was written", file=path, fix=fix
+            f"this {what} was changed or damaged after it was written", where=path, fix=fix
         )
     return document
 

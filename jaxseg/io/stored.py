@@ -161,7 +161,7 @@ def damaged(path: str, reason: object) -> InputError:
     text = " ".join(str(reason).split())[:160] or type(reason).__name__
     return InputError(
         "the file is damaged or cut short",
-        file=path,
+        where=path,
         found=text,
         fix="copy or export it again",
     )

@@ -148,7 +148,7 @@ def read_site_tables(
     rows = {one: row for row, one in enumerate(ids["pre"].tolist())}
     missing = [one for one in wanted.tolist() if one >= 0 and one not in rows]
     if missing:
-        raise InputError(f"{len(missing)} partners are not among the presynaptic sites", file=post,
+        raise InputError(f"{len(missing)} partners are not among the presynaptic sites", where=post,
                          expected=f"an id of {pre}, or nothing",
                          found=_listed(missing))  # fmt: skip
     partner = np.array([rows.get(one, -1) for one in wanted.tolist()], np.int64)
@@ -162,7 +162,7 @@ def _ids_of(path: str | Path, names: Sequence[str], *, empty: bool = False) -> n
     columns = {str(name).strip().lower(): name for name in table.columns}
     found = [columns[name] for name in names if name in columns]
     if not found:
-        raise InputError("a column is missing", file=path, expected=" or ".join(names),
+        raise InputError("a column is missing", where=path, expected=" or ".join(names),
                          found=", ".join(map(str, table.columns)))  # fmt: skip
     ids = np.zeros(len(table), np.int64)
     for row, text in enumerate(table[found[0]].str.strip()):
@@ -172,7 +172,7 @@ def _ids_of(path: str | Path, names: Sequence[str], *, empty: bool = False) -> n
         elif given and int(given[1]) <= np.iinfo(np.int64).max:
             ids[row] = int(given[1])
         else:
-            raise InputError("not an id", file=path, expected="whole numbers from 0",
+            raise InputError("not an id", where=path, expected="whole numbers from 0",
                              found=f"{text!r} in line {row + 2}")  # fmt: skip
     if not empty:
         raise_all(_repeated(ids, path))
@@ -187,7 +187,7 @@ def _listed(values: Sequence[object]) -> str:
 def _repeated(ids: np.ndarray, path: str | Path) -> Iterator[InputError]:
     different, count = np.unique(ids, return_counts=True)
     if (count > 1).any():
-        yield InputError("ids of sites are there more than once", file=path,
+        yield InputError("ids of sites are there more than once", where=path,
                          found=_listed(different[count > 1].tolist()),
                          fix="give every site an id of its own")  # fmt: skip
 
@@ -197,16 +197,16 @@ def _wrong_ids(given: Annotations, path: str | Path) -> Iterator[InputError]:
     yield from _repeated(given.ids, path)
     missing = np.setdiff1d(given.partners, given.ids)
     if len(missing):
-        yield InputError("partners that are no site", file=path,
+        yield InputError("partners that are no site", where=path,
                          expected="ids of sites", found=_listed(missing.tolist()))  # fmt: skip
     pairs, count = np.unique(given.partners, axis=0, return_counts=True)
     if (count > 1).any():
-        yield InputError("pairs that are there more than once", file=path,
+        yield InputError("pairs that are there more than once", where=path,
                          found=_listed([tuple(pair) for pair in pairs[count > 1].tolist()]),
                          fix="remove the copies")  # fmt: skip
     posts, count = np.unique(pairs[:, 1], return_counts=True)
     if (count > 1).any():
-        yield InputError("postsynaptic sites of several presynaptic ones", file=path,
+        yield InputError("postsynaptic sites of several presynaptic ones", where=path,
                          expected="one partner each",
                          found=_listed(posts[count > 1].tolist()))  # fmt: skip
 
@@ -220,7 +220,7 @@ def _roles(
         problems = []
         if unknown:
             problems.append(
-                InputError("sites of an unknown type", file=f"{path}/{options.types}",
+                InputError("sites of an unknown type", where=f"{path}/{options.types}",
                            expected=" or ".join(TYPES.values()),
                            found=_listed([repr(one) for one in unknown]))
             )  # fmt: skip
@@ -230,7 +230,7 @@ def _roles(
     if not len(alone):
         return is_pre, []
     return is_pre, [
-        InputError("sites of no pair, whose types are not known", file=path,
+        InputError("sites of no pair, whose types are not known", where=path,
                    expected="a partner, or a dataset of types", found=_listed(alone.tolist()),
                    fix="--synapses.types annotations/types")
     ]  # fmt: skip
@@ -242,7 +242,7 @@ def _wrong_pairs(given: Annotations, is_pre: np.ndarray, path: str | Path) -> It
         wrong = np.intersect1d(given.partners[:, column], given.ids[is_pre != wanted])
         if len(wrong):
             yield InputError(
-                f"the {side}synaptic sites of some pairs are not {side}synaptic", file=path,
+                f"the {side}synaptic sites of some pairs are not {side}synaptic", where=path,
                 expected=TYPES[side], found=_listed(wrong.tolist()),
                 fix="pairs are (presynaptic id, postsynaptic id), in this order",
             )  # fmt: skip
@@ -260,7 +260,7 @@ def _wrong_places(
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         yield InputError(
-            f"{outside.sum()} of {len(places)} sites lie outside the image", file=path,
+            f"{outside.sum()} of {len(places)} sites lie outside the image", where=path,
             expected=f"voxels within {tuple(shape)}",
             found=f"{tuple(places[row].astype(int).tolist())}, id {given.ids[row]}",
             fix="--synapses.units um if locations are in µm; --data.spacing if the size of a voxel "
@@ -272,7 +272,7 @@ def _wrong_places(
         if len(double):
             same = given.ids[mine][group.ravel() == group.ravel()[double[0]]]
             yield InputError(
-                f"{side}synaptic sites in one voxel", file=path,
+                f"{side}synaptic sites in one voxel", where=path,
                 found=f"ids {_listed(same.tolist())}"
                 + (" and others" if len(double) > len(same) else ""),
                 fix="give the pairs one id of the site",

@@ -135,10 +135,10 @@ def _opened(file: tifffile.TiffFile, choice: str, name: str, reason: str = "") -
     series = choose_series(file.series, choice, name, reason)
     if series.is_multifile:
         raise InputError(
-            "the image is spread over several files", file=name, fix="save it as one file"
+            "the image is spread over several files", where=name, fix="save it as one file"
         )
     if 0 in series.shape:
-        raise InputError("the file holds no image", file=name, found=f"shape {series.shape}")
+        raise InputError("the file holds no image", where=name, found=f"shape {series.shape}")
     stored = _check_extent(file, series, name)
     page = series.keyframe
     alpha = len(page.extrasamples) > 0 and page.extrasamples[-1] in ALPHA and page.axes[-1] == "S"

@@ -81,14 +81,14 @@ def choose_series(
         if number < len(series):
             return series[number]
         raise InputError(
-            f"the file has no image {number}", file=name, found=_listed(series) or "none"
+            f"the file has no image {number}", where=name, found=_listed(series) or "none"
         )
     if len(series) == 1 and not reason:
         return series[0]
     file = Path(name).name
     raise InputError(
         reason or f"the file holds {len(series)} images",
-        file=name,
+        where=name,
         expected="one image, or the number of one",
         found=_listed(series) or "none",
         fix=f"choose one, such as {file}#{CHOICE}0, in all files of a folder: *.tif#{CHOICE}0",

@@ -53,7 +53,7 @@ def write_labels_tiff(
     if dtype.itemsize > 4:
         raise ConfigError(
             "these label ids do not fit a TIFF file",
-            file=path,
+            where=path,
             expected=f"at most {2**32 - 1}",
             found=largest,
             fix="write Zarr instead, or renumber the labels",
@@ -86,7 +86,7 @@ def write_image_tiff(
     if name not in OME_TYPES:
         raise ConfigError(
             "this element type cannot be written as TIFF",
-            file=path,
+            where=path,
             expected=", ".join(OME_TYPES),
             found=image.dtype,
             fix="convert the image first",
@@ -165,7 +165,7 @@ def _write(
         # On a full disk tifffile can leave a torn file without an error.
         held = open_tiff(partial).source
         if math.prod(held.shape) != math.prod(shape) or held.dtype != dtype:
-            raise ResourceError("the file was not written completely", file=path)
+            raise ResourceError("the file was not written completely", where=path)
 
 
 def _imagej(spacing: Sequence[float]) -> dict[str, Any]:

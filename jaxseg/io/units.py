@@ -132,7 +132,7 @@ def voxel_size(
         if not SMALLEST <= size <= LARGEST:
             raise InputError(
                 f"the file's voxel size along {axis} is no length in an image",
-                file=file,
+                where=file,
                 expected=f"{SMALLEST:g} to {LARGEST:g} µm",
                 found=size,
                 fix="give the size of a voxel in µm with --data.spacing",
@@ -155,7 +155,7 @@ def _refuse(axis: str, item: Length, file: str) -> None:
     if item.problem or not positive:
         raise InputError(
             item.problem or f"the file's voxel size along {axis} is not a positive number",
-            file=file,
+            where=file,
             found="" if item.problem else item.value,
             fix="give the size of a voxel in µm with --data.spacing",
         )

@@ -153,7 +153,7 @@ def whole_numbers(source: Readable, file: str) -> Readable:
         if wrong.size:
             raise InputError(
                 f"labels in {native(dtype)} that are not all whole numbers from 0 to {largest:,}",
-                file=file,
+                where=file,
                 expected="ids that are exact, such as integers have them",
                 found=", ".join(f"{value:.10g}" for value in wrong.ravel()[:3]),
                 fix="export the labels as integers; are these labels, and not an image?",

@@ -66,7 +66,7 @@ def open_image(
     ):
         raise InputError(
             "this element type is no intensity",
-            file=path,
+            where=path,
             expected="integers of up to 32 bit or floating point",
             found=stored.source.dtype,
             fix="convert the image, for example to float32",
@@ -168,7 +168,7 @@ def open_labelled_classes(
 def _check_request(ndim: int, spacing: Sequence[float]) -> None:
     """Refuse what no image has, before a file is opened."""
     if ndim not in (2, 3):
-        raise ConfigError("an image has 2 or 3 spatial dimensions", file="ndim", found=ndim)
+        raise ConfigError("an image has 2 or 3 spatial dimensions", where="ndim", found=ndim)
     if np.size(spacing):
         checked_spacing(spacing, ndim, where="--data.spacing")
 
@@ -183,7 +183,7 @@ def _open(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
     try:
         return _opened(path, formats)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
+        raise InputError(f"cannot be read: {error.strerror or error}", where=path) from error
 
 
 def _opened(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
@@ -191,7 +191,7 @@ def _opened(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
     container = container_of(path, formats)
     place, choice = split_choice(path)
     if not container.exists():
-        raise InputError("no such file", file=path)
+        raise InputError("no such file", where=path)
     check_kind(container)
     if container.is_file():
         if container.suffix.lower() in FOREIGN and not format_of(container.name, formats):
@@ -199,13 +199,13 @@ def _opened(path: Name, formats: Sequence[Format]) -> tuple[Stored, Format]:
         row = check_content(container, format_of(container.name, formats), formats)
         inner = choice or "/".join(place.relative_to(container).parts)
         if inner and not choice and not row.inside:
-            raise InputError(f"a {row.name} file has no parts", file=path)
+            raise InputError(f"a {row.name} file has no parts", where=path)
         return row.open(container, inner), row
     if not place.is_dir():
-        raise InputError(f"no such part of {container.name}", file=path)
+        raise InputError(f"no such part of {container.name}", where=path)
     found = format_of_folder(place, formats) or format_of_folder(container, formats)
     if found is None:
-        raise InputError("a folder that is no Zarr array or group, nor another image", file=path)
+        raise InputError("a folder that is no Zarr array or group, nor another image", where=path)
     row, root = found
     return row.open(root, "/".join(place.relative_to(root).parts)), row
 
@@ -254,7 +254,7 @@ def _chosen(volume: Volume, numbers: Sequence[int]) -> Volume:
     if min(kept) < 0 or max(kept) >= volume.channels or len(set(kept)) < len(kept):
         raise InputError(
             "the image does not have the channels that were chosen",
-            file=volume.path,
+            where=volume.path,
             expected=f"0 to {volume.channels - 1}, each once",
             found=kept,
             fix="give the channels to use with --data.image_channels, or none for all",
@@ -269,7 +269,7 @@ def _open_integers(path: Name, formats: Sequence[Format]) -> Stored:
     if named is not None and named.lossy:
         raise InputError(
             f"labels in {named.name}, whose compression changes values",
-            file=path,
+            where=path,
             fix="export them again as PNG or TIFF",
         )
     stored, _ = _open(path, formats)
@@ -282,7 +282,7 @@ def _open_integers(path: Name, formats: Sequence[Format]) -> Stored:
     if kind not in "uif":
         raise InputError(
             "labels must be whole numbers",
-            file=path,
+            where=path,
             expected="an unsigned integer type",
             found=stored.source.dtype,
             fix="save labels.astype('uint32') as a new file",
@@ -303,7 +303,7 @@ def _ids(volume: Volume) -> Volume:
         if block.size and block.min() < 0:
             raise InputError(
                 "negative labels",
-                file=volume.path,
+                where=volume.path,
                 expected="0 for background and positive ids",
                 found=int(block.min()),
                 fix="give unlabelled voxels a positive value of their own, or 0",

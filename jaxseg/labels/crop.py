@@ -36,7 +36,7 @@ def inner(shape: Sequence[int], border: Sequence[int]) -> tuple[slice, ...]:
     if any(2 * cut >= n for n, cut in zip(shape, border, strict=False)):
         raise ConfigError(
             "the border leaves nothing of the image",
-            file="evaluate.border_crop",
+            where="evaluate.border_crop",
             expected=f"less than half of {tuple(shape[: len(border)])}",
             found=tuple(border),
         )

@@ -63,7 +63,7 @@ def call(name: str, results: Any, *operands: jax.Array, **attributes: int) -> An
     the result, or a tuple of them
     """
     if reason := missing():
-        raise ConfigError("the compiled kernels cannot be used", file=name, found=reason)
+        raise ConfigError("the compiled kernels cannot be used", where=name, found=reason)
     first = operands[0]
     many = isinstance(results, tuple) and bool(results) and isinstance(results[0], tuple)
     shapes = [_result(shape, first) for shape in (results if many else (results,))]

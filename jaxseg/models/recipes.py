@@ -61,9 +61,11 @@ def default_recipe() -> RecipeName:
             return "plain"
         return "cpu" if native.missing() else "native"
     if wanted not in RECIPES:
-        raise ConfigError("no such recipe", file=VARIABLE, expected=" ".join(RECIPES), found=wanted)
+        raise ConfigError(
+            "no such recipe", where=VARIABLE, expected=" ".join(RECIPES), found=wanted
+        )
     if wanted == "native" and (reason := native.missing()):
-        raise ConfigError("the compiled kernels cannot be used", file=VARIABLE, found=reason)
+        raise ConfigError("the compiled kernels cannot be used", where=VARIABLE, found=reason)
     return cast(RecipeName, wanted)
 
 

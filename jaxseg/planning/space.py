@@ -163,7 +163,7 @@ def refuse_without_space(stores: Iterable[Store], folder: Path) -> None:
     if least > free:
         raise ResourceError(
             "the results will not fit the disk",
-            file=folder,
+            where=folder,
             expected=f"at least {readable(least)} free",
             found=readable(free),
             fix="free some space, --out on another disk, or --predict.dtype float16",
@@ -171,7 +171,7 @@ def refuse_without_space(stores: Iterable[Store], folder: Path) -> None:
     if 0 <= left < files:
         raise ResourceError(
             "the results have more files than the disk can hold",
-            file=folder,
+            where=folder,
             expected=f"room for {files:,}",
             found=f"{left:,}",
             fix="larger blocks, or --out on another disk",

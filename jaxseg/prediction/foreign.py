@@ -83,7 +83,7 @@ def _problems(config: Config, foreign: Foreign, samples: Sequence[Sample]) -> It
     if about.planes is not None and about.planes != len(names):
         yield ConfigError(
             "the network gives another number of planes than the channels have",
-            file=foreign.file,
+            where=foreign.file,
             expected=f"{len(names)}, {', '.join(names[:8])}",
             found=about.planes,
             fix="give the channels that the network was trained for",
@@ -92,7 +92,7 @@ def _problems(config: Config, foreign: Foreign, samples: Sequence[Sample]) -> It
         if about.channels is not None and about.channels != sample.image.channels:
             yield InputError(
                 "an image with another number of channels than the network takes",
-                file=sample.image.path,
+                where=sample.image.path,
                 expected=about.channels,
                 found=sample.image.channels,
             )
@@ -100,14 +100,14 @@ def _problems(config: Config, foreign: Foreign, samples: Sequence[Sample]) -> It
         if wanted and sample.image.dtype != np.dtype(wanted):
             yield InputError(
                 "an image of another type than the network takes",
-                file=sample.image.path,
+                where=sample.image.path,
                 expected=wanted,
                 found=sample.image.dtype,
             )
     if about.scaling is None and config.normalize.scope == "dataset":
         yield ConfigError(
             "the file has no statistics of its training images",
-            file="normalize.scope",
+            where="normalize.scope",
             expected="image",
             found="dataset",
         )
@@ -125,7 +125,7 @@ def _tile(
         if not wanted:
             raise ConfigError(
                 "the file does not say which sizes the network takes",
-                file=foreign.file,
+                where=foreign.file,
                 fix="--predict.tile, the size of a tile",
             )
         return wanted, ones, ones
@@ -134,7 +134,7 @@ def _tile(
         if size != smallest and (not step or size < smallest or (size - smallest) % step):
             raise ConfigError(
                 "a tile that the network does not take",
-                file="predict.tile",
+                where="predict.tile",
                 expected=" x ".join(f"{s} + n * {k}" if k else f"{s}" for s, k in sizes),
                 found=wanted,
             )

@@ -89,7 +89,7 @@ def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
         if sight.tile:
             raise ConfigError(
                 "this network sees tiles of one size only",
-                file="predict.full_image",
+                where="predict.full_image",
                 found=sight.tile,
                 fix="leave out predict.full_image",
             )
@@ -124,7 +124,7 @@ def _refuse_another_network(
     if changed:
         raise ConfigError(
             f"the network was trained with other values of {', '.join(changed[:4])}",
-            file=folder,
+            where=folder,
             expected=then.get(changed[0]),
             found=now.get(changed[0]),
             fix="use the configuration saved beside its results",

@@ -35,7 +35,7 @@ def refuse_links(root: Path, folders: Iterable[Path]) -> None:
     raise_all(
         ResourceError(
             "a link inside the results: it would be written through, to another place",
-            file=path,
+            where=path,
             found=f"a link to {os.readlink(path)}",
             fix="move what it leads to here, or give that place with --out",
         )

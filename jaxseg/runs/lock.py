@@ -53,7 +53,7 @@ class Lock:
         if self._lost or _read(self.path).get("token") != self.token:
             raise ConfigError(
                 "another process took this run over, as this one gave no sign of life for long",
-                file=self.path,
+                where=self.path,
                 found=_described(_read(self.path)),
                 fix="let the other one finish",
             )
@@ -235,7 +235,7 @@ def _refusal(path: Path, holder: dict[str, Any], mine: Path) -> ConfigError:
     age = max(0.0, mine.stat().st_mtime - (_touched(path) or 0.0))
     return ConfigError(
         "another process writes this run",
-        file=path,
+        where=path,
         found=f"{_described(holder)}, last sign of life {age:.0f} s ago",
         fix="wait until it ends, or --run ANOTHER_NAME",
     )

@@ -128,7 +128,7 @@ def open_run(config: Config) -> Run:
     except OSError as error:
         raise ResourceError(
             f"cannot write here: {error.strerror or error}",
-            file=error.filename or run.root,
+            where=error.filename or run.root,
             fix="give another folder with --out, or free the space",
         ) from error
     return run
@@ -195,7 +195,7 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
         raise ConfigError(
             "this run already has results from a different configuration or other files; "
             f"{phase} differs in {_listed([MEANING.get(name, name) for name in changed])}",
-            file=run.results,
+            where=run.results,
             expected=before.get(changed[0]),
             found=values.get(changed[0]),
             fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
@@ -237,7 +237,7 @@ def document(run: Run, phase: str) -> dict[str, Any]:
     fix = f"--phases {phase} --overwrite, which moves what it made to _trash"
     found = read_sealed(path, "manifest", fix=fix)
     if not isinstance(found.get("values"), dict) or digest(found["values"]) != found.get("digest"):
-        raise InputError("not a manifest", file=path, fix=fix)
+        raise InputError("not a manifest", where=path, fix=fix)
     return found
 
 
@@ -287,7 +287,7 @@ def refuse_other_way(run: Run, phases: Sequence[str], config: Config) -> None:
     if there and not config.overwrite:
         raise ConfigError(
             f"results of {there[0]} lie here: instances are made by blocks or in memory, not both",
-            file=run.results,
+            where=run.results,
             fix="--run ANOTHER_NAME, or --overwrite, which moves the old ones to _trash",
         )
     if there:

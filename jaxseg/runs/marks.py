@@ -41,7 +41,7 @@ def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: 
     changed = differing(before, plain(dict(state)))
     raise ConfigError(
         f"{phase} of {stem} was made from another version of its {', '.join(changed[:4])}",
-        file=outputs[0],
+        where=outputs[0],
         expected=before.get(changed[0]),
         found=state.get(changed[0]),
         fix="--run ANOTHER_NAME, or remove this result",
@@ -108,13 +108,13 @@ def redone_if_damaged(run: Run, phase: str, stem: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        inside = run.results in Path(error.file).parents
+        inside = run.results in Path(error.where).parents
         if not inside or not run.marker(phase, stem).exists():
             raise
         run.marker(phase, stem).unlink(missing_ok=True)
         raise InputError(
             f"what {phase} made of {stem} is damaged; it counts as not done from now on",
-            file=error.file,
+            where=error.where,
             found=error.found,
             fix=f"run the same command again, {phase} included",
         ) from error
@@ -164,7 +164,7 @@ def refuse_replaced(run: Run, images: Mapping[str, str]) -> None:
             found.append(
                 ConfigError(
                     "this image was replaced after it was predicted",
-                    file=path,
+                    where=path,
                     expected=before,
                     found=input_version(path),
                     fix="--run ANOTHER_NAME, or remove what was made of it and predict it again",

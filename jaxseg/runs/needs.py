@@ -126,7 +126,7 @@ def not_made(work: Work, stage: Stage, fix: str = "") -> ConfigError:
     target, word = (stage.output.target, stage.output.word) if stage.output else (None, stage.done)
     return ConfigError(
         f"this image was not {word}",
-        file=target or work.stage(stage.name),
+        where=target or work.stage(stage.name),
         fix=fix or f"--phases {stage.phase}",
     )
 
@@ -149,7 +149,7 @@ def await_others(config: Config, ledgers: Sequence[Ledger], word: str) -> None:
         if left <= 0:
             raise Interrupted(
                 f"other jobs have not {word} all their blocks yet",
-                file=waiting[0].folder,
+                where=waiting[0].folder,
                 fix="run the same command again when they have, or --blocks.wait MINUTES",
             )
         time.sleep(min(PATIENCE, left))

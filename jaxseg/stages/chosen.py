@@ -65,7 +65,7 @@ def tuned_decoder(config: Config, run: Run) -> Chosen:
         better = with_tuned(options, found)
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "--phases tune --overwrite, or --tune.no-use"
-        raise InputError(f"not a file of tuned options: {error}", file=file, fix=fix) from error
+        raise InputError(f"not a file of tuned options: {error}", where=file, fix=fix) from error
     return Chosen(row, better, {name: getattr(better, name) for name in sorted(found)})
 
 

@@ -160,7 +160,7 @@ def region_path(config: Config, name: str) -> Path | None:
     if len(found) != 1:
         raise InputError(
             f"not one mask for the image {name!r}",
-            file=root,
+            where=root,
             found=", ".join(path.name for path in found) or "none",
             fix="give every mask the name of its image",
         )

@@ -42,7 +42,7 @@ def truth_problems(task: Task, config: Config) -> Iterator[ConfigError]:
     """
     sites = [channel.name for channel in config.channels if channel.options.sites]
     if sites and task.truth.kind != "sites":
-        yield ConfigError("channels of synaptic sites", file="channels", found=sites,
+        yield ConfigError("channels of synaptic sites", where="channels", found=sites,
                           fix="--task synapses")  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def phase_problems(task: Task, config: Config) -> Iterator[ConfigError]:
     if foreign := set(BY_BLOCKS) & set(config.phases) - set(task.phases):
         yield ConfigError(
             f"the task {task.name} has no such phase",
-            file="phases",
+            where="phases",
             found=min(foreign),
             fix=DECODE,
         )
@@ -69,7 +69,7 @@ def phase_problems(task: Task, config: Config) -> Iterator[ConfigError]:
     if blocks.is_part and alone & set(config.phases):
         yield ConfigError(
             "only a part of the work is to be done",
-            file="phases",
+            where="phases",
             expected=f"some of {', '.join(('predict', *divided, 'evaluate'))}",
             found=" ".join(config.phases),
         )

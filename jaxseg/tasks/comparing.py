@@ -194,7 +194,7 @@ def open_result(work: Work, stage: Step) -> Volume:
     if truth is not None and truth.spatial_shape != labels.spatial_shape:
         raise InputError(
             "true and decoded labels differ in size",
-            file=target,
+            where=target,
             expected=truth.spatial_shape,
             found=labels.spatial_shape,
         )

@@ -43,7 +43,7 @@ def _existing(work: Work) -> str:
     """The table of the points of an image, which must be there."""
     path = points_file(work)
     if not path.exists():
-        raise ConfigError("no points were looked for in this image", file=path,
+        raise ConfigError("no points were looked for in this image", where=path,
                           fix="--phases decode evaluate")  # fmt: skip
     return str(path)
 
@@ -137,7 +137,7 @@ def point_problems(config: Config) -> list[JaxsegError]:
     return [
         ConfigError(
             "points are peaks of the first channel, which must be one number per voxel",
-            file="channels",
+            where="channels",
             found=f"{count} numbers" if count else "classes alone",
             fix="channels=(ch('G'),)",
         )

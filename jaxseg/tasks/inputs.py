@@ -171,7 +171,7 @@ def spacing_problems(samples: Sequence[Sample]) -> list[JaxsegError]:
     return [
         InputError(
             "another voxel size than the other training images",
-            file=sample.image.path,
+            where=sample.image.path,
             expected=wanted,
             found=sample.image.spacing,
             fix="resample the images, or give one size for all with --data.spacing",

@@ -20,7 +20,7 @@ def detection_rules(config: Config) -> Iterator[ConfigError]:
     if options.grow.enable:
         yield from measured_objects(config)
     if isinstance(options.radius, tuple) and len(options.radius) not in (1, ndim):
-        yield ConfigError("wrong number of values", file="detection.radius",
+        yield ConfigError("wrong number of values", where="detection.radius",
                           expected=f"one, or {ndim} ({'zyx'[-ndim:]})",
                           found=options.radius)  # fmt: skip
     kinds = [one.options for one in config.channels if isinstance(one.options, Semantic)]
@@ -28,11 +28,11 @@ def detection_rules(config: Config) -> Iterator[ConfigError]:
     for name in PER_CLASS:
         value = options.grow.seed_radius if "." in name else getattr(options, name)
         if isinstance(value, tuple) and len(value) not in (1, number):
-            yield ConfigError("wrong number of values", file=f"detection.{name}",
+            yield ConfigError("wrong number of values", where=f"detection.{name}",
                               expected=f"one, or {number}, one per class without background",
                               found=value)  # fmt: skip
     if any(one > number for one in options.grow.ring_classes):
-        yield ConfigError("no such class", file="detection.grow.ring_classes",
+        yield ConfigError("no such class", where="detection.grow.ring_classes",
                           expected=f"1 to {number}", found=options.grow.ring_classes)  # fmt: skip
     yield from _not_offered(config)
 
@@ -42,5 +42,5 @@ def _not_offered(config: Config) -> Iterator[ConfigError]:
     moved = {"predict.rescale": config.predict.rescale, "data.resample": any(config.data.resample),
              "preprocess.resize": bool(config.preprocess.resize)}  # fmt: skip
     for field in (field for field, value in moved.items() if value):
-        yield ConfigError("points would have the positions of resampled images", file=field,
+        yield ConfigError("points would have the positions of resampled images", where=field,
                           fix="resample images and points before")  # fmt: skip

@@ -92,7 +92,7 @@ def _missing_channel(config: Config, sample: Sample) -> list[JaxsegError]:
     return [
         InputError(
             "no such channel",
-            file=sample.image.path,
+            where=sample.image.path,
             expected=f"0 to {count - 1}",
             found=options.image_channel,
             fix="--detection.grow.image-channel 0",
@@ -114,7 +114,7 @@ def point_tables(labels: str) -> dict[str, Path]:
     tables = [path for path in files if path.suffix.lower() == ENDING]
     others = [path for path in files if path not in tables and not path.name.startswith(".")]
     if tables and others:
-        raise InputError("tables of points and other files lie in one folder", file=root,
+        raise InputError("tables of points and other files lie in one folder", where=root,
                          found=others[0].name, fix="put them in folders of their own")  # fmt: skip
     return {path.stem: path for path in tables}
 
@@ -141,7 +141,7 @@ def tables_of(
     missing = [name for name in names if name not in tables]
     if pair == "order" or (missing and pair == "name_or_order" and len(names) == len(tables)):
         if len(names) != len(tables):
-            wrong = InputError("not as many tables of points as images", file=labels,
+            wrong = InputError("not as many tables of points as images", where=labels,
                                expected=len(names), found=len(tables))  # fmt: skip
             return {}, [wrong]
         paired = dict(zip(sorted(names), sorted(tables), strict=True))
@@ -151,7 +151,7 @@ def tables_of(
     problems: list[JaxsegError] = [
         InputError(
             f"no table of points for the image {name!r}",
-            file=labels,
+            where=labels,
             expected=name + ENDING,
             found=", ".join(sorted(tables)[:4]),
             fix="give every table the name of its image",
@@ -174,7 +174,7 @@ def _with_points(config: Config, path: Path | None, sample: Sample) -> Sample:
     if both and len(table.classes) and not table.classes.all():
         raise InputError(
             "points without a class",
-            file=path,
+            where=path,
             expected="a column class with whole numbers from 1",
             found=f"{np.count_nonzero(table.classes == 0)} of {len(table.classes)} points",
             fix="add it, or do not learn the channel S",

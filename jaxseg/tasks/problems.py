@@ -65,7 +65,7 @@ def region_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErr
             problems.append(
                 InputError(
                     "mask and image differ in size",
-                    file=volume.path,
+                    where=volume.path,
                     expected=f"{shape}, as {sample.image.path}",
                     found=volume.spatial_shape,
                     fix="make the mask again from this image",
@@ -83,7 +83,7 @@ def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErro
     return [
         ConfigError(
             "no image reaches so far",
-            file="blocks.z_start",
+            where="blocks.z_start",
             expected=f"below {max(ends)}",
             found=start,
         )
@@ -124,7 +124,7 @@ def _problems_of(config: Config, run: Run, sample: Sample) -> Iterator[JaxsegErr
     if expected != found:
         yield ConfigError(
             "planes of another image or of other channels",
-            file=path,
+            where=path,
             expected=expected,
             found=found,
             fix="--run ANOTHER_NAME, with the phase predict",
@@ -132,7 +132,7 @@ def _problems_of(config: Config, run: Run, sample: Sample) -> Iterator[JaxsegErr
 
 
 def _not_predicted(path: Path) -> ConfigError:
-    return ConfigError("this image was not predicted", file=path, fix="--phases predict")
+    return ConfigError("this image was not predicted", where=path, fix="--phases predict")
 
 
 def _begun(run: Run, sample: Sample) -> bool:

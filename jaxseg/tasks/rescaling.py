@@ -44,7 +44,7 @@ def rescaled(
         return tuple(test), [
             ConfigError(
                 "the voxel size of the training images is not known",
-                file="predict.rescale",
+                where="predict.rescale",
                 fix="train with --data.spacing, or leave out predict.rescale",
             )
         ]
@@ -85,7 +85,7 @@ def _unknown_sizes(samples: Sequence[Sample]) -> list[JaxsegError]:
     return [
         InputError(
             "the size of a voxel is not known, so the image cannot be resampled",
-            file=sample.image.path,
+            where=sample.image.path,
             expected="a size in the metadata, or --data.spacing",
         )
         for sample in samples

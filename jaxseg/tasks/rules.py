@@ -18,7 +18,7 @@ def instance_rules(config: Config) -> Iterator[ConfigError]:
     if names and len(classes) == len(names):
         yield ConfigError(
             f"{names[0]} alone shows no objects",
-            file="channels",
+            where="channels",
             fix="--task semantic, or channels of instances beside it",
         )
     else:
@@ -34,7 +34,7 @@ def measured_objects(config: Config) -> Iterator[ConfigError]:
     if config.blocks.decodes and measured and not config.blocks.measure:
         yield ConfigError(
             "classes and post-processing of objects need their measurements",
-            file="blocks.measure",
+            where="blocks.measure",
             fix="--blocks.measure",
         )
 
@@ -53,14 +53,14 @@ def classes_beside(config: Config) -> Iterator[ConfigError]:
         if options.classes < 3:
             yield ConfigError(
                 "S beside other channels needs at least 3 classes",
-                file="channels",
+                where="channels",
                 expected="classes=3 or more, background included",
                 found=options.classes,
             )
         if names and len(names) != options.classes:
             expected = f"{options.classes}, background first"
             yield ConfigError(
-                "one name per class", file="semantic.names", expected=expected, found=names
+                "one name per class", where="semantic.names", expected=expected, found=names
             )
 
 
@@ -70,13 +70,13 @@ def semantic_rules(config: Config) -> Iterator[ConfigError]:
     classes = [channel for channel in config.channels if channel.options.exclusive]
     if names and not len(classes) == len(names) == 1:
         yield ConfigError(
-            "a semantic task learns exactly the channel S", file="channels", found=names
+            "a semantic task learns exactly the channel S", where="channels", found=names
         )
     several = [c for c in classes if isinstance(c.options, Semantic) and c.options.classes > 2]
     if several and config.semantic.threshold != SemanticOutput().threshold:
         yield ConfigError(
             "of several classes the likeliest is taken, without a threshold",
-            file="semantic.threshold",
+            where="semantic.threshold",
             found=config.semantic.threshold,
             fix="leave it out",
         )
@@ -89,7 +89,7 @@ def points_are_compared(config: Config) -> Iterator[ConfigError]:
     if config.evaluate.planes:
         yield ConfigError(
             "planes are not compared in this task",
-            file="evaluate.planes",
+            where="evaluate.planes",
             fix="leave it out",
         )
 
@@ -99,7 +99,7 @@ def no_decoder(config: Config) -> Iterator[ConfigError]:
     if config.decoder != "auto":
         yield ConfigError(
             "only objects need a decoder",
-            file="decoder",
+            where="decoder",
             found=config.decoder,
             fix="--decoder auto",
         )
@@ -111,6 +111,6 @@ def no_points(config: Config) -> Iterator[ConfigError]:
     names = [field.name for field in dataclasses.fields(default)]
     changed = [name for name in names if getattr(given, name) != getattr(default, name)]
     if changed:
-        yield ConfigError("only the task detection reads this", file="detection",
+        yield ConfigError("only the task detection reads this", where="detection",
                           fix="remove it, or --task detection",
                           found=" ".join(changed))  # fmt: skip

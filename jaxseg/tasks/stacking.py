@@ -67,7 +67,7 @@ def stack_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErro
         found.append(
             ConfigError(
                 "results of this task are not made of stacks of 2D images",
-                file="data.as_3d_stack",
+                where="data.as_3d_stack",
                 found=task_of(config).name,
             )
         )
@@ -76,7 +76,7 @@ def stack_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErro
         found.append(
             ConfigError(
                 "these channels have other planes in 3D, so that 2D images of them are no stack",
-                file="channels, data.as_3d_stack",
+                where="channels, data.as_3d_stack",
                 expected="such as F, B, C, Db",
                 found=", ".join(name for name in deep if name not in flat) or ", ".join(flat),
             )

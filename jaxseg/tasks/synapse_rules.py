@@ -17,7 +17,7 @@ def synapse_rules(config: Config) -> Iterator[ConfigError]:
     names = [channel.name for channel in config.channels]
     others = [channel.name for channel in config.channels if not channel.options.sites]
     if others:
-        yield ConfigError("channels that show no synaptic sites", file="channels", found=others,
+        yield ConfigError("channels that show no synaptic sites", where="channels", found=others,
                           fix=ADVICE)  # fmt: skip
     elif names:
         yield from _pairing(config, names)
@@ -31,26 +31,26 @@ def _pairing(config: Config, names: list[str]) -> Iterator[ConfigError]:
     for name in ("threshold", "remove_close"):
         value = getattr(config.detection, name)
         if isinstance(value, tuple) and len(value) not in (1, len(SIDES)):
-            yield ConfigError("wrong number of values", file=f"detection.{name}",
+            yield ConfigError("wrong number of values", where=f"detection.{name}",
                               expected="one, or two: pre, post", found=value)  # fmt: skip
     radius, ndim = config.detection.radius, config.ndim
     if isinstance(radius, tuple) and len(radius) not in (1, ndim):
-        yield ConfigError("wrong number of values", file="detection.radius", found=radius,
+        yield ConfigError("wrong number of values", where="detection.radius", found=radius,
                           expected=f"one, or {ndim} ({'zyx'[-ndim:]})")  # fmt: skip
     vectors = any(channel.options.family == "partner" for channel in config.channels)
     missing = config.synapses.missing
     if "F_post" not in names:
-        yield ConfigError("nothing shows the postsynaptic sites", file="channels", found=names,
+        yield ConfigError("nothing shows the postsynaptic sites", where="channels", found=names,
                           fix="add ch('F_post')")  # fmt: skip
     elif "F_pre" not in names and not vectors:
-        yield ConfigError("nothing shows the presynaptic sites", file="channels", found=names,
+        yield ConfigError("nothing shows the presynaptic sites", where="channels", found=names,
                           fix="add ch('F_pre'), or vectors; or --task detection")  # fmt: skip
     elif "F_pre" not in names and missing != "create":
         yield ConfigError("presynaptic sites are nowhere but where vectors lead",
-                          file="synapses.missing", expected="create", found=missing,
+                          where="synapses.missing", expected="create", found=missing,
                           fix="--synapses.missing create, or add ch('F_pre')")  # fmt: skip
     if missing == "create" and not vectors:
-        yield ConfigError("only vectors tell where a missing site is", file="synapses.missing",
+        yield ConfigError("only vectors tell where a missing site is", where="synapses.missing",
                           found=missing, fix="--synapses.missing unpaired")  # fmt: skip
 
 
@@ -73,4 +73,4 @@ def _unused(config: Config) -> Iterator[ConfigError]:
     }
     for field, on in used.items():
         if on:
-            yield ConfigError("this is not there for synapses", file=field, fix="leave it out")
+            yield ConfigError("this is not there for synapses", where=field, fix="leave it out")

@@ -124,7 +124,7 @@ def _with_size(config: Config, sample: Sample) -> Sample:
     if said is None:
         return sample
     if len(said) != image.ndim_spatial or min(said) <= 0:
-        raise InputError("not the size of a voxel", file=f"{image.path}: resolution",
+        raise InputError("not the size of a voxel", where=f"{image.path}: resolution",
                          expected=f"{image.ndim_spatial} positive numbers", found=said,
                          fix="give it in µm with --data.spacing")  # fmt: skip
     factor = MICROMETERS[config.synapses.units]
@@ -148,7 +148,7 @@ def _places(labels: str) -> dict[str, Place]:
     others = [path for path in sorted(root.iterdir())
               if path not in tables and not path.name.startswith(".")]  # fmt: skip
     if others:
-        raise InputError("tables of sites and other files lie in one folder", file=root,
+        raise InputError("tables of sites and other files lie in one folder", where=root,
                          found=others[0].name, fix="put them in folders of their own")  # fmt: skip
     by_side = {side: {path.stem.removesuffix(f"_{side}"): path for path in tables
                       if path.stem.endswith(f"_{side}")} for side in SIDES}  # fmt: skip
@@ -157,7 +157,7 @@ def _places(labels: str) -> dict[str, Place]:
     if single or strange:
         names = strange or [path.name for side in SIDES for name, path in by_side[side].items()
                             if name in single]  # fmt: skip
-        raise InputError("tables of sites are not two for every image", file=root,
+        raise InputError("tables of sites are not two for every image", where=root,
                          expected="NAME_pre.csv and NAME_post.csv",
                          found=", ".join(names[:4]))  # fmt: skip
     return {name: (by_side["pre"][name], by_side["post"][name]) for name in sorted(by_side["pre"])}
@@ -171,7 +171,7 @@ def _with_sites(config: Config, source: Source, places: dict[str, Place], sample
         place = next(iter(places.values()))
     if place is None:
         raise InputError(
-            f"no annotated synapses for the image {sample.name!r}", file=source.labels,
+            f"no annotated synapses for the image {sample.name!r}", where=source.labels,
             expected=f"{sample.name}.zarr, {sample.name}.h5, or tables {sample.name}_pre.csv and "
             f"{sample.name}_post.csv",
             found=", ".join(sorted(places)[:4]), fix="give them the name of the image",
@@ -185,7 +185,7 @@ def _with_sites(config: Config, source: Source, places: dict[str, Place], sample
     else:
         if image.unit != "µm":
             raise InputError(
-                "the size of a voxel is not known, so locations cannot be placed", file=image.path,
+                "the size of a voxel is not known, so locations cannot be placed", where=image.path,
                 expected="an attribute resolution, or a size in the metadata",
                 fix="--data.spacing Z Y X, in µm",
             )  # fmt: skip

@@ -58,7 +58,7 @@ def _existing(work: Work) -> dict[str, Path]:
     paths = dict(zip(SIDES, synapse_files(work), strict=True))
     for path in paths.values():
         if not path.exists():
-            raise ConfigError("no synapses were looked for in this image", file=path,
+            raise ConfigError("no synapses were looked for in this image", where=path,
                               fix="--phases decode evaluate")  # fmt: skip
     return paths
 

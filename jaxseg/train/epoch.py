@@ -79,7 +79,7 @@ def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Ti
         save_last(job.folders.checkpoints, state, record, job.meta)
         raise Interrupted(
             f"stopped after step {count(state)}; the state is saved",
-            file=job.folders.checkpoints,
+            where=job.folders.checkpoints,
             fix="run the same command again to continue",
         )
     seconds = time.perf_counter() - began
@@ -203,7 +203,7 @@ def not_finite(good: np.ndarray, names: tuple[str, ...], step: int) -> NonFinite
     what = "loss" if blamed else "gradient"
     return NonFiniteError(
         f"the {what} of step {step} is not a finite number",
-        file=", ".join(blamed or sorted(set(names))),
+        where=", ".join(blamed or sorted(set(names))),
         fix="check these images; else a lower --train.lr. The last good checkpoint is kept",
     )
 

@@ -106,13 +106,13 @@ def refuse_unfit(folder: Path, meta: Mapping[str, Any], *, epochs: int = 0) -> N
         if checkpoint.checkpoints(best):
             raise InputError(
                 "a trained network lies here, but the state to continue from is gone",
-                file=last,
+                where=last,
                 fix=kept,
             )
         return
     then = checkpoint.newest_meta(last)
     if then is None:
-        raise InputError("every state of the training is damaged", file=last, fix=kept)
+        raise InputError("every state of the training is damaged", where=last, fix=kept)
     if not meta.get("digest") or then.get("digest") == meta["digest"]:
         return
     before, now = then.get("values", {}), meta.get("values", {})
@@ -122,7 +122,7 @@ def refuse_unfit(folder: Path, meta: Mapping[str, Any], *, epochs: int = 0) -> N
     named = ", ".join(changed[:4]) or "its training images or first weights"
     raise ConfigError(
         f"a training with other values lies here; it differs in {named}",
-        file=folder,
+        where=folder,
         expected=before.get(changed[0]) if changed else "",
         found=now.get(changed[0]) if changed else "",
         fix="--run ANOTHER_NAME, or --overwrite, which moves it to _trash",
@@ -159,7 +159,7 @@ def resume(
     if not allowed and checkpoint.checkpoints(folder / checkpoint.LAST):
         raise ConfigError(
             "a training lies here that is not to be continued",
-            file=folder,
+            where=folder,
             fix="start a run of another name, or resume",
         )
     refuse_unfit(folder, meta or {}, epochs=extend_to)
@@ -185,7 +185,7 @@ def resume(
     if int(state.step) != step:
         raise InputError(
             "the number of steps per epoch has changed; other training images?",
-            file=folder,
+            where=folder,
             expected=f"a state after step {step}",
             found=f"one after step {int(state.step)}",
             fix="start a run of another name",

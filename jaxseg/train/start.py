@@ -54,7 +54,7 @@ def transfer(fresh: Mapping[str, Any], trained: Mapping[str, np.ndarray]) -> Tak
     if not any(fits):
         raise ConfigError(
             "no part of the trained network has the names and sizes of this one",
-            file="train.start_from",
+            where="train.start_from",
             expected=", ".join(names[:3]),
             found=", ".join(list(trained)[:3]),
         )
@@ -100,12 +100,12 @@ def refuse_idle(params: Any, patterns: Sequence[str]) -> None:
             parts = sorted({name.split(SEPARATOR)[0] for name in names})
             raise ConfigError(
                 f"no part of the network is called {pattern!r}",
-                file="train.freeze",
+                where="train.freeze",
                 expected=", ".join(parts[:12]),
             )
     if patterns and all(jax.tree.leaves(frozen(params, patterns))):
         raise ConfigError(
-            "nothing is left to learn", file="train.freeze", found=", ".join(patterns)
+            "nothing is left to learn", where="train.freeze", found=", ".join(patterns)
         )
 
 

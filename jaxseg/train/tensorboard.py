@@ -22,7 +22,7 @@ def refuse_missing() -> None:
     if importlib.util.find_spec("tensorboardX") is None:
         raise ConfigError(
             "the package tensorboardX is missing",
-            file="train.tensorboard",
+            where="train.tensorboard",
             fix="pip install 'jaxseg[log]', or leave out train.tensorboard",
         )
 

@@ -226,4 +226,4 @@ def test_own_change_is_saved_by_name_and_made_again() -> None:
     ],
 )
 def test_illegal_options_are_named(settings: Augment, where: str) -> None:
-    assert [problem.file for problem in problems(settings, "augment")] == [where]
+    assert [problem.where for problem in problems(settings, "augment")] == [where]

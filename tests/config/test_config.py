@@ -146,7 +146,7 @@ def test_a_yaml_path_is_never_run_as_code(tmp_path: Path) -> None:
     ],
 )
 def test_each_mistake_is_found(fields: dict, field: str) -> None:
-    assert field in [problem.file for problem in check(changed(**fields))]
+    assert field in [problem.where for problem in check(changed(**fields))]
 
 
 def test_a_sound_configuration_has_no_problem() -> None:
@@ -156,7 +156,7 @@ def test_a_sound_configuration_has_no_problem() -> None:
 def test_all_mistakes_are_reported_together() -> None:
     problems = check(changed(name="a b", patch=(10,), train=Train(epochs=0, batch=0)))
     assert {"name", "patch", "train.epochs", "train.batch"} <= {
-        problem.file for problem in problems
+        problem.where for problem in problems
     }
 
 
@@ -209,4 +209,4 @@ def test_the_sign_of_a_shell_for_the_home_folder_is_no_path(where: str) -> None:
         ConfigError, match=r"without ~ for the home folder; found '~/cells'"
     ) as caught:
         from_plain(nested)
-    assert caught.value.file == where
+    assert caught.value.where == where

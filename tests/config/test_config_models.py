@@ -120,19 +120,19 @@ def test_an_option_of_another_network_is_refused(tmp_path: Path) -> None:
 )
 def test_each_mistake_is_found(model: object, field: str) -> None:
     config = dataclasses.replace(SOUND, model=model)  # type: ignore[arg-type]
-    assert field in [problem.file for problem in check(config)]
+    assert field in [problem.where for problem in check(config)]
 
 
 def test_z_strides_are_1_or_2() -> None:
     config = dataclasses.replace(
         SOUND, ndim=3, patch=(64, 64, 64), model=STUNet(z_down=(1, 2, 3, 1, 1))
     )
-    assert [problem.file for problem in check(config)] == ["model.z_down"]
+    assert [problem.where for problem in check(config)] == ["model.z_down"]
 
 
 def test_a_patch_that_the_network_cannot_reduce() -> None:
     config = dataclasses.replace(SOUND, patch=(48, 48), model=HRNet())
-    assert [problem.file for problem in check(config)] == ["patch"]
+    assert [problem.where for problem in check(config)] == ["patch"]
 
 
 def test_strides_of_networks() -> None:

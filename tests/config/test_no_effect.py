@@ -30,8 +30,8 @@ from jaxseg.tasks.checking import check
 def test_no_effect(options: dict[str, Any], field: str) -> None:
     given = {"channels": (ch("F"),), "data": Data(test=Source(raw="x"))} | options
     found = check(Config(phases=("predict", "decode"), **given))
-    assert [problem.file for problem in found] == [field]
+    assert [problem.where for problem in found] == [field]
     if "blocks" in options:
         given["blocks"] = Blocks(**{**vars(given["blocks"]), "size": (64, 64)})
-        files = [problem.file for problem in check(Config(phases=("predict",), **given))]
+        files = [problem.where for problem in check(Config(phases=("predict",), **given))]
         assert field not in files

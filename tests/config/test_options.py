@@ -237,7 +237,7 @@ def test_a_section_of_a_user_is_one_like_any_other() -> None:
         sides: tuple[float, ...] = option((), lengths(0, 2), at_least(0))
 
     assert not list(problems(Mine()))
-    assert [one.file for one in problems(Mine(size=4, sides=(1.0,)), "mine")] == [
+    assert [one.where for one in problems(Mine(size=4, sides=(1.0,)), "mine")] == [
         "mine.size",
         "mine.sides",
     ]
@@ -245,7 +245,7 @@ def test_a_section_of_a_user_is_one_like_any_other() -> None:
 
 def test_names_of_files_are_not_too_long() -> None:
     config = dataclasses.replace(Config(channels=(ch("F"),)), name="a" * 200, run="b" * 60)
-    assert "name, run" in {problem.file for problem in check(config)}
+    assert "name, run" in {problem.where for problem in check(config)}
 
 
 def test_the_channel_table_and_the_options_name_the_same_classes() -> None:

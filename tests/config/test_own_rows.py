@@ -158,4 +158,4 @@ def test_the_command_line_goes_on_with_own_rows() -> None:
     ],
 )
 def test_own_rows_are_held_to_the_rules(change: dict, where: str) -> None:
-    assert where in [problem.file for problem in check(dataclasses.replace(CONFIG, **change))]
+    assert where in [problem.where for problem in check(dataclasses.replace(CONFIG, **change))]

@@ -75,4 +75,4 @@ def test_the_usual_choices_are_sound() -> None:
     ],
 )
 def test_what_excludes_one_another_is_named(config: Config, where: str) -> None:
-    assert [problem.file for problem in check(config)] == [where]
+    assert [problem.where for problem in check(config)] == [where]

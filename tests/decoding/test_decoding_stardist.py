@@ -223,7 +223,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_options_are_told_before() -> None:
     wrong = StarDist(prob_threshold=1.0, nms_threshold=0.0, min_size=0)
     config = Config(channels=SETS["Db R"], phases=("decode",), stardist=wrong)
-    fields = {problem.file for problem in check(config)}
+    fields = {problem.where for problem in check(config)}
     assert fields == {"stardist.prob_threshold", "stardist.nms_threshold", "stardist.min_size"}
     for nrays in (-1, 5):
         with pytest.raises(ConfigError, match="nrays"):

@@ -280,7 +280,7 @@ def test_schedules(values: dict[str, Any], schedule: dict[str, Any]) -> None:
     config = translate(document(CLASSES | {"TRAIN.OPTIMIZER": "ADAMW"} | keys)).config()
     for name, value in schedule.items():
         assert getattr(config.train, name) == pytest.approx(value), name
-    assert not [problem for problem in check(config) if str(problem.file).startswith("train")]
+    assert not [problem for problem in check(config) if str(problem.where).startswith("train")]
 
 
 def test_old_switches_keep_their_meaning() -> None:
@@ -365,7 +365,7 @@ def test_images_as_a_stack() -> None:
     stack = {"TEST.ANALIZE_2D_IMGS_AS_3D_STACK": True, "TEST.POST_PROCESSING.Z_FILTERING": True}
     config = translate(document(CLASSES | stack)).config()
     assert config.data.as_3d_stack
-    assert not any("postprocess" in str(problem.file) for problem in check(config))
+    assert not any("postprocess" in str(problem.where) for problem in check(config))
     deep = translate(document(OBJECTS | stack))
     assert not deep.config().data.as_3d_stack
     assert kind_of(deep, "TEST.ANALIZE_2D_IMGS_AS_3D_STACK") == "no effect"
@@ -452,7 +452,7 @@ def test_points_and_objects_grown_from_them() -> None:
     assert (found.grow.enable, found.grow.seed_radius) == (True, 1.0)
     assert (config.data.spacing, config.evaluate.border_crop) == ((2.0, 0.5), (5, 6))
     assert config.postprocess.remove[0][0].name == "circularity"
-    assert not [one for one in check(config) if "data." not in str(one.file)]
+    assert not [one for one in check(config) if "data." not in str(one.where)]
     plain = translate(document(POINTS)).config()
     assert (plain.detection.threshold, plain.data.spacing) == ("auto", (1.0, 1.0))
     assert plain.loss.balance

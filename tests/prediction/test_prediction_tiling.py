@@ -106,6 +106,6 @@ def test_an_image_as_a_whole_is_one_tile() -> None:
     with pytest.raises(ConfigError, match="one size only"):
         tiling_of(config, sight._replace(tile=(64, 64)), (250, 300))
     for predict in (Predict(full_image=True, tile=(64, 64)), Predict(tta_mode="max")):
-        assert any("predict" in str(problem.file) for problem in check(Config(predict=predict)))
+        assert any("predict" in str(problem.where) for problem in check(Config(predict=predict)))
     blocks = replace(config, blocks=Blocks(size=(64, 64)))
-    assert any("full_image" in str(problem.file) for problem in check(blocks))
+    assert any("full_image" in str(problem.where) for problem in check(blocks))

@@ -163,4 +163,4 @@ def test_a_stopped_run_continues_to_the_same_bits(tmp_path: Path):
     ],
 )
 def test_options_without_effect_are_refused(train: Train, field: str):
-    assert field in [str(problem.file) for problem in check(Config(train=train))]
+    assert field in [str(problem.where) for problem in check(Config(train=train))]

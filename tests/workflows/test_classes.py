@@ -237,7 +237,7 @@ def test_augmentation_moves_both_label_images_alike() -> None:
 def test_configuration_of_classes_and_of_unknown_voxels() -> None:
     beside = (ch("F"), ch("S", classes=4, class_weights=(0.0, 1.0, 2.0, 3.0)))
     sound = Config(channels=beside, phases=("train",))
-    named = {problem.file for problem in check(sound)}
+    named = {problem.where for problem in check(sound)}
     assert "channels" not in named
     assert build(plain(sound), Config) == sound
     for fields, field in (
@@ -254,7 +254,7 @@ def test_configuration_of_classes_and_of_unknown_voxels() -> None:
         changed = plain(sound) | {name: plain(value) for name, value in fields.items()}
         for name in ("semantic", "data", "loss"):
             changed[name] = plain(sound)[name] | fields.get(name, {})
-        assert field in {problem.file for problem in check(build(changed, Config))}, fields
+        assert field in {problem.where for problem in check(build(changed, Config))}, fields
 
 
 RUN = """

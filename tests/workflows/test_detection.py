@@ -249,7 +249,7 @@ def test_points_without_class_and_moved_images_are_refused(tmp_path: Path) -> No
         checked(config)
     wrong = replace(config, preprocess=Preprocess(resize=(20, 20)),
                     detection=Detection(threshold=(0.1, 0.2, 0.3)))  # fmt: skip
-    assert {one.file for one in check(wrong)} >= {"preprocess.resize", "detection.threshold"}
+    assert {one.where for one in check(wrong)} >= {"preprocess.resize", "detection.threshold"}
     grow = replace(config, detection=Detection(grow=Grow(enable=True, image_channel=1)))
     with pytest.raises(Problems, match="no such channel"):
         checked(grow)
@@ -268,7 +268,7 @@ def test_what_is_wrong_is_told_before_anything_runs(tmp_path: Path) -> None:
     assert "no table of points for the image 'im2'" in text
     assert "outside the image" in text
     classes = Config(task="detection", channels=(ch("Db"), ch("S")), phases=("decode",))
-    assert [one.file for one in check(classes) if one.file == "channels"]
+    assert [one.where for one in check(classes) if one.where == "channels"]
 
 
 @pytest.mark.slow

@@ -252,8 +252,8 @@ def test_what_is_wrong_is_told_before_anything_runs(tmp_path: Path) -> None:
 def test_rules(options: dict, field: str, words: str) -> None:
     sound = Config(task="synapses", ndim=3, patch=(16, 32, 32), channels=SITES + VECTORS,
                    phases=("decode",))  # fmt: skip
-    assert not [one for one in check(sound) if one.file != "data.test.raw"]
-    found = [one for one in check(dataclasses.replace(sound, **options)) if one.file == field]
+    assert not [one for one in check(sound) if one.where != "data.test.raw"]
+    found = [one for one in check(dataclasses.replace(sound, **options)) if one.where == field]
     assert [one for one in found if words in str(one)]
 
 

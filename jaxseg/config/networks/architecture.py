@@ -43,13 +43,13 @@ class Architecture:
             if value and len(value) != number:
                 yield ConfigError(
                     "wrong number of values",
-                    file=f"{where}.{name}",
+                    where=f"{where}.{name}",
                     expected=f"{number} for this network",
                     found=value,
                 )
         if getattr(self, "divide_decoders", False) and not getattr(self, "separate_decoders", 0):
             yield ConfigError(
                 "only separate decoders are divided",
-                file=f"{where}.divide_decoders",
+                where=f"{where}.divide_decoders",
                 fix=f"set {where}.separate_decoders, too",
             )

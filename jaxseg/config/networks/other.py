@@ -78,20 +78,20 @@ class UNETR(Architecture):
         if self.embed % heads:
             expected = f"a multiple of attention_heads ({heads})"
             yield ConfigError(
-                "illegal value", file=f"{where}.embed", expected=expected, found=self.embed
+                "illegal value", where=f"{where}.embed", expected=expected, found=self.embed
             )
         skips = max(len(self.reductions) - 1, 1)
         if max(self.skip_every, 1) * skips > self.depth:
             yield ConfigError(
                 "too few blocks for the skip connections",
-                file=f"{where}.depth, {where}.skip_every",
+                where=f"{where}.depth, {where}.skip_every",
                 expected=f"depth of at least {skips} times skip_every",
                 found=(self.depth, self.skip_every),
             )
         if self.position != "learned" and self.grid:
             yield ConfigError(
                 "illegal value",
-                file=f"{where}.grid",
+                where=f"{where}.grid",
                 expected="none, unless positions are learned",
                 found=self.grid,
             )
@@ -193,4 +193,4 @@ class Package(Architecture):
         """There is no network without a file."""
         if not self.path:
             fix = f"--{where}.path FILE.zip, or FILE.onnx"
-            yield ConfigError("no package given", file=f"{where}.path", fix=fix)
+            yield ConfigError("no package given", where=f"{where}.path", fix=fix)

@@ -100,7 +100,7 @@ class Plain(Levels):
         if self.order == "norm_act_conv" and self.norm == "ln":
             yield ConfigError(
                 "layer normalisation before the first convolution erases images of one channel",
-                file=f"{where}.norm, {where}.order",
+                where=f"{where}.norm, {where}.order",
                 expected="another normalisation, or conv_norm_act",
                 found="ln and norm_act_conv",
             )

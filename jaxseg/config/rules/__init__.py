@@ -53,12 +53,12 @@ def check(config: Config, *more: Callable[[Config], Iterable[ConfigError]]) -> l
 
     Examples
     --------
-    >>> [problem.file for problem in check(Config(phases=(), channels=()))]
+    >>> [problem.where for problem in check(Config(phases=(), channels=()))]
     ['channels', 'phases']
     """
     alone = list(problems(config))
     if any(isinstance(problem, Misfit) for problem in alone):
         return alone
-    told = {problem.file for problem in alone}
+    told = {problem.where for problem in alone}
     together = [problem for rule in (*RULES, *more) for problem in rule(config)]
-    return alone + [problem for problem in together if problem.file not in told]
+    return alone + [problem for problem in together if problem.where not in told]

@@ -18,23 +18,23 @@ def block_problems(config: Config) -> Iterator[ConfigError]:
     if asking and not blocks.size:
         fix = "--blocks.size Z Y X"
         yield ConfigError(
-            f"{asking[0]} needs blocks.size", file="blocks.size", found="none", fix=fix
+            f"{asking[0]} needs blocks.size", where="blocks.size", found="none", fix=fix
         )
     if used and blocks.decode == "whole":
         yield ConfigError(
             f"the phase {min(used)} works by blocks",
-            file="blocks.decode",
+            where="blocks.decode",
             expected="by_blocks",
             found="whole",
             fix="--blocks.decode by_blocks, or --phases decode",
         )
     if used and "decode" in config.phases:
         yield ConfigError(
-            "decode is instance_creation and instance_merging", file="phases", found=config.phases
+            "decode is instance_creation and instance_merging", where="phases", found=config.phases
         )
     if blocks.scheduler and not blocks.decodes:
         yield ConfigError(
             "a scheduler hands out blocks",
-            file="blocks.scheduler",
+            where="blocks.scheduler",
             fix="--blocks.size Z Y X, or no scheduler",
         )

@@ -19,19 +19,19 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
     names = {channel.name for channel in config.channels}
     if not isinstance(config.decoder, str):
         if not hasattr(config.decoder, "run"):
-            yield ConfigError("this is no decoder", file="decoder", found=shown(config.decoder))
+            yield ConfigError("this is no decoder", where="decoder", found=shown(config.decoder))
         return
     if config.decoder not in ("auto", *NEEDS) and ":" not in config.decoder:
         yield ConfigError(
             f"no such decoder{nearest(config.decoder, NEEDS)}",
-            file="decoder",
+            where="decoder",
             expected=f"auto, {', '.join(NEEDS)} or module:name",
             found=config.decoder,
         )
     if NEEDS.get(config.decoder, frozenset()) - names:
         yield ConfigError(
             f"the decoder {config.decoder} needs other channels",
-            file="decoder",
+            where="decoder",
             expected=" ".join(sorted(NEEDS[config.decoder])),
             found=" ".join(sorted(names)),
             fix="--decoder auto",
@@ -42,7 +42,7 @@ def decoder_problems(config: Config) -> Iterator[ConfigError]:
     if config.blocks.decodes and chosen == "agglomeration" and engine != "own":
         yield ConfigError(
             f"{engine} joins the fragments of images in memory only",
-            file="agglomeration.engine",
+            where="agglomeration.engine",
             found=f"{engine} and blocks.size {config.blocks.size}",
             fix="--agglomeration.engine own, or --blocks.decode whole",
         )
@@ -58,7 +58,7 @@ def unused_options(config: Config, decoder: str) -> Iterator[ConfigError]:
         if changed and field != decoder:
             yield ConfigError(
                 f"these channels are decoded by {decoder}, which does not read this",
-                file=field,
+                where=field,
                 found=" ".join(changed),
                 fix=f"--decoder {field}, or remove it",
             )
@@ -71,6 +71,6 @@ def _watershed(config: Config) -> Iterator[ConfigError]:
             if name not in names:
                 yield ConfigError(
                     f"{name!r} is not learned{nearest(name, names)}",
-                    file=f"watershed.{field}",
+                    where=f"watershed.{field}",
                     expected=f"some of {names}",
                 )

@@ -34,21 +34,21 @@ def _package(config: Config, model: Package) -> Iterator[ConfigError]:
     if "train" in config.phases:
         yield ConfigError(
             "a package is for prediction, it cannot be trained",
-            file="model.path, phases",
+            where="model.path, phases",
             found=config.phases,
             fix="--phases predict decode evaluate",
         )
     if config.predict.checkpoint:
         yield ConfigError(
             "two networks to predict with",
-            file="predict.checkpoint, model.path",
+            where="predict.checkpoint, model.path",
             found=(config.predict.checkpoint, model.path),
             fix="give one of them",
         )
     if config.predict.precision != "float32":
         yield ConfigError(
             "a package computes as it was written",
-            file="predict.precision",
+            where="predict.precision",
             expected="float32",
             found=config.predict.precision,
         )
@@ -57,7 +57,7 @@ def _package(config: Config, model: Package) -> Iterator[ConfigError]:
 def _along_z(model: Any, ndim: int) -> Iterator[ConfigError]:
     """What only makes sense along z."""
     if ndim == 2 and any(getattr(model, name, ()) for name in ("z_down", "isotropic")):
-        yield ConfigError("z_down and isotropic need three dimensions", file="model")
+        yield ConfigError("z_down and isotropic need three dimensions", where="model")
 
 
 def _positions(model: UNETR, ndim: int) -> Iterator[ConfigError]:
@@ -70,4 +70,4 @@ def _positions(model: UNETR, ndim: int) -> Iterator[ConfigError]:
 
 
 def _illegal(field: str, expected: str, found: Any) -> ConfigError:
-    return ConfigError("illegal value", file=f"model.{field}", expected=expected, found=found)
+    return ConfigError("illegal value", where=f"model.{field}", expected=expected, found=found)

@@ -28,7 +28,7 @@ def _nameless(data: Any, where: str) -> Iterator[ConfigError]:
         elif key in PLACES and isinstance(value, str) and value.startswith(":"):
             yield ConfigError(
                 "this has no name by which it could be found again",
-                file=place.removesuffix(".class"),
+                where=place.removesuffix(".class"),
                 found=value[1:],
                 fix="define it at the top level of a module or of the configuration file",
             )

@@ -19,7 +19,7 @@ def patch_problems(config: Config) -> Iterator[ConfigError]:
     if config.data.cross_val.folds and config.data.val.raw:
         yield ConfigError(
             "validation images are given, and folds of the training images, too",
-            file="data.cross_val.folds",
+            where="data.cross_val.folds",
             expected="one of the two",
             found=f"{config.data.cross_val.folds} and {config.data.val.raw}",
             fix="--data.cross-val.folds 0, or leave data.val empty",
@@ -32,7 +32,7 @@ def _change_problems(config: Config) -> Iterator[ConfigError]:
         if chance and config.augment.enable:
             yield ConfigError(
                 "this change needs a stack of planes",
-                file=f"augment.{name}.probability",
+                where=f"augment.{name}.probability",
                 expected="0 in 2D",
                 found=chance,
             )
@@ -47,7 +47,7 @@ def _grid_problems(config: Config) -> Iterator[ConfigError]:
         if values and len(values) != config.ndim:
             yield ConfigError(
                 "another number of axes than the images have",
-                file=f"data.grid.{name}",
+                where=f"data.grid.{name}",
                 expected=f"{config.ndim} values",
                 found=values,
             )
@@ -55,7 +55,7 @@ def _grid_problems(config: Config) -> Iterator[ConfigError]:
     if any(wide):
         yield ConfigError(
             "padding takes a whole patch",
-            file="data.grid.padding",
+            where="data.grid.padding",
             expected=f"less than half of the patch {config.patch}",
             found=options.padding,
         )
@@ -66,7 +66,7 @@ def _grid_problems(config: Config) -> Iterator[ConfigError]:
         if on:
             yield ConfigError(
                 "the patches of a grid are not drawn at random",
-                file=name,
+                where=name,
                 expected="off with data.grid.enable",
                 fix="--data.grid.no-enable",
             )

@@ -41,7 +41,7 @@ def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
     for index, own in enumerate(options.own):
         if len(own.margin) not in (0, config.ndim):
             field, expected = f"postprocess.own.{index}.margin", f"{config.ndim} values, or none"
-            yield ConfigError("illegal margin", file=field, expected=expected, found=own.margin)
+            yield ConfigError("illegal margin", where=field, expected=expected, found=own.margin)
     yield from _voronoi(config)
     yield from _properties(options, config.ndim)
     yield from _conditions(options, config.ndim)
@@ -51,7 +51,7 @@ def _filters(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
     along_z = [f"median.{i}.axes" for i, one in enumerate(options.median) if "z" in one.axes]
     along_z += [name for name in ("z_filtering", "yz_filtering") if getattr(options, name)]
     for name in along_z if ndim == 2 else ():
-        yield ConfigError("z needs three dimensions", file=f"postprocess.{name}", expected="xy")
+        yield ConfigError("z needs three dimensions", where=f"postprocess.{name}", expected="xy")
 
 
 def _semantic(options: PostProcess) -> Iterator[ConfigError]:
@@ -66,7 +66,7 @@ def _semantic(options: PostProcess) -> Iterator[ConfigError]:
     }
     for name in (name for name, value in used.items() if value):
         yield ConfigError(
-            "there are no objects in this task", file=f"postprocess.{name}", fix="remove it"
+            "there are no objects in this task", where=f"postprocess.{name}", fix="remove it"
         )
 
 
@@ -81,14 +81,14 @@ def _refine(one: Refine, field: str, ndim: int) -> Iterator[ConfigError]:
         wanted = next((text for names, text in expected.items() if operation in names), "no value")
         yield ConfigError(
             f"illegal value of {one.operation}",
-            file=f"{field}.value",
+            where=f"{field}.value",
             expected=wanted,
             found=one.value,
         )
     if one.unit != "voxel" and operation not in (*RADII, *SIZES):
-        yield ConfigError(f"{one.operation} has no value to have a unit", file=f"{field}.unit")
+        yield ConfigError(f"{one.operation} has no value to have a unit", where=f"{field}.unit")
     if not one.z_faces and (operation != "clear_border" or ndim == 2):
-        yield ConfigError("only for clear_border in 3D", file=f"{field}.z_faces")
+        yield ConfigError("only for clear_border in 3D", where=f"{field}.z_faces")
 
 
 def _voronoi(config: Config) -> Iterator[ConfigError]:
@@ -97,7 +97,7 @@ def _voronoi(config: Config) -> Iterator[ConfigError]:
         if voronoi.channel or voronoi.threshold != "rule" or voronoi.islands:
             yield ConfigError(
                 "options of a Voronoi tessellation that is not asked for",
-                file="postprocess.voronoi",
+                where="postprocess.voronoi",
                 fix="--postprocess.voronoi.mode objects",
             )
         return
@@ -105,7 +105,7 @@ def _voronoi(config: Config) -> Iterator[ConfigError]:
     if not legal or voronoi.channel not in ("", *legal):
         yield ConfigError(
             "no channel for the mask of the Voronoi tessellation",
-            file="postprocess.voronoi.channel",
+            where="postprocess.voronoi.channel",
             expected=f"one of {' '.join(legal or MASKS)}, among the channels",
             found=voronoi.channel or " ".join(names),
         )
@@ -125,10 +125,10 @@ def _properties(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
         else:
             what = f"unknown property {name!r}{nearest(name, legal)}"
         expected = f"some of {', '.join(legal)}"
-        yield ConfigError(what, file="postprocess.properties", expected=expected)
+        yield ConfigError(what, where="postprocess.properties", expected=expected)
     names = [name_of(one) for one in options.properties]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield ConfigError(f"{name} is listed twice", file="postprocess.properties")
+        yield ConfigError(f"{name} is listed twice", where="postprocess.properties")
 
 
 def _conditions(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
@@ -137,7 +137,7 @@ def _conditions(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
         field = f"postprocess.remove.{number}"
         if not group:
             yield ConfigError(
-                "a group without conditions would remove everything", file=field, fix="remove it"
+                "a group without conditions would remove everything", where=field, fix="remove it"
             )
         for index, one in enumerate(group):
             yield from property_problems(one.name, f"{field}.{index}.name", ndim, extra=extra)
@@ -172,7 +172,7 @@ def property_problems(
     listed = [column for column in legal if not re.search(r"-\d+$", column)]
     yield ConfigError(
         what,
-        file=field,
+        where=field,
         expected=f"{', '.join(listed)}, or centroid-0, bbox-0, ...",
         fix="add it to postprocess.properties" if what.endswith("not measured") else "",
     )

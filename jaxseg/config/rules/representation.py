@@ -23,24 +23,24 @@ def representation_problems(config: Config) -> Iterator[ConfigError]:
     if not names:
         yield ConfigError(
             "no channel to learn",
-            file="channels",
+            where="channels",
             fix="channels=(ch('F'), ch('C'), ch('Db')), or (ch('S', classes=2),) for classes",
         )
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield ConfigError(f"channel {name} is listed twice", file="channels")
+        yield ConfigError(f"channel {name} is listed twice", where="channels")
     options = [channel.options for channel in config.channels]
     classes = [one for one in options if one.exclusive]
     for channel in config.channels:
         if channel.options.joint and len(names) > 1 + len(classes):
             yield ConfigError(
-                f"{channel.name} cannot be used with other channels", file="channels", found=names
+                f"{channel.name} cannot be used with other channels", where="channels", found=names
             )
     yield from _components(config)
     if any(one.family == "flow" for one in options) and not any(
         one.tells_objects for one in options
     ):
         yield ConfigError(
-            "flows do not tell objects from background", file="channels", fix="add ch('F')"
+            "flows do not tell objects from background", where="channels", fix="add ch('F')"
         )
     for index, channel in enumerate(config.channels):
         yield from _radii(channel, f"channels.{index}.options", config.ndim)
@@ -54,7 +54,7 @@ def _radii(channel: Channel, field: str, ndim: int) -> Iterator[ConfigError]:
         if isinstance(value, tuple) and len(value) != ndim:
             expected = f"one, or {ndim} ({'zyx'[-ndim:]})"
             yield ConfigError(
-                "wrong number of values", file=f"{field}.{name}", expected=expected, found=value
+                "wrong number of values", where=f"{field}.{name}", expected=expected, found=value
             )
 
 
@@ -65,10 +65,10 @@ def _legacy(config: Config) -> Iterator[ConfigError]:
         return
     if contour is None or "F" not in options:
         yield ConfigError(
-            "M is of use only beside F and C", file="channels", found=list(options), fix="remove M"
+            "M is of use only beside F and C", where="channels", found=list(options), fix="remove M"
         )
     elif getattr(merged, "mode", "") != getattr(contour, "mode", ""):
-        yield ConfigError("M and C must have the same mode", file="channels")
+        yield ConfigError("M and C must have the same mode", where="channels")
 
 
 def _components(config: Config) -> Iterator[ConfigError]:
@@ -76,14 +76,14 @@ def _components(config: Config) -> Iterator[ConfigError]:
     given = {channel.name for channel in config.channels}
     for name in sorted(given & {"Z", "Gz", "Z_pre"}) if config.ndim == 2 else ():
         yield ConfigError(
-            f"{name} needs three dimensions", file="channels", fix="remove it or set ndim=3"
+            f"{name} needs three dimensions", where="channels", fix="remove it or set ndim=3"
         )
     for needed, more in ((("H", "V"), ("Z",)), *FLOWS[config.ndim]):
         found = given & {*needed, *more}
         if found and not found >= set(needed):
             yield ConfigError(
                 "the components of a vector belong together",
-                file="channels",
+                where="channels",
                 expected=" ".join(needed),
                 found=" ".join(sorted(found)),
             )
@@ -92,7 +92,7 @@ def _components(config: Config) -> Iterator[ConfigError]:
         if any(one != own[0] for one in own):
             yield ConfigError(
                 f"components of one {family} with different options",
-                file="channels",
+                where="channels",
                 found=own,
             )
 
@@ -106,7 +106,7 @@ def _affinities(config: Config) -> Iterator[ConfigError]:
         if channel.options.neighborhood not in legal:
             yield ConfigError(
                 "illegal neighborhood",
-                file="channels.A.neighborhood",
+                where="channels.A.neighborhood",
                 expected=legal,
                 found=channel.options.neighborhood,
             )
@@ -114,12 +114,14 @@ def _affinities(config: Config) -> Iterator[ConfigError]:
         seen = {max(offset, tuple(-step for step in offset)) for offset in whole}
         if len(seen) < len(whole):
             yield ConfigError(
-                "an offset or its opposite is there twice", file="channels.A.offsets", found=offsets
+                "an offset or its opposite is there twice",
+                where="channels.A.offsets",
+                found=offsets,
             )
         if any(len(offset) != config.ndim or not any(offset) for offset in offsets):
             yield ConfigError(
                 "illegal offset",
-                file="channels.A.offsets",
+                where="channels.A.offsets",
                 found=offsets,
                 expected=f"{config.ndim} numbers each, not all zero",
             )

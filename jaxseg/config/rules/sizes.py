@@ -16,14 +16,14 @@ def size_problems(config: Config) -> Iterator[ConfigError]:
     for field, value in _sizes(config).items():
         if len(value) != config.ndim and (value or field == "patch"):
             expected = f"{config.ndim} values ({'zyx'[-config.ndim :]})"
-            yield ConfigError("wrong number of values", file=field, expected=expected, found=value)
+            yield ConfigError("wrong number of values", where=field, expected=expected, found=value)
     tile, halo = config.predict.tile, config.predict.halo
     if len(tile) == len(halo) == config.ndim and any(
         n <= 2 * h for n, h in zip(tile, halo, strict=True)
     ):
         yield ConfigError(
             "the halo leaves nothing of the tile",
-            file="predict.halo",
+            where="predict.halo",
             expected=f"less than half of {tile}",
             found=halo,
         )
@@ -35,27 +35,27 @@ def size_problems(config: Config) -> Iterator[ConfigError]:
         for field in (field for field, value in given.items() if value):
             yield ConfigError(
                 "an image that is predicted as a whole is not cut",
-                file=f"{field}, predict.full_image",
+                where=f"{field}, predict.full_image",
                 found=given[field],
                 fix="leave out one of them",
             )
     if predict.border == "median" and config.normalize.scope == "patch":
         yield ConfigError(
             "a median of the image is in no scale of a tile that is scaled by itself",
-            file="predict.border, normalize.scope",
+            where="predict.border, normalize.scope",
             fix="--predict.border reflect, or --normalize.scope image",
         )
     if predict.tta_mode != "mean" and predict.tta == "none":
         yield ConfigError(
             "this option has no effect unless predict.tta is flips or full",
-            file="predict.tta_mode",
+            where="predict.tta_mode",
             found=predict.tta_mode,
         )
     devices = config.cpu_devices
     if devices > 1 and config.train.batch % devices:
         yield ConfigError(
             "the devices cannot share the batch equally",
-            file="train.batch",
+            where="train.batch",
             expected=f"a multiple of cpu_devices ({devices})",
             found=config.train.batch,
         )
@@ -63,7 +63,7 @@ def size_problems(config: Config) -> Iterator[ConfigError]:
     if length > LONGEST_NAME:
         yield ConfigError(
             "the names of files would be too long",
-            file="name, run",
+            where="name, run",
             expected=f"at most {LONGEST_NAME - 6} letters together",
             found=length - 6,
         )
@@ -77,7 +77,7 @@ def stride_problems(config: Config) -> Iterator[ConfigError]:
             nearby = tuple(max(round(n / s), 1) * s for n, s in zip(size, steps, strict=True))
             yield ConfigError(
                 "the size is not a multiple of the network's stride",
-                file=field,
+                where=field,
                 expected=f"multiples of {steps}",
                 found=size,
                 fix=f"e.g. {nearby}",

@@ -14,7 +14,7 @@ def stack_problems(config: Config) -> Iterator[ConfigError]:
     if data.plane_spacing and not data.as_3d_stack:
         yield ConfigError(
             "this option has no effect unless data.as_3d_stack is set",
-            file="data.plane_spacing",
+            where="data.plane_spacing",
             found=data.plane_spacing,
         )
     if not data.as_3d_stack:
@@ -22,19 +22,19 @@ def stack_problems(config: Config) -> Iterator[ConfigError]:
     if config.ndim == 3:
         yield ConfigError(
             "only 2D images are the planes of a stack",
-            file="data.as_3d_stack",
+            where="data.as_3d_stack",
             fix="leave it out, or set ndim=2",
         )
     if config.blocks.size:
         yield ConfigError(
             "a stack is made in memory",
-            file="blocks.size, data.as_3d_stack",
+            where="blocks.size, data.as_3d_stack",
             found=config.blocks.size,
             fix="leave out one of them",
         )
     if data.label_components:
         yield ConfigError(
             "parts of a mask are numbered plane by plane, and so are no objects of a stack",
-            file="data.label_components",
+            where="data.label_components",
             fix="give labels with the numbers of objects in 3D",
         )

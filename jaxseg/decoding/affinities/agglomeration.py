@@ -238,7 +238,7 @@ def face_affinities(edges: np.ndarray, offsets: Sequence[Sequence[int]]) -> np.n
         if step not in places:
             raise ConfigError(
                 "waterz needs affinities to the voxel before along every axis",
-                file="agglomeration.engine",
+                where="agglomeration.engine",
                 expected=f"offset {step} of channel A",
             )
         plane[...] = edges[..., places[step]]

@@ -132,7 +132,7 @@ def settle_problems(chosen: Plan) -> list[JaxsegError]:
         return [
             ConfigError(
                 "what contours alone enclose depends on the whole image, not on a block",
-                file="watershed.growth",
+                where="watershed.growth",
                 found=" ".join(names),
                 fix="learn F, Db, D or A beside the contours, or decode in memory",
             )

@@ -34,12 +34,12 @@ def watershed_problems(
     if len({usable[name] for name in options.surface if name in usable}) > 1:
         yield ConfigError(
             "one channel is flooded, or the components of one vector",
-            file="watershed.surface",
+            where="watershed.surface",
             found=" ".join(options.surface),
         )
     yield from _wrong_peaks(options)
     if options.by_slices and ndim == 2:
-        yield ConfigError("by_slices needs three dimensions", file="watershed.by_slices")
+        yield ConfigError("by_slices needs three dimensions", where="watershed.by_slices")
 
 
 def _wrong_peaks(options: Watershed) -> Iterator[JaxsegError]:
@@ -48,7 +48,7 @@ def _wrong_peaks(options: Watershed) -> Iterator[JaxsegError]:
             if getattr(options, field):
                 yield ConfigError(
                     "peaks are no seeds by thresholds",
-                    file=f"watershed.{field}",
+                    where=f"watershed.{field}",
                     found=getattr(options, field),
                     fix="seed_rule thresholds",
                 )
@@ -62,12 +62,12 @@ def _wrong_names(
         if name not in usable:
             yield ConfigError(
                 f"no such channel to use: {name!r}{nearest(name, usable)}",
-                file=f"watershed.{role}",
+                where=f"watershed.{role}",
                 expected=f"among {' '.join(usable)}",
             )
     if len(set(named)) < len(named):
         yield ConfigError(
-            "a channel is named twice", file=f"watershed.{role}", found=" ".join(named)
+            "a channel is named twice", where=f"watershed.{role}", found=" ".join(named)
         )
 
 
@@ -80,7 +80,7 @@ def _wrong_thresholds(
     if thresholds and not getattr(options, role) and len(thresholds) != len(names):
         yield ConfigError(
             "wrong number of thresholds",
-            file=f"watershed.{field}",
+            where=f"watershed.{field}",
             expected=f"{len(names)}, for {' '.join(names)}",
             found=len(thresholds),
         )

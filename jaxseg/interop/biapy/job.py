@@ -131,7 +131,7 @@ def devices(value: str) -> dict[str, str]:
     if not numbers or value.strip().lower() in ("cpu", "-1", "none"):
         return {"JAX_PLATFORMS": "cpu"}
     if not all(number.isdecimal() for number in numbers):
-        raise ConfigError("not the number of a GPU", file="--gpu", found=value,
+        raise ConfigError("not the number of a GPU", where="--gpu", found=value,
                           expected="0, or 0,1, or cpu")  # fmt: skip
     return {"CUDA_VISIBLE_DEVICES": ",".join(numbers)}
 

@@ -205,4 +205,4 @@ def _only(options: Options, name: str, value: Any, within: str = "") -> None:
 
 
 def _refused(name: str, found: Any, expected: Any) -> ConfigError:
-    return ConfigError("not offered here", file=f"MODEL.{name}", found=found, expected=expected)
+    return ConfigError("not offered here", where=f"MODEL.{name}", found=found, expected=expected)

@@ -34,19 +34,19 @@ def read(path: str | Path) -> Weights:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError("no such file", file=path, fix="check the path after --from")
+        raise InputError("no such file", where=path, fix="check the path after --from")
     if path.suffix == ".safetensors":
         return Weights(_read_safetensors(path), {})
     if path.suffix in (".pth", ".pt"):
         return _read_torch(path)
-    raise InputError("unknown kind of weights", file=path, expected=".safetensors, .pth or .pt")
+    raise InputError("unknown kind of weights", where=path, expected=".safetensors, .pth or .pt")
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         found = safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, OSError, TypeError) as error:
-        raise InputError(f"not readable as safetensors: {error}", file=path) from error
+        raise InputError(f"not readable as safetensors: {error}", where=path) from error
     return {name: tensor.astype(np.float32) for name, tensor in found.items()}
 
 
@@ -56,7 +56,7 @@ def _read_torch(path: Path) -> Weights:
     except ImportError as error:
         raise ConfigError(
             "reading .pth files needs torch",
-            file=path,
+            where=path,
             fix="pip install torch, or save the weights as .safetensors",
         ) from error
     try:
@@ -64,9 +64,9 @@ def _read_torch(path: Path) -> Weights:
     except Exception as error:
         # Torch has no common class of errors; what it raises says why a file is not plain tensors.
         reason = str(error).splitlines()[0]
-        raise InputError(f"not readable as plain tensors: {reason}", file=path) from error
+        raise InputError(f"not readable as plain tensors: {reason}", where=path) from error
     if not isinstance(found, Mapping):
-        raise InputError("no dictionary of tensors", file=path, found=type(found).__name__)
+        raise InputError("no dictionary of tensors", where=path, found=type(found).__name__)
     holder = next((name for name in HOLDERS if isinstance(found.get(name), Mapping)), "")
     state = found[holder] if holder else found
     tensors = {

@@ -77,7 +77,7 @@ def is_foreign(document: Document) -> bool:
         near = difflib.get_close_matches(others[0].upper(), sorted(SECTIONS), n=1)
         raise ConfigError(
             f"unknown section {others[0]}" + (f"; did you mean {near[0]!r}?" if near else ""),
-            file=document.file,
+            where=document.file,
             expected="one of " + ", ".join(sorted(SECTIONS)),
         )
     return bool(theirs)
@@ -109,7 +109,7 @@ def translate(document: Document) -> Translation:
         fix = f"did you mean {near[0]}?" if near else ""
         other = ConfigError(
             f"workflow {task} is not offered",
-            file=job.where("PROBLEM.TYPE"),
+            where=job.where("PROBLEM.TYPE"),
             expected="one of " + ", ".join(TASKS),
             fix=fix,
         )
@@ -127,7 +127,7 @@ def translate(document: Document) -> Translation:
         if found.kind == "refused":
             refused.append(name)
             problems.append(
-                ConfigError(f"refused: {found.note}", file=job.where(name), found=entry.value)
+                ConfigError(f"refused: {found.note}", where=job.where(name), found=entry.value)
             )
     rows += _elsewhere(document)
     rows.sort(key=lambda row: row.line)
@@ -170,12 +170,12 @@ def _given(written: Mapping[str, Given], file: str) -> tuple[dict[str, Given], l
                 value = key.convert(value) if key.convert else value
             value = fitted(value, TABLE[now])
         except (TypeError, ValueError) as error:
-            problems.append(ConfigError(str(error), file=where, found=shown(entry.value)))
+            problems.append(ConfigError(str(error), where=where, found=shown(entry.value)))
             continue
         before = found.get(now)
         if before is not None and before.value != value:
             other = f"{before.written} in line {before.line} says otherwise"
-            problems.append(ConfigError(other, file=where, expected=before.value, found=value))
+            problems.append(ConfigError(other, where=where, expected=before.value, found=value))
         else:
             found[now] = Given(value, entry.line, name)
         for other, implied in key.implies.items():
@@ -213,7 +213,7 @@ def _unknown(name: str, where: str) -> ConfigError:
         near = [
             last[word] for word in difflib.get_close_matches(name.rpartition(".")[2], last, n=1)
         ]
-    return ConfigError("unknown key", file=where, fix=f"did you mean {near[0]}?" if near else "")
+    return ConfigError("unknown key", where=where, fix=f"did you mean {near[0]}?" if near else "")
 
 
 def _settings(job: Job) -> tuple[dict[str, Any], list[JaxsegError]]:

@@ -61,7 +61,7 @@ def convert(
         if names:
             raise InputError(
                 f"{len(names)} tensors are {problem}: {listed(names)}",
-                file=file,
+                where=file,
                 expected=f"the weights of a {config.architecture} with the options given",
             )
     return result

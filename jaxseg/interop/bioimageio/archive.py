@@ -60,7 +60,7 @@ def open_files(path: Path) -> Iterator[Files]:
     elif not path.is_file() or path.suffix not in (".zip", ".onnx"):
         found = f"a file {path.suffix or 'without suffix'}" if path.is_file() else "nothing"
         expected = ".zip, .onnx, or a folder with rdf.yaml"
-        raise InputError("no package here", file=path, expected=expected, found=found)
+        raise InputError("no package here", where=path, expected=expected, found=found)
     else:
         with _open_zip(path) as archive:
             _check_zip(archive, path)
@@ -70,7 +70,7 @@ def open_files(path: Path) -> Iterator[Files]:
 
 def _only(names: list[str], path: Path) -> str:
     if not names:
-        raise InputError("not a package", file=path, expected=" or ".join(DESCRIPTIONS) + " in it")
+        raise InputError("not a package", where=path, expected=" or ".join(DESCRIPTIONS) + " in it")
     return names[0]
 
 
@@ -78,53 +78,53 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except UNREADABLE as error:
-        raise InputError(f"not a readable zip file: {error}", file=path) from error
+        raise InputError(f"not a readable zip file: {error}", where=path) from error
 
 
 def _check_zip(archive: zipfile.ZipFile, path: Path) -> None:
     """Refuse what no honest package holds."""
     entries = archive.infolist()
     if len(entries) > MOST_FILES:
-        raise InputError("too many files", file=path, expected=MOST_FILES, found=len(entries))
+        raise InputError("too many files", where=path, expected=MOST_FILES, found=len(entries))
     total = sum(entry.file_size for entry in entries)
     if total > LARGEST_PACKAGE:
         limit = f"at most {LARGEST_PACKAGE} bytes unpacked"
-        raise InputError("too large a package", file=path, expected=limit, found=total)
+        raise InputError("too large a package", where=path, expected=limit, found=total)
     for entry in entries:
         if entry.file_size > max(FREE_BYTES, MOST_ZEROS * entry.compress_size):
             raise InputError(
                 f"{entry.filename} claims to unpack to {gib(entry.file_size)}",
-                file=path,
+                where=path,
                 expected=f"at most {MOST_ZEROS} times its bytes: weights hardly shrink",
                 found=f"{entry.compress_size:,} bytes stored",
             )
     outside = [entry.filename for entry in entries if not is_inside(entry.filename)]
     if outside:
-        raise InputError("a file outside of the package", file=path, found=repr(outside[0]))
+        raise InputError("a file outside of the package", where=path, found=repr(outside[0]))
 
 
 def _in_zip(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
     try:
         entry = archive.getinfo(name)
     except KeyError as error:
-        raise InputError("a file is missing in the package", file=path, expected=name) from error
+        raise InputError("a file is missing in the package", where=path, expected=name) from error
     try:
         with archive.open(entry) as stream:
             # What the directory of the archive says of a size need not be true.
             return _limited(stream, path, name)
     except UNREADABLE as error:
-        raise InputError(f"{name} cannot be read: {error}", file=path) from error
+        raise InputError(f"{name} cannot be read: {error}", where=path) from error
 
 
 def _in_folder(folder: Path, name: str) -> bytes:
     root, file = folder.resolve(), (folder / name).resolve()
     if not is_inside(name) or root not in file.parents:
-        raise InputError("a file outside of the package", file=folder, found=name)
+        raise InputError("a file outside of the package", where=folder, found=name)
     try:
         with open_plain(file) as stream:
             return _limited(stream, folder, name)
     except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}", file=folder) from error
+        raise InputError(f"{name} cannot be read: {error.strerror}", where=folder) from error
 
 
 def _limited(stream: IO[bytes], path: Path, name: str) -> bytes:
@@ -132,7 +132,7 @@ def _limited(stream: IO[bytes], path: Path, name: str) -> bytes:
     limit = LARGEST_DESCRIPTION if name in DESCRIPTIONS else LARGEST_MODEL
     content = stream.read(limit + 1)
     if len(content) > limit:
-        raise InputError(f"{name} is too large", file=path, expected=f"at most {limit} bytes")
+        raise InputError(f"{name} is too large", where=path, expected=f"at most {limit} bytes")
     return content
 
 

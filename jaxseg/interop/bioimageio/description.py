@@ -87,14 +87,14 @@ def _parsed(data: bytes, file: str) -> dict[str, Any]:
     try:
         content = yaml.load(data, Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"not readable YAML: {first_line(error)}", file=file) from error
+        raise InputError(f"not readable YAML: {first_line(error)}", where=file) from error
     if not isinstance(content, dict) or content.get("type") != "model":
-        raise InputError("not a description of a model", file=file, expected="type: model")
+        raise InputError("not a description of a model", where=file, expected="type: model")
     version = str(content.get("format_version", "none"))
     if not version.startswith("0.5"):
         raise ConfigError(
             "a description in another format",
-            file=file,
+            where=file,
             expected="0.5",
             found=version,
             fix="bioimageio update-format, of bioimageio.core, writes it anew",
@@ -107,19 +107,19 @@ def _validated(content: Mapping[str, Any], file: str) -> dict[str, Any]:
     weights = content.get("weights")
     if not isinstance(weights, dict) or not isinstance(weights.get("onnx"), dict):
         found = ", ".join(map(str, weights or ())) or "none"
-        raise ConfigError("no weights in ONNX", file=file, expected="onnx", found=found)
+        raise ConfigError("no weights in ONNX", where=file, expected="onnx", found=found)
     kept = {name: content[name] for name in FIELDS if name in content}
     kept["weights"] = {"onnx": {**weights["onnx"], "authors": None, "parent": None}}
     for kind in ("inputs", "outputs"):
         tensors = kept.get(kind)
         if not isinstance(tensors, list) or not all(isinstance(t, dict) for t in tensors):
-            raise InputError(f"no {kind} in the description", file=file)
+            raise InputError(f"no {kind} in the description", where=file)
         kept[kind] = [{name: t[name] for name in TENSOR_FIELDS if name in t} for t in tensors]
     spec = load("bioimageio.spec", "bmz")
     context = spec.ValidationContext(perform_io_checks=False, log_warnings=False, progressbar=False)
     found = spec.build_description(kept, context=context)
     if isinstance(found, spec.InvalidDescr):
-        raise InputError("not a legal description", file=file, found=complaints(found))
+        raise InputError("not a legal description", where=file, found=complaints(found))
     return found.model_dump(mode="json")
 
 
@@ -134,7 +134,7 @@ def _one(content: Mapping[str, Any], kind: str, file: str) -> Sequence[Any]:
     tensors = content[kind]
     if len(tensors) != 1:
         found = ", ".join(str(tensor["id"]) for tensor in tensors)
-        raise ConfigError(f"a package with several {kind}", file=file, expected=1, found=found)
+        raise ConfigError(f"a package with several {kind}", where=file, expected=1, found=found)
     return tensors
 
 
@@ -147,7 +147,7 @@ def _order(tensor: Mapping[str, Any], file: str) -> str:
             found = f"{axis['type']} {axis['id']}"
             raise ConfigError(
                 "an axis without counterpart",
-                file=file,
+                where=file,
                 expected="batch, channel, z, y, x",
                 found=found,
             )
@@ -172,7 +172,7 @@ def _sizes(tensor: Mapping[str, Any], ndim: int, file: str) -> tuple[tuple[int, 
         else:
             expected, found = "a size, or min and step", "no such axis" if axis is None else size
             raise ConfigError(
-                f"axis {name} of the input", file=file, expected=expected, found=found
+                f"axis {name} of the input", where=file, expected=expected, found=found
             )
     return tuple(sizes)
 
@@ -193,7 +193,7 @@ def _postprocessing(steps: Sequence[Mapping[str, Any]], file: str) -> bool:
     if names not in ([], ["sigmoid"]):
         raise ConfigError(
             f"the package changes its output by {', '.join(names)}, without counterpart here",
-            file=file,
+            where=file,
             expected="nothing, or sigmoid",
         )
     return bool(names)
@@ -202,4 +202,4 @@ def _postprocessing(steps: Sequence[Mapping[str, Any]], file: str) -> bool:
 def _compare(data: bytes, expected: Any, file: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if expected and str(expected) != found:
-        raise InputError("damaged weights", file=file, expected=f"SHA-256 {expected}", found=found)
+        raise InputError("damaged weights", where=file, expected=f"SHA-256 {expected}", found=found)

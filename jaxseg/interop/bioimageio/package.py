@@ -92,7 +92,7 @@ def _check(path: Path) -> None:
         found = spec.build_description(content, context=context)
         if isinstance(found, spec.InvalidDescr):
             why = complaints(found)
-            raise InputError("bioimageio.spec refuses the package", file=path, found=why)
+            raise InputError("bioimageio.spec refuses the package", where=path, found=why)
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -54,14 +54,14 @@ def scaling_of(normalize: Normalize, stats: Stats) -> Scaling:
     if normalize.clip or normalize.clip_low:
         raise ConfigError(
             "a package cannot say that intensities are clipped before they are scaled",
-            file="normalize.clip",
+            where="normalize.clip",
             found=normalize.clip or (normalize.clip_low, normalize.clip_high),
             fix="train without clipping, e.g. with --normalize.method percentile",
         )
     if normalize.scope == "patch":
         raise ConfigError(
             "a package cannot say that patches are scaled by themselves",
-            file="normalize.scope",
+            where="normalize.scope",
             expected="image or dataset",
             found="patch",
         )
@@ -140,7 +140,7 @@ def read_steps(steps: Sequence[Mapping[str, Any]], ndim: int, channels: int, fil
 def _unknown(name: str, file: str) -> ConfigError:
     return ConfigError(
         f"the package scales images by {name}, which has no counterpart here",
-        file=file,
+        where=file,
         expected="one of " + ", ".join(["ensure_dtype", *READERS]) + ", once",
     )
 
@@ -152,7 +152,7 @@ def _per_channel(name: str, kwargs: Mapping[str, Any], ndim: int, channels: int,
     if axes - {"channel"} != set("zyx"[-ndim:]) or ("channel" in axes and channels > 1):
         raise ConfigError(
             f"the package's {name} is over axes that have no counterpart here",
-            file=file,
+            where=file,
             expected=", ".join("zyx"[-ndim:]),
             found=", ".join(sorted(axes)),
         )
@@ -192,7 +192,7 @@ def _each(value: Any, channels: int, file: str) -> tuple[float, ...]:
     values = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),) * channels
     if len(values) != channels:
         raise ConfigError(
-            "numbers for other channels", file=file, expected=channels, found=len(values)
+            "numbers for other channels", where=file, expected=channels, found=len(values)
         )
     return values
 
@@ -224,7 +224,7 @@ def disagreement(scaling: Scaling, normalize: Normalize, file: str) -> ConfigErr
     found = f"{normalize.method} {normalize.percentiles if 'perc' in normalize.method else ''}"
     return ConfigError(
         "the network expects images scaled in another way",
-        file=file,
+        where=file,
         expected=wanted,
         found=f"{found.strip()}, scope {normalize.scope}",
         fix=fix,

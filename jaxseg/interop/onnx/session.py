@@ -65,7 +65,7 @@ def open_onnx(data: bytes, *, file: str, part: Part | None = None) -> Network:
         sizes, names = (_sizes(given), _sizes(result)), (given.name, result.name)
         metadata = dict(session.get_modelmeta().custom_metadata_map)
     except errors as error:
-        raise InputError(f"not a model that runs: {first_line(error)}", file=file) from error
+        raise InputError(f"not a model that runs: {first_line(error)}", where=file) from error
 
     def run(array: np.ndarray) -> np.ndarray:
         try:
@@ -73,7 +73,7 @@ def open_onnx(data: bytes, *, file: str, part: Part | None = None) -> Network:
         except errors as error:
             raise InputError(
                 f"the model stopped: {first_line(error)}",
-                file=file,
+                where=file,
                 found=f"an input of {array.shape}",
                 expected=f"axes of length {sizes[0]}",
             ) from error
@@ -85,10 +85,10 @@ def _only(ends: list[Any], kind: str, file: str) -> list[Any]:
     """The one input or output of a model."""
     if len(ends) != 1:
         names = ", ".join(end.name for end in ends) or "none"
-        raise InputError(f"a model needs one {kind}", file=file, expected=1, found=names)
+        raise InputError(f"a model needs one {kind}", where=file, expected=1, found=names)
     if ends[0].type != "tensor(float)":
         found = ends[0].type
-        raise InputError(f"an {kind} of another type", file=file, expected="float32", found=found)
+        raise InputError(f"an {kind} of another type", where=file, expected="float32", found=found)
     return ends
 
 
@@ -117,13 +117,13 @@ def first_line(error: Exception | str) -> str:
 def _whole(data: bytes, file: str, part: Part | None) -> bytes:
     """The model with the weights that it keeps in other files."""
     if len(data) > LARGEST_MODEL:
-        raise InputError("a model of more than 2 GiB", file=file, found=f"{len(data)} bytes")
+        raise InputError("a model of more than 2 GiB", where=file, found=f"{len(data)} bytes")
     onnx = onnx_module()
     decode = load("google.protobuf.message", "onnx").DecodeError
     try:
         model = onnx.load_model_from_string(data)
     except (decode, ValueError) as error:
-        raise InputError("not an ONNX model", file=file, found=first_line(error)) from error
+        raise InputError("not an ONNX model", where=file, found=first_line(error)) from error
     outside = [t for t in _tensors(model) if t.data_location == onnx.TensorProto.EXTERNAL]
     if not outside:
         return data
@@ -132,12 +132,12 @@ def _whole(data: bytes, file: str, part: Part | None) -> bytes:
         entry = {item.key: item.value for item in tensor.external_data}
         name = entry.get("location", "")
         if not is_inside(name) or part is None:
-            raise InputError("weights in a file outside of the package", file=file, found=name)
+            raise InputError("weights in a file outside of the package", where=file, found=name)
         if name not in contents:
             contents[name] = part(name)
         _fill(onnx, tensor, contents[name], entry, file)
     if model.ByteSize() > LARGEST_MODEL:
-        raise InputError("weights of more than 2 GiB", file=file)
+        raise InputError("weights of more than 2 GiB", where=file)
     return model.SerializeToString()
 
 
@@ -147,11 +147,11 @@ def _fill(onnx: Any, tensor: Any, content: bytes, entry: Mapping[str, str], file
         start = int(entry.get("offset", 0))
         length = int(entry.get("length", len(content) - start))
     except ValueError as error:
-        raise InputError("weights at no place", file=file, found=tensor.name) from error
+        raise InputError("weights at no place", where=file, found=tensor.name) from error
     if start < 0 or length < 0 or start + length > len(content):
         raise InputError(
             "weights beyond the end of their file",
-            file=file,
+            where=file,
             expected=f"at most {len(content)} bytes",
             found=f"{length} from {start}",
         )

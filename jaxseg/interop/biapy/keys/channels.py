@@ -90,7 +90,7 @@ def channels(job: Job) -> list[dict[str, Any]]:
     if unknown:
         raise ConfigError(
             f"unknown channel {unknown[0]!r}",
-            file=job.where(PREFIX + "DATA_CHANNELS"),
+            where=job.where(PREFIX + "DATA_CHANNELS"),
             expected="some of " + " ".join((*KNOWN, *EMBEDDING)),
         )
     weights, losses = _weights(job, names, classes > 2), _losses(job, names)
@@ -125,7 +125,7 @@ def _weights(job: Job, names: tuple[str, ...], classes: bool) -> list[float]:
     if len(weights) != count:
         raise ConfigError(
             "wrong number of weights",
-            file=job.where(key),
+            where=job.where(key),
             expected=f"{count}, one per channel {' '.join(names)}" + " and classes" * classes,
             found=len(weights),
         )
@@ -141,7 +141,7 @@ def _embedding_weights(job: Job) -> dict[str, float]:
     if len(job[key]) != len(terms):
         raise ConfigError(
             "wrong number of weights",
-            file=job.where(key),
+            where=job.where(key),
             expected="4 for embeddings: foreground, objects, variance, seeds",
             found=len(job[key]),
         )
@@ -153,13 +153,13 @@ def _losses(job: Job, names: tuple[str, ...]) -> list[str]:
     given = [str(loss) for loss in job[key]]
     if given and len(given) != len(names):
         raise ConfigError(
-            "wrong number of losses", file=job.where(key), expected=len(names), found=len(given)
+            "wrong number of losses", where=job.where(key), expected=len(names), found=len(given)
         )
     for loss in given:
         if loss not in LOSSES:
             raise ConfigError(
                 f"unknown loss {loss!r}",
-                file=job.where(key),
+                where=job.where(key),
                 expected="one of " + ", ".join(LOSSES),
             )
     return [LOSSES[loss] for loss in given] or ["default"] * len(names)
@@ -188,7 +188,7 @@ def _options(job: Job, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     listed = {"E" if name in EMBEDDING else name for name in names}
     for name in given:
         if name not in listed:
-            raise ConfigError(f"options of {name!r}, which is not learned", file=where,
+            raise ConfigError(f"options of {name!r}, which is not learned", where=where,
                               expected="some of " + " ".join(sorted(listed)))  # fmt: skip
     return {name: _of_channel(name, given.get(name, {}), job, where) for name in listed}
 
@@ -235,6 +235,6 @@ def _no_option(name: str, option: str, value: Any, where: str) -> ConfigError:
     legal = [*OPTIONS.get(name, ()), *(key for channel, key in FIXED if channel == name)]
     return ConfigError(
         f"channel {name} has no {option}={value!r} here",
-        file=where,
+        where=where,
         expected="one of " + ", ".join(legal) if legal else "no options",
     )

@@ -57,7 +57,7 @@ def _one_size(job: Job) -> list[float]:
     if len(given) != 3 or min(given[1:]) <= 0:
         raise ConfigError(
             "not the size of a voxel",
-            file=job.where(NORM + "TARGET_RESOLUTION"),
+            where=job.where(NORM + "TARGET_RESOLUTION"),
             expected="z, y, x with y and x above 0",
             found=given,
         )
@@ -70,7 +70,7 @@ def patch(job: Job) -> list[int]:
     if len(given) != job.ndim + 1 or not all(isinstance(side, int) for side in given):
         raise ConfigError(
             "wrong number of values",
-            file=job.where("DATA.PATCH_SIZE"),
+            where=job.where("DATA.PATCH_SIZE"),
             expected=f"{job.ndim} sides ({'zyx'[-job.ndim :]}) and the number of channels",
             found=given,
         )
@@ -113,7 +113,7 @@ def _shared(job: Job, name: str, read: Any) -> Any:
     if any(value != values[0] for value in values):
         raise ConfigError(
             "training, validation and test differ",
-            file=job.where(next(iter(given))),
+            where=job.where(next(iter(given))),
             expected="the same for all",
             found=", ".join(str(value) for value in values),
         )
@@ -168,7 +168,7 @@ def per_axis(job: Job, key: str) -> list[Any]:
         return [0] * job.ndim
     if len(given) != job.ndim:
         raise ConfigError(
-            "wrong number of values", file=job.where(key), expected=job.ndim, found=given
+            "wrong number of values", where=job.where(key), expected=job.ndim, found=given
         )
     return given
 
@@ -179,7 +179,7 @@ def _normalisation(job: Job) -> dict[str, Any]:
     if method is None:
         raise ConfigError(
             f"unknown normalisation {kind!r}",
-            file=job.where(N + "TYPE"),
+            where=job.where(N + "TYPE"),
             expected="one of " + ", ".join(METHODS),
         )
     scope = str(job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"] or "image")

@@ -66,7 +66,7 @@ def _weights(job: Job) -> list[float]:
         return [1.0, 1.0]
     weights = [float(weight) for weight in job[key]]
     if len(weights) != 2:
-        raise ConfigError("wrong number of weights", file=job.where(key), found=len(weights),
+        raise ConfigError("wrong number of weights", where=job.where(key), found=len(weights),
                           expected="2: points, classes")  # fmt: skip
     return weights
 
@@ -93,7 +93,7 @@ def _per_class(job: Job, key: str) -> list[Any]:
     """One value, or one per class."""
     given, number = list(job[key]), max(job["DATA.N_CLASSES"], 2) - 1
     if len(given) not in (1, number):
-        raise ConfigError("wrong number of values", file=job.where(key), found=given,
+        raise ConfigError("wrong number of values", where=job.where(key), found=given,
                           expected=f"1, or {number}, one per class")  # fmt: skip
     return given
 

@@ -22,7 +22,7 @@ def settings(job: Job) -> dict[str, Any]:
     if len(normalized) > 1:
         raise ConfigError(
             "training, validation and test differ",
-            file=job.where(f"DATA.{used[0]}.FILTER_SAMPLES.NORM_BEFORE"),
+            where=job.where(f"DATA.{used[0]}.FILTER_SAMPLES.NORM_BEFORE"),
             expected="NORM_BEFORE the same for all",
         )
     if used and job["DATA.SAVE_FILTERED_IMAGES"]:
@@ -47,14 +47,14 @@ def groups(job: Job, prefix: str) -> list[list[dict[str, Any]]]:
     if len({tuple(len(part) for part in given) for given in parts}) != 1:
         raise ConfigError(
             "PROPS, SIGNS and VALUES differ in form",
-            file=job.where(prefix + "PROPS"),
+            where=job.where(prefix + "PROPS"),
             expected="one sign and one value per property, group by group",
             found=lists,
         )
     numbers = [value for part in parts[2] for value in part]
     if not all(isinstance(value, (int, float)) for value in numbers):
         raise ConfigError(
-            "values that are no numbers", file=job.where(prefix + "VALUES"), found=lists[2]
+            "values that are no numbers", where=job.where(prefix + "VALUES"), found=lists[2]
         )
     return [
         [

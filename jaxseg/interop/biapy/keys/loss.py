@@ -40,13 +40,13 @@ def terms(job: Job) -> dict[str, float]:
         given = ["CE", "DICE"]
     names = given or ["CE"]
     if set(names) - set(TERMS) or len(set(names)) < len(names):
-        raise ConfigError("unknown loss", file=job.where(L + "TYPE"), found=given,
+        raise ConfigError("unknown loss", where=job.where(L + "TYPE"), found=given,
                           expected="CE, DICE, [CE, DICE] or W_CE_DICE")  # fmt: skip
     weights = [float(weight) for weight in job[L + "WEIGHTS"]] if not job.counted else []
     weights = weights or [1.0] * len(names)
     if len(weights) != len(names) or min(weights) < 0:
         expected = f"{len(names)} numbers of at least 0, for {', '.join(names)}"
-        raise ConfigError("one weight per term", file=job.where(L + "WEIGHTS"), found=weights,
+        raise ConfigError("one weight per term", where=job.where(L + "WEIGHTS"), found=weights,
                           expected=expected)  # fmt: skip
     return dict(zip(names, weights, strict=True))
 

@@ -73,7 +73,7 @@ def applied(job: Job) -> bool:
         differing = next(part for part, flag in flags.items() if not flag)
         raise ConfigError(
             ALIKE,
-            file=job.where(P + differing),
+            where=job.where(P + differing),
             expected="True, as for the others",
             found=False,
         )
@@ -85,7 +85,7 @@ def _sides(job: Job, key: str) -> list[int]:
     given = job[key]
     if len(given) not in (job.ndim, job.ndim + 1):
         raise ConfigError(
-            "wrong number of values", file=job.where(key), expected=job.ndim, found=given
+            "wrong number of values", where=job.where(key), expected=job.ndim, found=given
         )
     return [int(side) for side in given[: job.ndim]]
 

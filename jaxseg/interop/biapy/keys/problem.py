@@ -125,7 +125,7 @@ def watershed(job: Job) -> dict[str, Any]:
     if len(sequence) != len(radii):
         raise ConfigError(
             "one radius per operation",
-            file=job.where(W + "SEED_MORPH_RADIUS"),
+            where=job.where(W + "SEED_MORPH_RADIUS"),
             expected=f"{len(sequence)} values",
             found=len(radii),
         )

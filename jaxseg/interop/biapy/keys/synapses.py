@@ -91,7 +91,7 @@ def voxel(job: Job) -> list[float]:
 def _known(job: Job, key: str) -> float:
     """The shortest side of a voxel, which a number of voxels needs to be a length."""
     if not voxel(job):
-        raise ConfigError("this is in voxels, whose size is not given", file=job.where(key),
+        raise ConfigError("this is in voxels, whose size is not given", where=job.where(key),
                           fix="DATA.TEST.RESOLUTION: (40, 4, 4), in nm")  # fmt: skip
     return min(voxel(job))
 
@@ -116,11 +116,11 @@ def channels(job: Job) -> list[dict[str, Any]]:
     losses = [str(loss) for loss in job[loss_key]] or ["default"] * len(names)
     for key, given in ((weight_key, weights), (loss_key, losses)):
         if len(given) != len(names):
-            raise ConfigError("one value per channel", file=job.where(key), found=given,
+            raise ConfigError("one value per channel", where=job.where(key), found=given,
                               expected=len(names))  # fmt: skip
     for loss in losses:
         if loss not in LOSSES:
-            raise ConfigError(f"unknown loss {loss!r}", file=job.where(loss_key),
+            raise ConfigError(f"unknown loss {loss!r}", where=job.where(loss_key),
                               expected="one of " + ", ".join(LOSSES))  # fmt: skip
     return [
         {"name": NAMES[name], "options": {}, "weight": float(weight), "loss": LOSSES[loss]}
@@ -151,7 +151,7 @@ def _sources(job: Job) -> dict[str, str]:
                  if (full := f"DATA.{part}.{ZARR}_{key}_PATH") in job.given}  # fmt: skip
         if len(given) > 1:
             raise ConfigError("training, validation and test differ", expected="the same for all",
-                              file=job.where(f"DATA.TRAIN.{ZARR}_{key}_PATH"),
+                              where=job.where(f"DATA.TRAIN.{ZARR}_{key}_PATH"),
                               found=", ".join(sorted(given)))  # fmt: skip
         found[f"synapses.{name}"] = (given or values).pop()
     return found

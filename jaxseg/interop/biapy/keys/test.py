@@ -90,7 +90,7 @@ def _tiles(job: Job) -> dict[str, Any]:
     tile, halo = patch(job), per_axis(job, D + "PADDING")
     shares = per_axis(job, D + "OVERLAP")
     if not all(0 <= share < 1 for share in shares):
-        raise ConfigError("illegal overlap", file=job.where(D + "OVERLAP"), found=shares,
+        raise ConfigError("illegal overlap", where=job.where(D + "OVERLAP"), found=shares,
                           expected="parts of a tile, at least 0 and below 1")  # fmt: skip
     inner = [side - 2 * edge for side, edge in zip(tile, halo, strict=True)]
     overlap = [round(share * side) for share, side in zip(shares, inner, strict=True)]
@@ -113,7 +113,7 @@ def _blocks(job: Job) -> dict[str, Any]:
     times = [1] * job.ndim if set(times) == {1} else times
     if len(times) != job.ndim:
         raise ConfigError("wrong number of values", expected=job.ndim, found=times,
-                          file=job.where(C + "WORKFLOW_PROCESS.PATCHES_PER_TILE"))  # fmt: skip
+                          where=job.where(C + "WORKFLOW_PROCESS.PATCHES_PER_TILE"))  # fmt: skip
     found: dict[str, Any] = {
         "blocks.size": [
             (side - 2 * edge) * count for side, edge, count in zip(tile, halo, times, strict=True)
@@ -137,7 +137,7 @@ def _median(job: Job) -> list[dict[str, Any]]:
     if job[P + "MEDIAN_FILTER"]:
         axes, sizes = job[P + "MEDIAN_FILTER_AXIS"], job[P + "MEDIAN_FILTER_SIZE"]
         if len(axes) != len(sizes):
-            raise ConfigError("one size per filter", file=job.where(P + "MEDIAN_FILTER_SIZE"),
+            raise ConfigError("one size per filter", where=job.where(P + "MEDIAN_FILTER_SIZE"),
                               expected=len(axes), found=len(sizes))  # fmt: skip
         found += [
             # An even size is the next odd one, as the documents' program has it.
@@ -174,7 +174,7 @@ def _refine(job: Job) -> list[dict[str, Any]]:
     if job[R + "ENABLE"]:
         names, values = job[R + "OPERATIONS"], job[R + "VALUES"]
         if len(names) != len(values):
-            raise ConfigError("one value per operation", file=job.where(R + "VALUES"),
+            raise ConfigError("one value per operation", where=job.where(R + "VALUES"),
                               expected=len(names), found=len(values))  # fmt: skip
         for name, value in zip(names, values, strict=True):
             none = value is None or str(value).lower() == "none"
@@ -182,7 +182,7 @@ def _refine(job: Job) -> list[dict[str, Any]]:
             if not all(isinstance(number, (int, float)) for number in numbers):
                 raise ConfigError(
                     "a value that is no number",
-                    file=job.where(R + "VALUES"),
+                    where=job.where(R + "VALUES"),
                     expected="none, a number or one per axis",
                     found=value,
                 )

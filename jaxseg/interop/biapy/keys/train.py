@@ -45,7 +45,7 @@ def settings(job: Job) -> dict[str, Any]:
 def first(job: Job, key: str) -> float:
     """The first of a list; only adversarial training has two."""
     if not job[key]:
-        raise ConfigError("no value", file=job.where(key), expected="a number")
+        raise ConfigError("no value", where=job.where(key), expected="a number")
     return float(job[key][0])
 
 
@@ -53,7 +53,7 @@ def _optimiser(job: Job) -> dict[str, Any]:
     """The optimiser; the learning of SGD looks ahead along a momentum of 0.9."""
     names = [str(name).upper() for name in job[T + "OPTIMIZER"]]
     if len(names) != 1 or names[0] not in OPTIMIZERS:
-        raise ConfigError("unknown optimiser", file=job.where(T + "OPTIMIZER"), found=names,
+        raise ConfigError("unknown optimiser", where=job.where(T + "OPTIMIZER"), found=names,
                           expected="one of " + ", ".join(OPTIMIZERS))  # fmt: skip
     name = OPTIMIZERS[names[0]]
     if name == "sgd":
@@ -62,7 +62,10 @@ def _optimiser(job: Job) -> dict[str, Any]:
     betas = betas[0] if betas and isinstance(betas[0], list) else betas
     if len(betas) != 2 or not all(isinstance(beta, (int, float)) for beta in betas):
         raise ConfigError(
-            "not two numbers", file=job.where(T + "OPT_BETAS"), found=betas, expected="[0.9, 0.999]"
+            "not two numbers",
+            where=job.where(T + "OPT_BETAS"),
+            found=betas,
+            expected="[0.9, 0.999]",
         )
     return {"train.optimizer": name, "train.betas": [float(beta) for beta in betas]}
 
