@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,13 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from jaxseg import channels, data, io
+from jaxseg import channels, data, io, memory
 from jaxseg.channels.objective import metric_parts
 from jaxseg.config.channels import Semantic
+from jaxseg.errors import JaxsegWarning
 from jaxseg.geometry import Box
 from jaxseg.report.tables import MEAN
 from jaxseg.runs.layout import Work
 
+# Of a value: predicted and true, whether it counts, and copies of them on the device.
+BYTES = 24
 Ratios = Mapping[str, tuple[float, float]]
 
 
@@ -48,6 +53,9 @@ def with_plane_scores(table: pd.DataFrame, works: Sequence[Work]) -> pd.DataFram
     known = [one for one in works if one.sample.labels is not None]
     if not known or not known[0].config.evaluate.planes:
         return table
+    known = [one for one in known if fits(one)]
+    if not known:
+        return table
     rows: dict[str, dict[str, float]] = {}
     sums: dict[str, list[tuple[float, float]]] = {}
     for work in known:
@@ -64,6 +72,20 @@ def with_plane_scores(table: pd.DataFrame, works: Sequence[Work]) -> pd.DataFram
     pooled = {name: _quotient(*np.sum(parts, axis=0)) for name, parts in sums.items()}
     found.loc[str(table.file.iloc[-1])] = pooled
     return table.merge(found, how="left", left_on="file", right_index=True)
+
+
+def fits(work: Work) -> bool:
+    """Whether the planes of an image can be held as often as it takes; a warning where not."""
+    planes = channels.columns(work.config.channels, work.config.ndim).total
+    needed, room = math.prod(work.shape) * planes * BYTES, memory.available()
+    if needed > room:
+        warnings.warn(
+            f"the planes of {work.name} were not compared: this takes {memory.readable(needed)}, "
+            f"there are {memory.readable(room)}",
+            JaxsegWarning,
+            stacklevel=2,
+        )
+    return needed <= room
 
 
 def compared(work: Work) -> Compared:

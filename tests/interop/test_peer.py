@@ -182,8 +182,8 @@ def test_networks_out_of_the_peers_options():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"CONV_BLOCK_ORDER": "norm_act_conv"},
-        {"CONV_LAYERS": [2, 3]},
+        {"ARCHITECTURE": "resunet", "CONV_BLOCK_ORDER": "norm_act_conv"},
+        {"ARCHITECTURE": "resunet++", "CONV_LAYERS": [2, 3]},
         {"YX_DOWN": [1]},
         {"NORMALIZATION": "none"},
         {"UPSAMPLE_LAYER": "pixelshuffle"},

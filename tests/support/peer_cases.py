@@ -46,6 +46,16 @@ CASES = {
     "unet 2d": Case(UNet(**WIDE), (1,), (32, 32)),
     "unet 3d": Case(UNet(**WIDE, **FLAT, separate_decoders=True), (1, 2), (8, 16, 16)),
     "unet other": Case(UNet(**WIDE | OTHER, dropout=(0.1,) * 4), (3,), (32, 32)),
+    "unet order": Case(
+        UNet(**WIDE, order="norm_act_conv", level_convs=(2, 3, 1, 2)), (1,), (32, 32)
+    ),
+    "seunet order": Case(
+        SEUNet(**WIDE, order="norm_act_conv", level_convs=(1, 2, 2, 3)), (1,), (32, 32)
+    ),
+    "attention_unet order": Case(
+        AttentionUNet(**WIDE, order="norm_act_conv", biapy_compatible=True), (1,), (32, 32)
+    ),
+    "resunet levels 2d": Case(ResUNet(**WIDE, level_convs=(2, 3, 2, 4)), (1,), (32, 32)),
     "resunet 2d": Case(ResUNet(**WIDE), (1,), (32, 32)),
     "resunet 3d": Case(ResUNet(**WIDE, **FLAT), (1,), (8, 16, 16)),
     "resunet other": Case(ResUNet(**WIDE | OTHER), (1, 2), (32, 32)),

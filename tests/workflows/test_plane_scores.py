@@ -11,14 +11,16 @@ import tifffile
 from support.entered import by_hand
 from support.small_runs import command, discs, write, write_planes
 
-from jaxseg import io
+from jaxseg import io, memory
 from jaxseg.channels import encode
 from jaxseg.config import Blocks, Config, Data, Evaluate, Predict, Source, ch
+from jaxseg.errors import JaxsegWarning
 from jaxseg.main import main
 from jaxseg.runs.layout import Work, run_of
 from jaxseg.stages.planes import planes_as_tiff
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
+from jaxseg.tasks.plane_scores import with_plane_scores
 
 SHAPE = (48, 40)
 CHANNELS = (ch("F"), ch("C"), ch("Db"))
@@ -114,3 +116,20 @@ def test_what_has_no_planes_to_compare() -> None:
         ({"data": Data(as_3d_stack=True)}, "as_3d_stack"),
     ):
         assert words in "\n".join(map(str, check(Config(**usual, **more))))  # type: ignore[arg-type]
+
+
+def test_what_does_not_fit_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "data", SHAPE)
+    folders = {kind: str(tmp_path / "data/test" / kind) for kind in ("raw", "labels")}
+    config = Config(
+        channels=CHANNELS,
+        data=Data(test=Source(**folders)),
+        out=str(tmp_path / "out"),
+        evaluate=Evaluate(planes=True),
+        phases=("predict",),
+    )
+    works = [Work(config, run_of(config), one) for one in open_data(config)[0]["test"]]
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    table = pd.DataFrame({"file": ["im4", "im5", "mean of images", "all objects"]})
+    with pytest.warns(JaxsegWarning, match="im4 were not compared: this takes"):
+        assert with_plane_scores(table, works[:1]) is table
