@@ -213,6 +213,29 @@ SECTIONS: Mapping[str, tuple[Row, ...]] = {
         keys("Cellpose", CHANNELS + "CELLPOSE.FG_THRESH", CHANNELS + "CELLPOSE.FLOW_THRESHOLD"),
         keys("Omnipose", CHANNELS + "OMNIPOSE.MASK_THRESHOLD"),
     ),
+    "Synapses": (
+        keys("synapses as a type of instances", CHANNELS + "TYPE", here="`task=\"synapses\"`, "
+             "[synapses.md](synapses.md)"),
+        same("annotations in Zarr or HDF5 beside the image, ids, partners, locations, resolution",
+             "`synapses.ids`, `synapses.partners`, `synapses.locations`; also two tables"),
+        other("`F_pre`, `F_post`", "cones in the balls, whose peaks are the sites, not masks"),
+        other("`H`, `V`, `Z`", "`H_pre`, `V_pre`, `Z_pre`, from the post- to the presynaptic site"),
+        none("`F_cleft`, clefts found in the image", "sites of two sides are pairs"),
+        keys("thresholds", CHANNELS + "SYNAPSES.TH_TYPE", CHANNELS + "SYNAPSES.MIN_TH_TO_BE_PEAK",
+             here="not relative to the largest value"),
+        keys("points", CHANNELS + "SYNAPSES.POINT_CREATION_FUNCTION",
+             CHANNELS + "SYNAPSES.PEAK_LOCAL_MAX_MIN_DISTANCE"),
+        keys("close points", CHANNELS + "SYNAPSES.REMOVE_CLOSE_PRE_POINTS_RADIUS",
+             CHANNELS + "SYNAPSES.REMOVE_CLOSE_POST_POINTS_RADIUS"),
+        keys("close points of one mask only",
+             CHANNELS + "SYNAPSES.REMOVE_CLOSE_POINTS_RADIUS_BY_MASK"),
+        other("`pred_pre_locations.csv`, `pre_post_mapping.csv`", "`<image>_pre.csv` and "
+              "`<image>_post.csv` with a column `partner`"),
+        same("precision, recall and F1 of both sides within a tolerance", "and of pairs, with "
+             "associations and what is spurious"),
+        other("by chunks, a table per patch, which are put together", "every block tells the sites "
+              "of its own voxels; equal to the whole"),
+    ),
     "After the objects": (
         keys("median filters", POST + "MEDIAN_FILTER", POST + "Z_FILTERING", POST + "YZ_FILTERING",
              here="of 2D images where they are a stack"),
