@@ -12,7 +12,7 @@ import zarr
 
 from jaxseg.config.synapses import Synapses
 from jaxseg.errors import InputError, JaxsegError, raise_all
-from jaxseg.io.hdf5 import library
+from jaxseg.io.hdf5 import followed, library
 from jaxseg.io.names import container_of
 from jaxseg.io.stored import damaged
 
@@ -175,6 +175,9 @@ def _read(
             "a dataset is missing", where=path, expected=name, found=_members(root, name),
             fix=f"--synapses.{field} NAME, if it has another one",
         ) from None  # fmt: skip
+    if not isinstance(root, zarr.Group):
+        # Nothing is read from another file.
+        followed(library(), root, name)
     fits = len(shape) == len(form) and all(
         wanted in (None, size) for wanted, size in zip(form, shape, strict=True)
     )

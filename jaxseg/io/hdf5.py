@@ -63,7 +63,7 @@ def open_hdf5(path: Path, inner: str = "") -> Stored:
     h5py = library()
     try:
         with h5py.File(path, "r") as file:
-            name = _followed(h5py, file, inner) if inner else _only_image(h5py, file, path)
+            name = followed(h5py, file, inner) if inner else _only_image(h5py, file, path)
             dataset = file[name]
             if not isinstance(dataset, h5py.Dataset):
                 names = ", ".join(list(dataset)[:8])
@@ -107,7 +107,7 @@ def hdf5_members(path: Path, group: str = "") -> dict[str, bool]:
     h5py, found = library(), {}
     try:
         with h5py.File(path, "r") as file:
-            place = file.get(_followed(h5py, file, group) if group else "/")
+            place = file.get(followed(h5py, file, group) if group else "/")
             for name in place if isinstance(place, h5py.Group) else ():
                 if isinstance(place.get(name, getlink=True), h5py.ExternalLink):
                     continue
@@ -159,8 +159,14 @@ def _only_image(h5py: ModuleType, file: Any, path: Path) -> str:
     )
 
 
-def _followed(h5py: ModuleType, file: Any, inner: str) -> str:
+def followed(h5py: ModuleType, file: Any, inner: str) -> str:
     """The name without soft links on the way.
+
+    Parameters
+    ----------
+    h5py : the package
+    file : opened with it
+    inner : name of a group or dataset
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from support.made_synapses import (
@@ -124,6 +125,15 @@ def test_several_problems_are_told_together(tmp_path: Path) -> None:
         read(tmp_path / "a.h5")
     assert "a dataset is missing" in str(caught.value)
     assert "another shape" in str(caught.value)
+
+
+def test_annotations_in_another_file_are_refused(tmp_path: Path) -> None:
+    write_container(tmp_path / "a.h5", IMAGE, TABLE)
+    write_container(tmp_path / "b.h5", IMAGE, TABLE, ids=None)
+    with h5py.File(tmp_path / "b.h5", "a") as file:
+        file["annotations/ids"] = h5py.ExternalLink(str(tmp_path / "a.h5"), "/annotations/ids")
+    with pytest.raises(JaxsegError, match="a link that leads out of the file"):
+        read(tmp_path / "b.h5")
 
 
 @pytest.mark.parametrize(
