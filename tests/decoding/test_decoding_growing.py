@@ -90,6 +90,31 @@ def test_parts_grow_what_the_whole_grows(seed: int, block: tuple[int, int], surf
         np.testing.assert_array_equal(part, whole[core.slices])
 
 
+def test_parts_of_a_volume_grow_what_the_whole_grows() -> None:
+    rng, shape, spacing = np.random.default_rng(4), (12, 20, 22), (2.0, 1.0, 1.0)
+    image = ndimage.gaussian_filter(rng.random(shape), (0.6, 1.2, 1.2)).astype(np.float32)
+    places, classes = rng.uniform(0, 1, (30, 3)) * (11, 19, 21), np.zeros(30, int)
+    options = Grow(seed_radius=0.5, max_radius=2.0)
+
+    def grow(box: Box) -> np.ndarray:
+        part = image[box.slices]
+        surface = surface_of(part, None, spacing=spacing, options=options)
+        around = Around(box, surface, part, part > 0.5)
+        return grown(around, places, classes, spacing=spacing, options=options)[0]
+
+    whole = grow(Box((0, 0, 0), shape))
+    assert len(np.unique(whole)) > 20
+    for start, stop in (
+        ((0, 0, 0), (5, 8, 9)),
+        ((5, 8, 9), (12, 20, 22)),
+        ((3, 0, 9), (8, 20, 14)),
+    ):
+        core = Box(start, stop)
+        wide = core.grown(growth_margin(spacing, options), shape)
+        part = grow(wide)[core.relative_to(wide.start).slices]
+        np.testing.assert_array_equal(part, whole[core.slices])
+
+
 def ring(radius: float) -> np.ndarray:
     apart = np.linalg.norm(np.moveaxis(np.indices((41, 41)), 0, -1) - 20, axis=-1)
     return (100 + 200 * np.exp(-((apart - radius) ** 2) / 4)).astype(np.float32)
