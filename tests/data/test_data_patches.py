@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -175,18 +174,6 @@ def test_grid_batches() -> None:
     assert_equal(batches[0], data.grid_batch(samples, places, patch=(8, 8), size=4, index=0))
     limited = data.grid(samples, patch=(8, 8), limit=3)
     assert (limited[0], limited[-1], len(limited)) == (places[0], places[-1], 3)
-
-
-def test_speed_from_memory() -> None:
-    rng = np.random.default_rng(0)
-    samples = [sample(rng.integers(0, 50, (300, 300)).astype(np.uint16)) for _ in range(4)]
-    times = []
-    for step in range(6):
-        start = time.perf_counter()
-        data.batch(samples, patch=(256, 256), size=8, seed=0, step=step, foreground=0.5)
-        times.append(time.perf_counter() - start)
-    # 5 ms where this was written; the margin is for shared machines.
-    assert min(times) < 0.05
 
 
 # --- bounds for the targets -------------------------------------------------------------------
