@@ -284,8 +284,3 @@ class Config:
     """
     cpu_devices: int = option(0, at_least(0), read_by=NOTHING)
     """CPU devices to spread a batch over; 0 = one per core as far as the batch divides."""
-
-    @property
-    def makes_objects(self) -> bool:
-        """Whether objects with ids are made, and may be changed and measured."""
-        return self.task == "instances" or (self.task == "detection" and self.detection.grow.enable)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from jaxseg.config import Config
 from jaxseg.config.rules import check as check_options
+from jaxseg.config.rules.postprocessing import object_problems, without_objects
 from jaxseg.config.schema import BY_BLOCKS
 from jaxseg.errors import ConfigError
 from jaxseg.tasks.table import TASKS, task_of
@@ -28,7 +29,7 @@ def check(config: Config) -> list[ConfigError]:
     if not isinstance(config.task, Task) and config.task not in TASKS:
         return check_options(config)
     task = task_of(config)
-    more = (truth_problems, phase_problems)
+    more = (truth_problems, phase_problems, result_problems)
     return check_options(config, task.rules, *(functools.partial(one, task) for one in more))
 
 
@@ -44,6 +45,17 @@ def truth_problems(task: Task, config: Config) -> Iterator[ConfigError]:
     if sites and task.truth.kind != "sites":
         yield ConfigError("channels of synaptic sites", where="channels", found=sites,
                           fix="--task synapses")  # fmt: skip
+
+
+def result_problems(task: Task, config: Config) -> Iterator[ConfigError]:
+    """Mistakes in what is done to objects, or that there are none.
+
+    Parameters
+    ----------
+    task : of the configuration
+    config : of the run
+    """
+    yield from (object_problems if task.objects(config) else without_objects)(config)
 
 
 def phase_problems(task: Task, config: Config) -> Iterator[ConfigError]:

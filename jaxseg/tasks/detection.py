@@ -153,6 +153,7 @@ DETECTION = Task(
     count=_step,
     files=_files,
     gather=_gather,
+    objects=lambda config: config.detection.grow.enable,
     rules=detection_rules,
     problems=point_problems,
 )

@@ -53,6 +53,10 @@ class Task:
         (work, shown, stage, results) to what ``compare`` is told of an image.
     compare : callable
         All images: tables and pictures.
+    objects : callable
+        Whether objects with ids are made, which may be changed and measured.
+    decodes : bool
+        Whether the decoder of the configuration makes them, whose options can be tuned.
     rules : callable
         What of a configuration does not go with the task, told together with all that is wrong.
     problems : callable
@@ -70,6 +74,8 @@ class Task:
     files: Callable[[Work, Sequence[Shown]], dict[str, str]] = compared_files
     gather: Callable[[Work, Shown, Any, Found], Any] = compared
     compare: Callable[[Config, Run, Sequence[Any], Console], None]
+    objects: Callable[[Config], bool] = lambda config: False
+    decodes: bool = False
     rules: Callable[[Config], Iterable[ConfigError]] = lambda config: ()
     problems: Callable[[Config], list[JaxsegError]] = lambda config: []
     stacks: bool = False

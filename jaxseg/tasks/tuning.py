@@ -22,6 +22,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Run
 from jaxseg.stages.chosen import chosen_decoder
 from jaxseg.tasks.inputs import Samples
+from jaxseg.tasks.table import task_of
 from jaxseg.tasks.training import divide
 
 TUNE = "tune"
@@ -69,7 +70,7 @@ def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
 
 def tunes(config: Config) -> bool:
     """Whether there is something to tune: options of a decoder of instances that are worth it."""
-    if config.task != "instances":
+    if not task_of(config).decodes:
         return False
     return bool(chosen_decoder(config).row.tunes(config.channels, config.ndim))
 

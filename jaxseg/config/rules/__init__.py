@@ -15,7 +15,7 @@ from jaxseg.config.rules.network import network_problems
 from jaxseg.config.rules.own import own_problems
 from jaxseg.config.rules.patches import patch_problems
 from jaxseg.config.rules.phases import phase_problems
-from jaxseg.config.rules.postprocessing import postprocessing_problems
+from jaxseg.config.rules.postprocessing import plane_problems
 from jaxseg.config.rules.representation import representation_problems
 from jaxseg.config.rules.sizes import size_problems
 from jaxseg.config.rules.stack import stack_problems
@@ -29,7 +29,7 @@ RULES = (
     decoder_problems,
     phase_problems,
     patch_problems,
-    postprocessing_problems,
+    plane_problems,
     block_problems,
     stack_problems,
     own_problems,

@@ -28,14 +28,16 @@ MASKS = ("M", "F", "B", "C")
 RADII, SIZES = ("dilation", "erosion"), ("remove_small_objects", "remove_large_objects")
 
 
-def postprocessing_problems(config: Config) -> Iterator[ConfigError]:
-    """Every mistake in the options of post-processing."""
+def plane_problems(config: Config) -> Iterator[ConfigError]:
+    """Every mistake in what is done to planes."""
+    config = of_results(config)
+    yield from _filters(config.postprocess, config.ndim)
+
+
+def object_problems(config: Config) -> Iterator[ConfigError]:
+    """Every mistake in what is done to objects, where there are any."""
     config = of_results(config)
     options = config.postprocess
-    yield from _filters(options, config.ndim)
-    if not config.makes_objects:
-        yield from _semantic(options)
-        return
     for index, one in enumerate(options.refine):
         yield from _refine(one, f"postprocess.refine.{index}", config.ndim)
     for index, own in enumerate(options.own):
@@ -54,8 +56,9 @@ def _filters(options: PostProcess, ndim: int) -> Iterator[ConfigError]:
         yield ConfigError("z needs three dimensions", where=f"postprocess.{name}", expected="xy")
 
 
-def _semantic(options: PostProcess) -> Iterator[ConfigError]:
-    """Classes have no objects."""
+def without_objects(config: Config) -> Iterator[ConfigError]:
+    """Everything that is to be done to objects, where there are none."""
+    options = config.postprocess
     used = {
         "refine": options.refine,
         "own": options.own,
