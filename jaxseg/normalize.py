@@ -98,7 +98,7 @@ def fit(
 
     >>> image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     >>> fit(Volume(image, "yxc", (1.0, 1.0)), method="dtype")
-    Stats(offset=(0.0,), scale=(0.00392156862745098,), low=(), high=())
+    Stats(offset=(0.0,), scale=(0.00392156862745098,), low=(), high=(), own=(), clip=())
     """
     volumes = (volumes,) if isinstance(volumes, Volume) else tuple(volumes)
     _check_channels(volumes)

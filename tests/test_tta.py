@@ -29,6 +29,7 @@ LISTS = {
         (ch("F"), ch("Gv"), ch("Gh")),
         tuple(map(ch, ("F_pre", "F_post", "H_pre", "V_pre"))),
         (ch("E"),),
+        (ch("G"),),
     ),
     3: (
         (*INSTANCES, ch("Z"), ch("A", neighborhood=26)),
@@ -38,6 +39,7 @@ LISTS = {
         (ch("F"), ch("Gv"), ch("Gh"), ch("Gz")),
         tuple(map(ch, ("F_pre", "F_post", "H_pre", "V_pre", "Z_pre"))),
         (ch("E"),),
+        (ch("G"),),
     ),
 }
 CASES = [(ndim, channels) for ndim, lists in LISTS.items() for channels in lists]

@@ -91,7 +91,10 @@ def results_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegEr
         return []
     for work in result_works(config, run_of(config), samples):
         try:
-            task.files(work, task.steps(work).shown)
+            shown = task.steps(work).shown
+            there = [one for one in shown if one.result.phase not in config.phases]
+            if there or not shown:
+                task.files(work, there)
         except JaxsegError as problem:
             found.append(problem)
     return found

@@ -236,6 +236,7 @@ def test_augmentation_moves_both_label_images_alike() -> None:
 
 def test_configuration_of_classes_and_of_unknown_voxels() -> None:
     beside = (ch("F"), ch("S", classes=4, class_weights=(0.0, 1.0, 2.0, 3.0)))
+    alone = (ch("S", classes=4),)
     sound = Config(channels=beside, phases=("train",))
     named = {problem.where for problem in check(sound)}
     assert "channels" not in named
@@ -245,8 +246,9 @@ def test_configuration_of_classes_and_of_unknown_voxels() -> None:
         ({"channels": (ch("F"), ch("S"))}, "channels"),
         ({"semantic": {"names": ("a", "b")}}, "semantic.names"),
         ({"data": {"ignore": 0}}, "data.ignore"),
-        ({"task": "semantic", "data": {"ignore": 9}}, "data.ignore"),
-        ({"task": "semantic", "loss": {"border_weight": 1.0}}, "loss.border_weight"),
+        ({"task": "semantic", "channels": alone, "data": {"ignore": 9}}, "data.ignore"),
+        ({"task": "semantic", "channels": alone, "loss": {"border_weight": 1.0}},
+         "loss.border_weight"),
         ({"loss": {"border_weight": -1.0}}, "loss.border_weight"),
         ({"channels": (ch("E"),), "loss": {"balance": True}}, "loss.balance"),
         ({"loss": {"border_sigma": 0.0}}, "loss.border_sigma"),

@@ -53,7 +53,7 @@ def test_what_needs_planes_is_refused() -> None:
         predict = Predict(classes_only=True, **options.pop("predict", {}))
         return " ".join(map(str, check(Config(predict=predict, **options))))
 
-    assert "instances are made of planes" in words(task="instances", channels=(ch("F"),))
+    assert "made of planes, which must be kept" in words(task="instances", channels=(ch("F"),))
     semantic = {"task": "semantic", "channels": (ch("S", classes=2),)}
     assert "classes cannot be blended" in words(**semantic, predict={"overlap": (8, 8)})
     assert "classes_only" not in words(**semantic)

@@ -240,7 +240,7 @@ def stats_for(scaling: Scaling, fitted: Stats) -> Stats:
     fitted : those of the image, by the same method
 
     >>> stats_for(Scaling("zscore", epsilon=1.0), Stats((5.0,), (1.0,)))
-    Stats(offset=(5.0,), scale=(0.5,), low=(), high=())
+    Stats(offset=(5.0,), scale=(0.5,), low=(), high=(), own=(), clip=())
     """
     if scaling.stats is not None:
         return scaling.stats
