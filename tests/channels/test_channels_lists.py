@@ -35,6 +35,7 @@ def test_columns_lie_side_by_side() -> None:
     assert columns((ch("S", classes=3),), 2).names == ("S_0", "S_1", "S_2")
 
 
+@pytest.mark.slow
 def test_several_channels_are_their_columns(labels: np.ndarray, rng: np.random.Generator) -> None:
     channels = (ch("A"), ch("D"), ch("H"), ch("V"), ch("F", weight=2.0))
     planes, mask = encode_masked(labels, channels, spacing=(2.0, 1.0))

@@ -42,6 +42,7 @@ def of_choice(name: str, loss: str) -> tuple[Channel, ...]:
     return (ch(name, loss=loss, weight=1.7, **options),)
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences() -> None:
     given = {}
     for name, loss in CHOICES:

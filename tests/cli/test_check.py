@@ -26,6 +26,7 @@ def two_discs() -> np.ndarray:
     return labels
 
 
+@pytest.mark.slow
 def test_every_candidate_recovers_touching_discs() -> None:
     for channels in candidates(2):
         found = ceiling([two_discs()], channels)
@@ -78,6 +79,7 @@ def test_labels_that_fill_the_image() -> None:
     assert difficulties(labels, np.array([1])) == ["other"]
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_labels_tiff(tmp_path / "a.tif", two_discs() % 65_521, spacing=(1, 1))
     assert main(["check", "--labels", str(tmp_path), "--channels", "F"]) == 0

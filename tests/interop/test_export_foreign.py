@@ -62,6 +62,7 @@ def saved(path: Path, model: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_our_own_network_comes_back(project, tmp_path: Path, capsys) -> None:
     checkpoint = untrained(tmp_path / "trained", load(tmp_path / "config.py"))
     assert main([*project, "--predict.checkpoint", str(checkpoint)]) == 0

@@ -190,6 +190,7 @@ def judged(
     return value, gradient, parts, metric_parts(logits, logits, counts, CHANNEL, **known)["E IoU"]
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_for_any_number_of_objects(rng: np.random.Generator) -> None:
     for objects, scale in itertools.product((0, 1, 300), (0.0, 1.0, 100.0)):
         labels = np.zeros((2, 40, 40), np.int32)
@@ -218,6 +219,7 @@ def test_perfect_planes_are_hard_to_beat(rng: np.random.Generator) -> None:
         assert judged(worse, labels)[0] > 2 * best
 
 
+@pytest.mark.slow
 def test_the_weights_of_the_options_are_obeyed(rng: np.random.Generator) -> None:
     labels = jnp.ones((1, 4, 4), jnp.int32).at[0, 0].set(0)
     logits = rng.normal(0, 0.3, (1, 4, 4, 5)).astype(np.float32)

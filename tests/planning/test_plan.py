@@ -262,6 +262,7 @@ def limited(room: int, calls: int) -> Callable[..., Predictor]:
     return predictor
 
 
+@pytest.mark.slow
 def test_a_device_that_is_too_small_changes_no_object(
     project: list[str],
     tmp_path: Path,

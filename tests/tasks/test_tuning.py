@@ -39,6 +39,7 @@ def test_a_run_tunes_its_decoder(project: list[str], tmp_path: Path, capsys) -> 
     assert "options of watershed" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_tuned_options_decide_unless_given_by_hand(project: list[str], tmp_path: Path) -> None:
     run = tmp_path / "out/discs"
     assert main([*project, "--phases", "train", "predict"]) == 0

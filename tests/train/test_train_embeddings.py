@@ -54,6 +54,7 @@ def trained(
     return losses, overlaps, np.asarray(values)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_compilation")
 def test_a_few_steps_lower_the_loss(rng: np.random.Generator) -> None:
     images, labels = discs(rng, 4, 24)

@@ -86,6 +86,7 @@ def test_finished_run_is_left_alone(whole):
     assert before == {path: path.stat().st_mtime_ns for path in whole.rglob("*.json*")}
 
 
+@pytest.mark.slow
 def test_stopped_after_every_step_continues_to_the_same_end(whole, tmp_path, monkeypatch):
     requests = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
     before = [signal.getsignal(request) for request in requests]
@@ -113,6 +114,7 @@ def test_stopped_during_validation(whole, tmp_path):
     assert tiny.end_of(tmp_path) == tiny.end_of(whole)
 
 
+@pytest.mark.slow
 def test_damaged_newest_state_costs_one_epoch_only(whole, tmp_path):
     root = Path(shutil.copytree(whole, tmp_path / "copy"))
     (root / "checkpoints" / "last" / f"{LAST:010d}" / "meta.json").write_text("{}")
@@ -139,6 +141,7 @@ def test_bad_image_stops_the_run_and_is_named(tmp_path):
     assert len(pd.read_csv(tmp_path / "logs" / "log.csv")) == 1
 
 
+@pytest.mark.slow
 def test_minutes_shorten_the_run_once(tmp_path):
     config = replace(tiny.CONFIG, epochs=500, minutes=1e-6)
     ended = tiny.run(tmp_path, config)
@@ -237,6 +240,7 @@ def test_no_bar_in_a_log_file(tmp_path, capsys):
     assert "val_F_right" in lines[0]
 
 
+@pytest.mark.slow
 def test_more_epochs_follow_a_longer_plan_that_the_record_names(whole, tmp_path):
     root = Path(shutil.copytree(whole, tmp_path / "copy"))
     meta = {"digest": "3 epochs", "values": {"train.epochs": 3}}
@@ -257,6 +261,7 @@ def test_more_epochs_follow_a_longer_plan_that_the_record_names(whole, tmp_path)
     assert tiny.run(root, longer, meta=meta).epochs == 3
 
 
+@pytest.mark.slow
 def test_frozen_parts_keep_their_weights_and_statistics(whole, tmp_path):
     trained = checkpoint.best(whole / "checkpoints")
     names = sorted({name.split("/")[1] for name in trained.arrays})

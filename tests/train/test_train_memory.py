@@ -190,6 +190,7 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
         np.testing.assert_allclose(ours[name], array, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_continued_run_keeps_its_parts_and_its_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

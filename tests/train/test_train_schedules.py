@@ -136,6 +136,7 @@ def stopping(at: int) -> tuple[list[int], object]:
     return asked, batches
 
 
+@pytest.mark.slow
 def test_a_stopped_run_continues_to_the_same_bits(tmp_path: Path):
     tiny.run(tmp_path / "whole", PLATEAU, devices=1)
     _, batches = stopping(2 * tiny.STEPS + 1)

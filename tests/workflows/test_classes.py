@@ -247,8 +247,10 @@ def test_configuration_of_classes_and_of_unknown_voxels() -> None:
         ({"semantic": {"names": ("a", "b")}}, "semantic.names"),
         ({"data": {"ignore": 0}}, "data.ignore"),
         ({"task": "semantic", "channels": alone, "data": {"ignore": 9}}, "data.ignore"),
-        ({"task": "semantic", "channels": alone, "loss": {"border_weight": 1.0}},
-         "loss.border_weight"),
+        (
+            {"task": "semantic", "channels": alone, "loss": {"border_weight": 1.0}},
+            "loss.border_weight",
+        ),
         ({"loss": {"border_weight": -1.0}}, "loss.border_weight"),
         ({"channels": (ch("E"),), "loss": {"balance": True}}, "loss.balance"),
         ({"loss": {"border_sigma": 0.0}}, "loss.border_sigma"),

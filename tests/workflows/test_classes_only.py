@@ -59,6 +59,7 @@ def test_what_needs_planes_is_refused() -> None:
     assert "classes_only" not in words(**semantic)
 
 
+@pytest.mark.slow
 def test_a_run_that_keeps_classes_only(project, tmp_path: Path) -> None:
     args = project(2, "semantic", "(ch('S', classes=2),)")
     assert main([*args, "--predict.overlap", "0", "0"]) == 0

@@ -151,6 +151,7 @@ def decoded_classes(config: Config) -> pd.DataFrame:
     return pd.read_csv(run.results / "per_image_points" / "im1.csv")
 
 
+@pytest.mark.slow
 def test_points_have_classes_names_and_scores_of_their_own(tmp_path: Path) -> None:
     config = with_classes(tmp_path, threshold=("auto", 0.6), remove_close=(2.0, 3.0))
     found, run = decoded_classes(config), run_of(config)
@@ -174,6 +175,7 @@ def test_points_have_classes_names_and_scores_of_their_own(tmp_path: Path) -> No
     pd.testing.assert_frame_equal(decoded_classes(blocks), found)
 
 
+@pytest.mark.slow
 def test_objects_grow_from_points_alike_in_blocks(tmp_path: Path) -> None:
     grow = Grow(enable=True, seed_radius=1.0, max_radius=4.0, check_files=True)
     config = with_classes(tmp_path, grow=grow)

@@ -61,6 +61,7 @@ def test_what_cannot_be_decoded_is_refused_before_training(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.full
 def test_running_again_changes_no_result(project, tmp_path: Path) -> None:
     args = project()
@@ -84,6 +85,7 @@ def test_other_values_are_refused_until_overwrite(
     assert list((tmp_path / "out").glob("discs/_trash/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.full
 def test_phases_run_one_by_one(project, tmp_path: Path) -> None:
     args = project()
@@ -181,6 +183,7 @@ def test_all_mistakes_come_together(
         assert named in message
 
 
+@pytest.mark.slow
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["constant", "no object", "one object", "smaller than a patch"])
 def test_odd_but_legal_images_run_to_the_end(project, tmp_path: Path, kind: str) -> None:

@@ -69,6 +69,7 @@ def test_objects_by_blocks_are_those_of_the_whole(predicted, capsys) -> None:
     assert app.main(["verify", str(results)]) == 5
 
 
+@pytest.mark.slow
 def test_several_jobs_equal_one_and_join_anew_without_new_fragments(predicted, capsys) -> None:
     results, args = predicted
     for shard in ("1/2", "0/2"):

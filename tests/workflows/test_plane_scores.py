@@ -31,6 +31,7 @@ def iou(found: np.ndarray, truth: np.ndarray) -> float:
     return float((found & truth).sum() / union) if union else np.nan
 
 
+@pytest.mark.slow
 def test_whole_images_and_patches(tmp_path: Path) -> None:
     write(tmp_path / "data", SHAPE)
     rng, results = np.random.default_rng(0), tmp_path / "out/discs/results/discs_1"
