@@ -89,10 +89,11 @@ def results_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegEr
     task, found = task_of(config), []
     if EVALUATE not in config.phases or {DECODE, *task.phases} & set(config.phases):
         return []
+    made: set[str] = set(config.phases)
     for work in result_works(config, run_of(config), samples):
         try:
             shown = task.steps(work).shown
-            there = [one for one in shown if one.result.phase not in config.phases]
+            there = [one for one in shown if getattr(one.result, "phase", "") not in made]
             if there or not shown:
                 task.files(work, there)
         except JaxsegError as problem:
