@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from jaxseg.errors import ConfigError
-from jaxseg.interop.biapy.keys.row import Job, Key, Verdict, approximated, exact, many, old, only
+from jaxseg.interop.biapy.keys.row import (
+    Job,
+    Judge,
+    Key,
+    Verdict,
+    approximated,
+    exact,
+    many,
+    old,
+    only,
+)  # fmt: skip
 
 D, T, P = "PROBLEM.DETECTION.", "TEST.DET_", "TEST.POST_PROCESSING."
 W = P + "DET_WATERSHED"
@@ -127,12 +137,17 @@ def _tolerances(value: list[Any], job: Job) -> Verdict | None:
     return None
 
 
-def _of_blobs(value: Any, job: Job) -> Verdict | None:
-    del value
-    if job[T + "POINT_CREATION_FUNCTION"] == "blob_log":
-        note = "in units of the probability, whose blobs are not scaled by 255"
-        return Verdict("approximated", "detection.blob_radius", note)
-    return Verdict("no effect", "", f"{T}POINT_CREATION_FUNCTION is peak_local_max")
+def of_blobs(prefix: str) -> Judge:
+    """What becomes of options of blobs, where keys that begin so choose how points are found."""
+
+    def judge(value: Any, job: Job) -> Verdict | None:
+        del value
+        if job[prefix + "POINT_CREATION_FUNCTION"] == "blob_log":
+            note = "in units of the probability, whose blobs are not scaled by 255"
+            return Verdict("approximated", "detection.blob_radius", note)
+        return Verdict("no effect", "", f"{prefix}POINT_CREATION_FUNCTION is peak_local_max")
+
+    return judge
 
 
 def _of_rings(value: Any, job: Job) -> Verdict | None:
@@ -163,7 +178,7 @@ ROWS: tuple[Key, ...] = (
                  "as far as the least distance of peaks", needs=POINTS),
     *many(approximated, T, {"BLOB_LOG_MIN_SIGMA": 5.0, "BLOB_LOG_MAX_SIGMA": 10.0,
                             "BLOB_LOG_NUM_SIGMA": 2}, "detection.blob_radius", "",
-          needs=POINTS, judge=_of_blobs),
+          needs=POINTS, judge=of_blobs(T)),
     exact(T + "TOLERANCE", [10], "detection.tolerances", needs=("points",), judge=_tolerances),
     old(T + "IGNORE_POINTS_OUTSIDE_BOX", "TEST.EVAL_BORDER_CROP"),
     exact(P + "REMOVE_CLOSE_POINTS", False, "detection.remove_close", needs=POINTS),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.errors import ConfigError
+from jaxseg.interop.biapy.keys.detection import of_blobs
 from jaxseg.interop.biapy.keys.row import (
     Job,
     Key,
@@ -171,14 +172,6 @@ def channels_verdict(job: Job) -> Verdict:
     return Verdict("approximated", "channels", note)
 
 
-def _blobs(value: Any, job: Job) -> Verdict | None:
-    del value
-    if job[S + "POINT_CREATION_FUNCTION"] == "blob_log":
-        note = "in units of the probability, whose blobs are not scaled by 255"
-        return Verdict("approximated", "detection.blob_radius", note)
-    return Verdict("no effect", "", f"{S}POINT_CREATION_FUNCTION is peak_local_max")
-
-
 def _hand(value: Any, job: Job) -> Verdict | None:
     del value
     kind = job[S + "TH_TYPE"]
@@ -219,7 +212,7 @@ ROWS: tuple[Key, ...] = (
                  "as far as the least distance of peaks", needs=SYNAPSES),
     *many(approximated, S, {"BLOB_LOG_MIN_SIGMA": 5, "BLOB_LOG_MAX_SIGMA": 10,
                             "BLOB_LOG_NUM_SIGMA": 2}, "detection.blob_radius", "",
-          needs=SYNAPSES, judge=_blobs),
+          needs=SYNAPSES, judge=of_blobs(S)),
     *many(exact, S, {"REMOVE_CLOSE_PRE_POINTS_RADIUS": 0, "REMOVE_CLOSE_POST_POINTS_RADIUS": 0},
           "detection.remove_close", needs=SYNAPSES),
     refused(S + "REMOVE_CLOSE_POINTS_RADIUS_BY_MASK", False, "masks do not matter",
