@@ -297,13 +297,28 @@ def load_best(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     ------
     InputError : there is no undamaged checkpoint
     """
-    found = best(directory)
+    found = trained(directory)
     return nested(found.arrays), found.meta
 
 
-def best(directory: str | Path) -> Checkpoint:
-    """The network with the best validation, as for :func:`load_best`, as it was saved."""
-    place = Path(directory) / BEST
+def trained(directory: str | Path, *, which: str = BEST) -> Checkpoint:
+    """A trained network: its variables alone.
+
+    Parameters
+    ----------
+    directory : as for :func:`load_best`
+    which : best on the validation images, or the last one, whose parameters are their average over
+        the last steps where the training kept one
+
+    Returns
+    -------
+    Checkpoint, with the arrays of the network
+
+    Raises
+    ------
+    InputError : there is no undamaged checkpoint
+    """
+    place = Path(directory) / which
     found = newest(place)
     if found is None and checkpoints(place):
         raise InputError(
@@ -311,7 +326,20 @@ def best(directory: str | Path) -> Checkpoint:
         )
     if found is None:
         raise InputError("no trained network here", where=place, fix="run the phase train first")
-    return found
+    return found if which == BEST else found._replace(arrays=_variables(found.arrays))
+
+
+def _variables(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The network among the arrays of the whole state of a training, by the names of its own."""
+    ends = {"ema": "params", "batch_stats": "batch_stats"}
+    if not any(name.startswith("ema" + SEPARATOR) for name in state):
+        ends["params"] = "params"
+    parts = {name: name.split(SEPARATOR, 1) for name in state}
+    return {
+        f"{ends[first]}{SEPARATOR}{rest[0]}": state[name]
+        for name, (first, *rest) in parts.items()
+        if first in ends
+    }
 
 
 def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:

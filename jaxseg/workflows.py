@@ -94,7 +94,7 @@ def _sweep(run: Run) -> None:
 def predict(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
     predictor = predictor_of(config, run.checkpoints, samples["test"])
-    read = {"weights": predictor.digest} | runs.reference_inputs(config)
+    read = {"weights": predictor.digest} | runs.reference_inputs(config, "test")
     digest = runs.claim(run, PREDICT, config, read)
     if hosts.is_first():
         copy_left_out(config, run, "test", samples)

@@ -88,6 +88,10 @@ class Data:
         (), lengths(0, 2, 3), above(0), read_by=("train", "predict")
     )
     """Size of a voxel in µm, (z)yx, whatever the files say; empty = from their metadata, else 1."""
+    spacing_table: bool = option(False, read_by=("train", "predict"))
+    """Where resolution.json lies beside a folder of images, it maps the names of their files to the
+    sizes of their voxels, (z)yx: {"a.tif": [1, 0.2, 0.2]}; it counts before the files themselves,
+    and that of the training images for validation images without one."""
     resample: tuple[float, ...] = option(
         (), lengths(0, 2, 3), at_least(0), read_by=("train", "predict", *RESULTS)
     )
@@ -100,6 +104,8 @@ class Data:
     not fit."""
     image_channels: tuple[int, ...] = option((), at_least(0), read_by=("train", "predict"))
     """Channels of the images to use, from 0, e.g. 0 1 2 to leave out opacity; empty = all."""
+    gray_as_rgb: bool = option(False, read_by=("train", "predict"))
+    """Images of one channel have it three times, so that gray images go with coloured ones."""
     formats: tuple[str, ...] = option((), read_by=("train", "predict", "evaluate"))
     """More file formats: module:NAME of a jaxseg.io.Format, asked before the built-in ones."""
     label_components: bool = option(False, read_by=("train", "evaluate"))
@@ -135,6 +141,8 @@ class Predict:
 
     checkpoint: str = option("", PATH, read_by=NOTHING)
     """Folder checkpoints/<name>_<run> of a trained run to use; empty = this run's own."""
+    weights: Literal["best", "last"] = option("best")
+    """The network of the training to use: the best on the validation images, or the last one."""
     reuse: bool = option(False, read_by=NOTHING)
     """Skip prediction and use the planes already stored for this run, whatever the other values
     here; planes that are missing are refused."""
@@ -166,6 +174,9 @@ class Predict:
     """Resample images whose voxels differ in size from those of the training images to that size;
     everything is made at that size, and labels are written at the size of the image, too, beside
     the others in a folder _at_image_size."""
+    zoom: tuple[float, ...] = option((), lengths(0, 2, 3), above(0))
+    """Factor of the size of the test images, (z)yx, 2 = twice as many voxels: everything is made at
+    that size, and labels are written at the size of the image, too. Empty = as they are."""
     classes_only: bool = option(False)
     """Of semantic segmentation store the class of every voxel only, found on the device: one byte
     instead of four per class; tiles meet without blending."""

@@ -27,9 +27,11 @@ class Train:
     """The training run: optimiser, learning rate, and how long."""
 
     epochs: int = option(100, at_least(1))
-    """Passes over the training images."""
+    """Epochs, each with a validation at its end."""
     steps: int = option(0, at_least(0))
-    """Steps per epoch; 0 = as many as cover the training images once, at least 25."""
+    """Steps per epoch; 0 = as many as cover the training images, at least 25."""
+    passes: int = option(1, at_least(1))
+    """How often the steps of an epoch cover the training images, where steps is 0."""
     batch: int = option(8, at_least(1))
     """Patches per step, over all devices."""
     optimizer: Literal["adamw", "adam", "sgd"] = option("adamw")
@@ -107,6 +109,13 @@ class Train:
                     where=f"{where}.{field}",
                     found=found,
                 )
+        if self.steps and self.passes > 1:
+            yield ConfigError(
+                "the number of steps is given",
+                where=f"{where}.passes",
+                found=self.passes,
+                fix=f"leave out {where}.passes or {where}.steps",
+            )
         if self.batch % max(self.accumulation, 1):
             yield ConfigError(
                 "the batch does not divide into equal parts",

@@ -210,21 +210,21 @@ def epoch_batch(
     compact: bool = True,
     ignore: int = -1,
 ) -> Batch:
-    """The patches of a grid in random order, another one in every epoch.
+    """The patches of a grid in random order, another one in every pass.
 
     Parameters
     ----------
     samples, patch, size, compact, ignore : as for :func:`batch`
-    places : from :func:`grid`; an epoch has ``ceil(len(places) / size)`` steps, the last one is
+    places : from :func:`grid`; a pass has ``ceil(len(places) / size)`` steps, the last one is
         filled up from the first
-    seed, step : which batch, counted over all epochs
+    seed, step : which batch, counted over all passes and epochs
 
     Returns
     -------
     Batch
     """
-    epoch, index = divmod(step, math.ceil(len(places) / size))
-    order = np.random.default_rng([seed % 2**63, epoch, GRID]).permutation(len(places))
+    number, index = divmod(step, math.ceil(len(places) / size))
+    order = np.random.default_rng([seed % 2**63, number, GRID]).permutation(len(places))
     return grid_batch(
         samples,
         [places[at] for at in order],

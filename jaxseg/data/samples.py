@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -86,6 +86,8 @@ class _Request(NamedTuple):
     ignore: int
     with_classes: bool
     channels: tuple[int, ...]
+    rgb: bool
+    sizes: Mapping[str, tuple[float, ...]]
     components: bool
     formats: tuple[Format, ...]
     steps: Preprocess
@@ -112,6 +114,8 @@ def open_samples(
     ignore: int = -1,
     with_classes: bool = False,
     channels: Sequence[int] = (),
+    rgb: bool = False,
+    sizes: Mapping[str, Sequence[float]] | None = None,
     components: bool = False,
     formats: Sequence[Format] = (),
     pair: PairRule = "name",
@@ -135,6 +139,8 @@ def open_samples(
     ignore : a label value that is no object or class; -1 = none
     with_classes : labels have two channels, instances and their classes
     channels : numbers of the channels of the images to use; empty = all
+    rgb : of images of one channel this one three times
+    sizes : names of files to µm per voxel, (z)yx, of images that ``spacing`` does not cover
     components : make an object of every connected part of the labels
     formats : more file formats than those of the table
     pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
@@ -165,6 +171,8 @@ def open_samples(
         ignore=ignore,
         with_classes=with_classes,
         channels=tuple(channels),
+        rgb=rgb,
+        sizes={name: tuple(size) for name, size in (sizes or {}).items()},
         components=components,
         formats=tuple(formats),
         steps=preprocess or Preprocess(),
@@ -283,8 +291,9 @@ def _open_image(path: os.PathLike[str], request: _Request) -> Volume:
         path,
         ndim=request.ndim,
         axes=request.axes,
-        spacing=request.spacing,
+        spacing=request.spacing or request.sizes.get(os.path.basename(path), ()),
         channels=request.channels,
+        rgb=request.rgb,
         formats=request.formats,
     )
     check_whole(image)

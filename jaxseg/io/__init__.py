@@ -24,6 +24,7 @@ from jaxseg.io.ngff_store import level_names, open_for_writing, write_levels
 from jaxseg.io.ngff_write import create_planes, make_labels, make_planes, write_labels_zarr
 from jaxseg.io.pairs import Pair, described, pair_by_order, pair_files
 from jaxseg.io.sealed import read_sealed, write_sealed
+from jaxseg.io.size_table import read_sizes, size_table
 from jaxseg.io.stored import Stored
 from jaxseg.io.tiff_write import write_image_tiff, write_labels_tiff, write_rgb_tiff
 from jaxseg.io.values import Changed
@@ -57,6 +58,8 @@ __all__ = [
     "pair_files",
     "read_arrays",
     "read_sealed",
+    "read_sizes",
+    "size_table",
     "smallest_label_type",
     "stem_of",
     "sweep",

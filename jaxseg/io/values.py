@@ -17,7 +17,9 @@ from jaxseg.volume import ChannelView, Readable, Reordered, chunks_of, native, p
 
 @dataclass(frozen=True)
 class ChosenChannels:
-    """A view of some channels, in any order, of an array whose last axis is the channel axis.
+    """A view of some channels of an array whose last axis is the channel axis.
+
+    They are in any order, one of them perhaps several times.
 
     >>> ChosenChannels(np.arange(6).reshape(2, 3), (2, 0))[1]
     array([5, 3])

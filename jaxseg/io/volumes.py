@@ -34,6 +34,7 @@ def open_image(
     axes: str = "",
     spacing: Sequence[float] = (),
     channels: Sequence[int] = (),
+    rgb: bool = False,
     formats: Sequence[Format] = (),
 ) -> Volume:
     """Open an image lazily.
@@ -46,6 +47,7 @@ def open_image(
     axes : axes of the file, such as ``"CZYX"``; empty = from its metadata
     spacing : µm per voxel, (z)yx, whatever the file says; empty = from the metadata, else 1
     channels : numbers of the channels to use, from 0; empty = all
+    rgb : of an image of one channel this one three times
     formats : more formats than those of the table, asked first
 
     Returns
@@ -75,7 +77,10 @@ def open_image(
         stored.source.shape, stored.letters, ndim=ndim, declared=axes, file=str(path)
     )
     whole = _volume(stored, order, "zyxc"[-ndim - 1 :], ndim, spacing, path, formats)
-    return _chosen(whole, channels)
+    chosen = _chosen(whole, channels)
+    if rgb and chosen.channels == 1:
+        return replace(chosen, data=ChosenChannels(chosen.data, (0, 0, 0)))
+    return chosen
 
 
 def open_labels(

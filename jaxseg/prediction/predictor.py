@@ -49,7 +49,7 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
             _refuse_another_network(config, foreign.trained, Path(config.model.path), fields)
         return foreign
     folder = Path(config.predict.checkpoint) if config.predict.checkpoint else checkpoints
-    found = checkpoint.best(folder)
+    found = checkpoint.trained(folder, which=config.predict.weights)
     variables, meta = checkpoint.nested(found.arrays), found.meta
     _refuse_another_network(config, from_checkpoint(meta["config"], str(folder)), folder, LEARNED)
     stats = Stats(*map(tuple, meta["stats"]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxseg.config.load import differing
 from jaxseg.errors import ConfigError, InputError, raise_all
-from jaxseg.io import list_images, read_sealed, write_sealed
+from jaxseg.io import list_images, read_sealed, size_table, write_sealed
 from jaxseg.io.artifacts import plain
 from jaxseg.runs.fingerprint import fingerprint, input_version, input_versions
 
@@ -139,10 +139,20 @@ def training_inputs(samples: Mapping[str, Sequence[Sample]]) -> dict[str, str]:
     return input_versions(paths)
 
 
-def reference_inputs(config: Config) -> dict[str, str]:
-    """The versions of the images whose histogram all others are matched to, by such names."""
+def reference_inputs(config: Config, *parts: str) -> dict[str, str]:
+    """The versions of what is read beside the images, by names to tell a user.
+
+    Parameters
+    ----------
+    config : of the run
+    parts : train, val, test: whose images are read
+    """
     place = config.preprocess.match_histogram
     paths = {f"reference image {path.name}": path for path in list_images(place)} if place else {}
+    for part in parts if config.data.spacing_table else ():
+        source = getattr(config.data, part).raw
+        if source and (table := size_table(source)):
+            paths[f"sizes of voxels of {part}"] = table
     return input_versions(paths)
 
 

@@ -17,7 +17,7 @@ from jaxseg.data.filters import Filtered
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.problems import postprocessing_problems, region_problems
-from jaxseg.tasks.rescaling import at_one_size, rescaled
+from jaxseg.tasks.rescaling import at_one_size, rescaled, zoomed
 from jaxseg.tasks.stacking import result_samples, stack_problems
 from jaxseg.tasks.table import task_of
 
@@ -72,6 +72,8 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         trained = samples.get("train", ())
         samples["test"], more = rescaled(config, samples["test"], trained)
         problems += more
+    if "test" in samples and len(config.predict.zoom) in (0, config.ndim):
+        samples["test"] = zoomed(config, samples["test"])
     if any(isinstance(problem, ConfigError) for problem in problems) and check(config):
         # It is said once for the configuration, not again for every file.
         problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
@@ -101,6 +103,7 @@ def _reference(config: Config) -> np.ndarray | None:
         spacing=config.data.spacing,
         normalize=Normalize(method="none"),
         channels=config.data.image_channels,
+        rgb=config.data.gray_as_rgb,
         formats=tuple(map(io.format_named, config.data.formats)),
     )
     raise_all(opened.problems)
@@ -123,6 +126,8 @@ def _open_source(
         ignore=ignore,
         with_classes=both,
         channels=config.data.image_channels,
+        rgb=config.data.gray_as_rgb,
+        sizes=_sizes(config, source),
         components=config.data.label_components,
         pair=config.data.pair,
         formats=tuple(map(io.format_named, config.data.formats)),
@@ -139,6 +144,15 @@ def _open_source(
     if task_of(config).truth.compact:
         problems += data.mask_problems(samples)
     return samples, problems
+
+
+def _sizes(config: Config, source: Source) -> Mapping[str, Sequence[float]]:
+    """Sizes of voxels by the names of files; of validation images perhaps beside the others."""
+    if not config.data.spacing_table:
+        return {}
+    places = [source.raw, *([config.data.train.raw] if source == config.data.val else [])]
+    tables = [found for place in places if (found := io.size_table(place))]
+    return io.read_sizes(tables[0], config.ndim) if tables else {}
 
 
 def left_out_of(part: str) -> str:

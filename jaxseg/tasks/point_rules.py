@@ -40,7 +40,8 @@ def detection_rules(config: Config) -> Iterator[ConfigError]:
 def _not_offered(config: Config) -> Iterator[ConfigError]:
     """What would move points away from the images."""
     moved = {"predict.rescale": config.predict.rescale, "data.resample": any(config.data.resample),
-             "preprocess.resize": bool(config.preprocess.resize)}  # fmt: skip
+             "preprocess.resize": bool(config.preprocess.resize),
+             "predict.zoom": bool(config.predict.zoom)}  # fmt: skip
     for field in (field for field, value in moved.items() if value):
         yield ConfigError("points would have the positions of resampled images", where=field,
                           fix="resample images and points before")  # fmt: skip

@@ -51,6 +51,30 @@ def rescaled(
     return tuple(_resampled(sample, spacing) for sample in test), _unknown_sizes(test)
 
 
+def zoomed(config: Config, test: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Test images with more or fewer voxels; the true labels follow.
+
+    Parameters
+    ----------
+    config : of the run
+    test : as they are in their files
+
+    Returns
+    -------
+    samples : the same where nothing is zoomed
+    """
+    factors = config.predict.zoom
+    if not factors:
+        return tuple(test)
+    return tuple(
+        _resampled(
+            sample,
+            tuple(size / by for size, by in zip(sample.image.spacing, factors, strict=True)),
+        )
+        for sample in test
+    )
+
+
 def at_one_size(
     config: Config, samples: Sequence[Sample]
 ) -> tuple[tuple[Sample, ...], list[JaxsegError]]:
@@ -101,7 +125,7 @@ def _trained(config: Config, train: Sequence[Sample]) -> tuple[float, ...]:
     if isinstance(config.model, Package):
         return ()
     folder = config.predict.checkpoint or run_of(config).checkpoints
-    meta = checkpoint.newest_meta(Path(folder) / checkpoint.BEST) or {}
+    meta = checkpoint.newest_meta(Path(folder) / config.predict.weights) or {}
     return tuple(map(float, meta.get("spacing", ())))
 
 

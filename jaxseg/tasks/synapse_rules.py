@@ -66,6 +66,7 @@ def _unused(config: Config) -> Iterator[ConfigError]:
         "data.filter": any((filters.train, filters.val, filters.test)),
         "preprocess.resize": config.preprocess.resize,
         "predict.rescale": config.predict.rescale,
+        "predict.zoom": config.predict.zoom,
         "data.resample": config.data.resample,
         "evaluate.border_crop": config.evaluate.border_crop,
         "detection.check": not config.detection.check,

@@ -19,6 +19,7 @@ from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
 from jaxseg.config.load import to_plain
 from jaxseg.config.sampling import Groups
+from jaxseg.config.training import Train
 from jaxseg.data import Batch, Sample
 from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
@@ -113,10 +114,10 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
         )
 
     draw: Callable[[int], Batch] = random
-    steps = settings.steps or _steps_to_cover(learn, config.patch, settings.batch)
+    steps = settings.steps or _steps_to_cover(learn, config.patch, settings)
     if config.data.grid.enable:
         draw, whole = _grid(config, learn, left_out)
-        steps = settings.steps or whole
+        steps = settings.steps or settings.passes * whole
     return Ingredients(
         network(config, dtype=settings.precision, remat=settings.remat),
         _loss(config, (*learn, *check)),
@@ -129,7 +130,7 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
 def _grid(
     config: Config, learn: Sequence[Sample], left_out: Callable[..., bool] | None
 ) -> tuple[Callable[[int], Batch], int]:
-    """Batches of the patches of a grid, and how many there are in an epoch."""
+    """Batches of the patches of a grid, and how many cover it once."""
     options, size = config.data.grid, config.train.batch
     places = data.grid(
         learn,
@@ -270,8 +271,8 @@ def origins_of(config: Config, samples: Samples) -> tuple[Checkpoint | None, dic
     ------
     InputError : there is no such network
     """
-    start = checkpoint.best(config.train.start_from) if config.train.start_from else None
-    versions = runs.training_inputs(samples) | runs.reference_inputs(config)
+    start = checkpoint.trained(config.train.start_from) if config.train.start_from else None
+    versions = runs.training_inputs(samples) | runs.reference_inputs(config, "train", "val")
     return start, versions | ({"first weights": start.identity} if start else {})
 
 
@@ -354,8 +355,8 @@ def _patches_mixed(config: Config) -> int:
     return 2 if config.augment.enable and config.augment.cutmix.probability else 1
 
 
-def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], batch: int) -> int:
+def _steps_to_cover(samples: Sequence[Sample], patch: tuple[int, ...], settings: Train) -> int:
     """Steps in which as many voxels are drawn as the images have, not too few to learn from."""
     least = math.prod(patch)
     voxels = sum(max(sample.image.voxels, least) for sample in samples)
-    return max(LEAST_STEPS, round(voxels / (least * batch)))
+    return max(LEAST_STEPS, round(settings.passes * voxels / (least * settings.batch)))

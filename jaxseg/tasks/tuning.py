@@ -38,7 +38,7 @@ def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
     row, options, _ = chosen_decoder(config)
     val = tuple(samples.get("val") or divide(config, samples)[1])
     predictor = predictor_of(config, run.checkpoints, val)
-    state = runs.training_inputs(samples) | runs.reference_inputs(config)
+    state = runs.training_inputs(samples) | runs.reference_inputs(config, "train", "val")
     runs.claim(run, TUNE, config, {"weights": predictor.digest} | state)
     if run.tuned.exists():
         runs.end(run, TUNE)

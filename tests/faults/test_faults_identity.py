@@ -107,7 +107,7 @@ def test_planes_of_an_earlier_state_of_the_network_are_not_taken_for_new(copy, c
     assert found.meta["record"]["extended"] == [{"after": 2, "from": 2, "to": 3}]
     assert len(found.meta["record"]["history"]) == 3
     # The same network predicts the same; this one is another.
-    best = checkpoint.best(checkpoints(copy))
+    best = checkpoint.trained(checkpoints(copy))
     assert best.meta["epoch"] == 3, "the third epoch has to be the best for this test"
     assert start(copy, "--phases", "predict", *longer) == 2
     assert "the trained network" in capsys.readouterr().err
@@ -193,11 +193,11 @@ def test_a_training_that_begins_with_another(copy: Path, capsys) -> None:
     frozen = ("--train.freeze", "nothing_like_this")
     assert start(copy, *again, *frozen) == 2
     assert "no part of the network is called" in capsys.readouterr().err
-    first = checkpoint.best(checkpoints(copy))
+    first = checkpoint.trained(checkpoints(copy))
     part = next(name for name in first.arrays if name.startswith("params/")).split("/")[1]
     assert start(copy, *again, "--train.freeze", part) == 0
     assert "arrays fit" in capsys.readouterr().out
-    second = checkpoint.best(copy / "out/discs/checkpoints/discs_2")
+    second = checkpoint.trained(copy / "out/discs/checkpoints/discs_2")
     # Four steps of the stand-in above, which knows nothing of frozen parts.
     assert all(
         np.allclose(second.arrays[name], array * 0.999**4, rtol=1e-5)

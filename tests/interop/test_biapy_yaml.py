@@ -396,10 +396,37 @@ def test_what_a_network_sees_and_learns() -> None:
 def test_one_voxel_size() -> None:
     keys = {"ENABLE": True, "TARGET_RESOLUTION": [2.0, 0.5, 0.4]}
     keys = {f"DATA.RESOLUTION_NORM.{name}": value for name, value in keys.items()}
-    assert translate(document(OBJECTS | keys)).config().data.resample == (0.0, 0.5, 0.4)
+    found = translate(document(OBJECTS | keys)).config().data
+    assert (found.resample, found.spacing_table) == ((0.0, 0.5, 0.4), True)
     assert translate(document(CLASSES | keys)).config().data.resample == (0.5, 0.4)
     keys["DATA.RESOLUTION_NORM.TARGET_RESOLUTION"] = [2.0, -1.0, 0.4]
     assert "not the size of a voxel" in str(translate(document(OBJECTS | keys)).problems[0])
+
+
+def test_gray_images_passes_and_the_last_network() -> None:
+    keys = {"DATA.FORCE_RGB": True, "DATA.TRAIN.REPLICATE": 4,
+            "MODEL.LOAD_CHECKPOINT_EPOCH": "last_on_train"}  # fmt: skip
+    found = translate(document(CLASSES | keys)).config()
+    assert (found.data.gray_as_rgb, found.train.passes) == (True, 4)
+    assert found.predict.weights == "last"
+    with_file = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
+    only_test = translate(document(CLASSES | keys | with_file | {"TRAIN.ENABLE": False}))
+    assert kind_of(only_test, "MODEL.LOAD_CHECKPOINT_EPOCH") == "no effect"
+
+
+def test_zoom_of_test_images() -> None:
+    prefix = "DATA.PREPROCESS."
+    keys = {prefix + "TEST": True, prefix + "ZOOM.ENABLE": True,
+            prefix + "ZOOM.ZOOM_FACTOR": [2, 1, 3, 3],
+            "DATA.TEST.INPUT_IMG_AXES_ORDER": "ZCYX"}  # fmt: skip
+    found = translate(document(OBJECTS | keys)).config()
+    assert found.predict.zoom == (2.0, 3.0, 3.0)
+    assert not found.preprocess.any
+    for values, words in (([1, 2, 3, 3], "axes of space"), ([1, 3, 3], "number of values")):
+        wrong = translate(document(OBJECTS | keys | {prefix + "ZOOM.ZOOM_FACTOR": values}))
+        assert words in str(wrong.problems[0])
+    off = translate(document(OBJECTS | keys | {prefix + "TEST": False}))
+    assert off.config().predict.zoom == ()
 
 
 def test_copies_of_what_is_left_out() -> None:
@@ -488,7 +515,7 @@ def test_blocks() -> None:
         ("PROBLEM.TYPE: DETECTION\nTEST.DET_MIN_TH_TO_BE_PEAK: [0.1, 0.2]", "one per class"),
         ("PROBLEM.TYPE: DETECTION\nTEST.DET_POINT_CREATION_FUNCTION: dog", "blob_log"),
         ("PROBLEM.TYPE: INSTANCE SEG", "did you mean INSTANCE_SEG"),
-        ("DATA.FORCE_RGB: True", "line|job.yaml:2: DATA.FORCE_RGB: refused"),
+        ("DATA.CHECK_GENERATORS: True", "line|job.yaml:2: DATA.CHECK_GENERATORS: refused"),
         ("TRAIN.EPOCHS: many", "not a finite number"),
         ("TRAIN.EPOCHS: 2.5", "not a whole number"),
         ("TEST.AUGMENTATION: maybe", "not True or False"),
@@ -552,10 +579,12 @@ def test_all_problems_at_once_after_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "job.yaml"
-    path.write_text("TRAIN.EPOCH: 3\nDATA.FORCE_RGB: True\nTEST.ENABEL: True\nSYSTEM.SEED: 2")
+    path.write_text(
+        "TRAIN.EPOCH: 3\nDATA.CHECK_GENERATORS: True\nTEST.ENABEL: True\nSYSTEM.SEED: 2"
+    )
     with pytest.raises(JaxsegError) as caught:
         load(path)
-    for key in ("TRAIN.EPOCH", "DATA.FORCE_RGB", "TEST.ENABEL"):
+    for key in ("TRAIN.EPOCH", "DATA.CHECK_GENERATORS", "TEST.ENABEL"):
         assert key in str(caught.value)
     table = capsys.readouterr().out
     assert "1 refused" in table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ import pytest
 import tifffile
 
 from jaxseg import data
-from jaxseg.config import Config, Data, Normalize, Source, ch
+from jaxseg.config import Config, Data, Normalize, Source, Train, UNet, ch
+from jaxseg.config.sampling import PatchGrid
+from jaxseg.runs.fingerprint import forget_versions
+from jaxseg.runs.marks import reference_inputs
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
+from jaxseg.tasks.training import ingredients
 
 OBJECTS = np.zeros((20, 30), np.uint8)
 OBJECTS[2:8, 2:8], OBJECTS[12:18, 2:8] = 1, 2
@@ -68,3 +74,47 @@ def test_channels_and_components_of_a_configuration(tmp_path: Path) -> None:
 def test_empty_labels_are_said(tmp_path: Path) -> None:
     _, problems = open_data(config_of(source(tmp_path, np.zeros_like(OBJECTS))))
     assert "all 1 label images are empty" in str(problems[0])
+
+
+def test_gray_images_beside_coloured_ones(tmp_path: Path) -> None:
+    train = source(tmp_path)
+    for kind in ("raw", "labels"):
+        array = tifffile.imread(tmp_path / kind / "a.tif")
+        coloured = np.stack([array, array + 1, array + 2], -1) if kind == "raw" else array
+        tifffile.imwrite(tmp_path / kind / "b.tif", coloured)
+    _, problems = open_data(config_of(train))
+    assert "another number of channels" in str(problems[0])
+    samples, problems = open_data(config_of(train, data={"gray_as_rgb": True}))
+    assert problems == []
+    first, second = (sample.image.array() for sample in samples["train"])
+    np.testing.assert_array_equal(first[..., 2], first[..., 0])
+    np.testing.assert_array_equal(second, np.stack([first[..., 0] + n for n in range(3)], -1))
+
+
+def test_sizes_of_voxels_from_a_table(tmp_path: Path) -> None:
+    train = source(tmp_path)
+    (tmp_path / "resolution.json").write_text('{"a.tif": [1, 0.5, 0.25]}')
+    samples, problems = open_data(config_of(train, data={"spacing_table": True}))
+    image = samples["train"][0].image
+    assert (problems, image.spacing, image.unit) == ([], (0.5, 0.25), "µm")
+    assert open_data(config_of(train))[0]["train"][0].image.unit == "voxel"
+    config = config_of(train, data={"spacing_table": True})
+    before = reference_inputs(config, "train", "val")
+    for text, words in (("[1, 2]", "no sizes"), ('{"a.tif": [1, 0]}', "no sizes"), ("{", "JSON")):
+        (tmp_path / "resolution.json").write_text(text)
+        forget_versions()
+        assert words in str(open_data(config)[1][0])
+        assert reference_inputs(config, "train", "val") != before
+    assert reference_inputs(config, "test") == {}
+
+
+@pytest.mark.parametrize("grid", [False, True])
+def test_passes_make_epochs_longer(tmp_path: Path, grid: bool) -> None:
+    train = source(tmp_path)
+    config = config_of(train, model=UNet(features=(4, 8)), data={"grid": PatchGrid(enable=grid)})
+    once, often = (replace(config, train=Train(batch=1, passes=passes)) for passes in (1, 30))
+    samples = open_data(once)[0]["train"]
+    steps = [ingredients(config, samples, samples).steps for config in (once, often)]
+    assert steps == ([4, 120] if grid else [25, round(30 * 600 / 256)])
+    both = replace(once, train=Train(steps=4, passes=2))
+    assert "number of steps is given" in str(check(both)[0])

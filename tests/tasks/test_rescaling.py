@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from support.small_runs import command, discs
 from jaxseg import io
 from jaxseg.config import Config, Data, Predict, Source, ch
 from jaxseg.main import main
+from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
 
 FINE, COARSE = (0.25, 0.25), (0.5, 0.5)
@@ -64,6 +66,33 @@ def test_a_size_that_is_not_known_is_said(tmp_path: Path) -> None:
     write(tmp_path)
     _, problems = open_data(config_of(tmp_path, phases=("predict",)))
     assert "voxel size of the training images is not known" in str(problems[0])
+
+
+def test_zoomed_images(tmp_path: Path) -> None:
+    write(tmp_path)
+    config = config_of(tmp_path, phases=("predict", "evaluate"))
+    samples, problems = open_data(replace(config, predict=Predict(zoom=(0.5, 0.5))))
+    assert problems == []
+    for sample in samples["test"]:
+        _, labels = discs((48, 40), int(sample.name[-1]))
+        assert (sample.image.spacing, sample.image.spatial_shape) == (COARSE, (48, 40))
+        assert sample.labels is not None
+        np.testing.assert_array_equal(sample.labels.array(), labels)
+        assert sample.original is not None
+        assert sample.original.spatial_shape == (96, 80)
+
+
+@pytest.mark.parametrize(
+    ("predict", "words"),
+    [
+        (Predict(zoom=(2.0, 2.0), rescale=True), "two sizes"),
+        (Predict(zoom=(2.0, 2.0, 2.0)), "wrong number of values"),
+        (Predict(zoom=(2.0, 0.0)), "out of range"),
+    ],
+)
+def test_zooms_that_cannot_be(tmp_path: Path, predict: Predict, words: str) -> None:
+    config = replace(config_of(tmp_path), predict=predict)
+    assert words in "\n".join(map(str, check(config)))
 
 
 @pytest.mark.slow

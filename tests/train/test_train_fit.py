@@ -263,7 +263,7 @@ def test_more_epochs_follow_a_longer_plan_that_the_record_names(whole, tmp_path)
 
 @pytest.mark.slow
 def test_frozen_parts_keep_their_weights_and_statistics(whole, tmp_path):
-    trained = checkpoint.best(whole / "checkpoints")
+    trained = checkpoint.trained(whole / "checkpoints")
     names = sorted({name.split("/")[1] for name in trained.arrays})
     frozen = names[0]
     config = replace(tiny.CONFIG, epochs=1, warmup=0, freeze=(frozen + "*",))
@@ -278,8 +278,23 @@ def test_frozen_parts_keep_their_weights_and_statistics(whole, tmp_path):
         tiny.run(tmp_path / "none", replace(config, freeze=("none",)))
 
 
+def test_the_last_network_beside_the_best(whole, tmp_path):
+    tiny.run(tmp_path, replace(tiny.CONFIG, epochs=1, ema=0.5))
+    # Of the only epoch it is the best one, too.
+    last, best = (
+        checkpoint.trained(tmp_path / "checkpoints", which=which) for which in ("last", "best")
+    )
+    assert last.identity == best.identity
+    last = checkpoint.trained(whole / "checkpoints", which="last")
+    state = checkpoint.newest(whole / "checkpoints" / "last").arrays
+    assert last.arrays.keys() == checkpoint.trained(whole / "checkpoints").arrays.keys()
+    kept = "ema" if tiny.CONFIG.ema else "params"
+    for name, array in last.arrays.items():
+        np.testing.assert_array_equal(array, state[name.replace("params", kept, 1)])
+
+
 def test_only_what_fits_is_taken(whole, tmp_path, monkeypatch):
-    trained = checkpoint.best(whole / "checkpoints").arrays
+    trained = checkpoint.trained(whole / "checkpoints").arrays
     monkeypatch.setattr(tiny, "NET", replace(tiny.NET, features=(4, 12)))
     model = models.build(tiny.NET, 1, ndim=2)
     fresh = model.init(jax.random.key(0), jax.ShapeDtypeStruct((1, 8, 8, 1), "float32"))

@@ -55,13 +55,16 @@ def phase_problems(config: Config) -> Iterator[ConfigError]:
 def _resampled(config: Config) -> Iterator[ConfigError]:
     """Images that are resampled, and what has their size or changes it as well."""
     chosen = {"predict.rescale": config.predict.rescale, "data.resample": config.data.resample,
-              "preprocess.resize": config.preprocess.resize}  # fmt: skip
+              "preprocess.resize": config.preprocess.resize,
+              "predict.zoom": config.predict.zoom}  # fmt: skip
     used = [name for name, value in chosen.items() if value]
-    if len(used) > 1 and "data.resample" in used:
+    if len(used) > 1 and {"data.resample", "predict.zoom"} & set(used):
         yield ConfigError(
             "images are resampled to two sizes", where=", ".join(used), fix="give one of them"
         )
-    if config.postprocess.masks and {"predict.rescale", "data.resample"} & set(used):
+    if config.postprocess.masks and {"predict.rescale", "data.resample", "predict.zoom"} & set(
+        used
+    ):
         yield ConfigError(
             "masks have the size of the images, which are resampled",
             where=used[0],

@@ -91,6 +91,7 @@ def _sizes(config: Config) -> dict[str, tuple[float, ...]]:
         "patch": config.patch,
         "data.spacing": config.data.spacing,
         "data.resample": config.data.resample,
+        "predict.zoom": predict.zoom,
         "predict.tile": predict.tile,
         "predict.halo": predict.halo,
         "predict.overlap": predict.overlap,

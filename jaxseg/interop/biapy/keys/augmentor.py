@@ -15,7 +15,6 @@ from jaxseg.interop.biapy.keys.row import (
     exact,
     many,
     nothing,
-    refused,
     same,
 )
 
@@ -212,7 +211,9 @@ ROWS: tuple[Key, ...] = (
     *many(nothing, A, {"SHUFFLE_TRAIN_DATA_EACH_EPOCH": True,
                        "SHUFFLE_VAL_DATA_EACH_EPOCH": False},
           "patches are drawn at random, validation has a fixed order"),
-    *many(refused, A, {"BRIGHTNESS_EM": False, "CONTRAST_EM": False}, "an augmentation of old",
-          needs=(ENABLE, "training")),
+    *many(nothing, A, {"BRIGHTNESS_EM": False, "CONTRAST_EM": False, "BRIGHTNESS_EM_MODE": "3D",
+                       "CONTRAST_EM_MODE": "3D", "BRIGHTNESS_EM_FACTOR": [-0.1, 0.1],
+                       "CONTRAST_EM_FACTOR": [-0.1, 0.1]},
+          "BiaPy 3.7.1 drops it, too; BRIGHTNESS and CONTRAST are there"),
     *(row for name, change in CHANGES.items() for row in _rows(name, change)),
 )  # fmt: skip

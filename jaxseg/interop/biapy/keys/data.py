@@ -7,6 +7,8 @@ from typing import Any
 from jaxseg.errors import ConfigError
 from jaxseg.interop.biapy.keys.filters import ROWS as FILTERS
 from jaxseg.interop.biapy.keys.filters import settings as filters
+from jaxseg.interop.biapy.keys.normalization import ROWS as NORMALIZATION
+from jaxseg.interop.biapy.keys.normalization import settings as normalisation
 from jaxseg.interop.biapy.keys.preprocess import ROWS as PREPROCESS
 from jaxseg.interop.biapy.keys.preprocess import settings as preprocessing
 from jaxseg.interop.biapy.keys.row import (
@@ -20,15 +22,11 @@ from jaxseg.interop.biapy.keys.row import (
     nothing,
     old,
     refused,
+    same,
 )
 
 PARTS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
-N = "DATA.NORMALIZATION."
-CLIP = N + "PERC_CLIP."
 NORM = "DATA.RESOLUTION_NORM."
-GIVEN = N + "ZERO_MEAN_UNIT_VAR."
-METHODS = {"zero_mean_unit_variance": "zscore", "custom": "zscore", "div": "dtype",
-           "scale_range": "range"}  # fmt: skip
 
 
 def settings(job: Job) -> dict[str, Any]:
@@ -46,8 +44,12 @@ def settings(job: Job) -> dict[str, Any]:
         **filters(job),
         **preprocessing(job),
         **({} if job["DATA.TRAIN.IN_MEMORY"] else {"data.cache_gib": 0.0}),
-        **_normalisation(job),
-        **({"data.resample": _one_size(job)} if job[NORM + "ENABLE"] else {}),
+        **normalisation(job),
+        **(
+            {"data.resample": _one_size(job), "data.spacing_table": True}
+            if job[NORM + "ENABLE"]
+            else {}
+        ),
     }
 
 
@@ -173,70 +175,6 @@ def per_axis(job: Job, key: str) -> list[Any]:
     return given
 
 
-def _normalisation(job: Job) -> dict[str, Any]:
-    kind = str(job[N + "TYPE"])
-    method = METHODS.get(kind)
-    if method is None:
-        raise ConfigError(
-            f"unknown normalisation {kind!r}",
-            where=job.where(N + "TYPE"),
-            expected="one of " + ", ".join(METHODS),
-        )
-    scope = str(job[N + "MEASURE_BY"] or job[N + "CUSTOM_MODE"] or "image")
-    found: dict[str, Any] = {
-        "normalize.method": method,
-        "normalize.scope": scope if scope != "patch" or by_patch(job) else "image",
-    }
-    if job[CLIP + "ENABLE"] and clips_at_values(job):
-        found["normalize.clip_low"] = _numbers(job, CLIP + "LOWER_VALUE")
-        found["normalize.clip_high"] = _numbers(job, CLIP + "UPPER_VALUE")
-    elif job[CLIP + "ENABLE"]:
-        found["normalize.clip"] = [job[CLIP + "LOWER_PERC"], job[CLIP + "UPPER_PERC"]]
-    if method == "zscore":
-        found["normalize.mean"] = _numbers(job, GIVEN + "MEAN_VAL")
-        found["normalize.deviation"] = _numbers(job, GIVEN + "STD_VAL")
-    return found
-
-
-def by_patch(job: Job) -> bool:
-    """Whether there is anything to measure in a patch: not with known numbers."""
-    known = _numbers(job, GIVEN + "MEAN_VAL") if METHODS.get(job[N + "TYPE"]) == "zscore" else []
-    return METHODS.get(job[N + "TYPE"]) != "dtype" and not known
-
-
-def clips_at_values(job: Job) -> bool:
-    """Whether the file gives values to clip at, which then count and not the percentiles."""
-    return bool(_numbers(job, CLIP + "LOWER_VALUE") or _numbers(job, CLIP + "UPPER_VALUE"))
-
-
-def _numbers(job: Job, key: str) -> list[float]:
-    """Numbers per channel; -1 says that they are measured."""
-    given = [float(value) for value in job[key]]
-    return [] if given == [-1.0] else given
-
-
-def _of_zscore(value: Any, job: Job) -> Verdict | None:
-    del value
-    if METHODS.get(str(job[N + "TYPE"])) != "zscore":
-        return Verdict("no effect", "", f"{N}TYPE is {job[N + 'TYPE']}")
-    return None
-
-
-def _scope(value: str, job: Job) -> Verdict | None:
-    if value not in SCOPES:
-        return Verdict("refused", "", "one of " + ", ".join(SCOPES[1:]))
-    if value != "patch" or by_patch(job):
-        return None
-    if job[CLIP + "ENABLE"] and not clips_at_values(job):
-        return Verdict("approximated", "normalize.scope", "percentiles to clip at are of the image")
-    return Verdict("no effect", "", "nothing is measured: the numbers are known")
-
-
-def _percentiles(value: float, job: Job) -> Verdict | None:
-    del value
-    return Verdict("no effect", "", "values to clip at are given") if clips_at_values(job) else None
-
-
 def _voxel(value: list[float], job: Job) -> Verdict | None:
     if job.detection and set(map(float, value)) <= {1.0}:
         return Verdict("no effect", "", "lengths are in voxels in any case")
@@ -331,35 +269,18 @@ def part_rows(part: str) -> tuple[Key, ...]:
     )  # fmt: skip
 
 
-SCOPES = ("", "image", "dataset", "patch")
 ROWS: tuple[Key, ...] = (
     exact("DATA.PATCH_SIZE", [256, 256, 1], "patch"),
     exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
     old("MODEL.N_CLASSES", "DATA.N_CLASSES"),
     nothing("DATA.REFLECT_TO_COMPLETE_SHAPE", True, "images smaller than a patch are mirrored"),
     refused("DATA.CHECK_GENERATORS", False, "training patches are not written"),
-    refused("DATA.FORCE_RGB", False, "images keep their channels"),
+    exact("DATA.FORCE_RGB", False, "data.gray_as_rgb", same),
     *FILTERS,
     approximated(NORM + "ENABLE", False, "data.resample",
-                 "whole images, from the voxel size of each file; resolution.json is not read"),
+                 "whole images, those of the test, too; resolution.json, else each file"),
     exact(NORM + "TARGET_RESOLUTION", [-1.0] * 3, "data.resample", needs=(NORM + "ENABLE",)),
-    exact(N + "TYPE", "zero_mean_unit_variance", "normalize.method"),
-    exact(CLIP + "ENABLE", False, "normalize.clip"),
-    *many(exact, CLIP, {"LOWER_PERC": -1.0, "UPPER_PERC": -1.0}, "normalize.clip",
-          needs=(CLIP + "ENABLE",), judge=_percentiles),
-    exact(CLIP + "LOWER_VALUE", [-1.0], "normalize.clip_low", needs=(CLIP + "ENABLE",)),
-    exact(CLIP + "UPPER_VALUE", [-1.0], "normalize.clip_high", needs=(CLIP + "ENABLE",)),
-    exact(GIVEN + "MEAN_VAL", [-1.0], "normalize.mean", judge=_of_zscore),
-    exact(GIVEN + "STD_VAL", [-1.0], "normalize.deviation", judge=_of_zscore),
-    exact(N + "MEASURE_BY", "", "normalize.scope", judge=_scope),
-    exact(N + "CUSTOM_MODE", "", "normalize.scope", judge=_scope),
-    old(N + "CUSTOM_MEAN", GIVEN + "MEAN_VAL"),
-    old(N + "CUSTOM_STD", GIVEN + "STD_VAL"),
-    old(N + "PERC_CLIP", CLIP + "ENABLE"),
-    old(N + "PERC_LOWER", CLIP + "LOWER_PERC"),
-    old(N + "PERC_UPPER", CLIP + "UPPER_PERC"),
-    old(CLIP + "LOWER", CLIP + "LOWER_PERC"),
-    old(CLIP + "UPPER", CLIP + "UPPER_PERC"),
+    *NORMALIZATION,
     *part_rows("TRAIN"),
     *part_rows("VAL"),
     *part_rows("TEST"),
@@ -375,9 +296,8 @@ ROWS: tuple[Key, ...] = (
       for name, weight in {"W_FOREGROUND": 0.94, "W_BACKGROUND": 0.06}.items()),
     *(old("DATA." + name, "DATA.TRAIN." + name) for name in
       ("EXTRACT_RANDOM_PATCH", "PROBABILITY_MAP", "W_FOREGROUND", "W_BACKGROUND")),
-    refused("DATA.TRAIN.REPLICATE", 0, "--train.steps sets the length of an epoch",
-            needs=("training",), judge=lambda value, job: Verdict("no effect", "", "once")
-            if value <= 1 else None),
+    exact("DATA.TRAIN.REPLICATE", 0, "train.passes", lambda value: max(value, 1),
+          judge=lambda value, job: None if value > 1 else Verdict("no effect", "", "once")),
     exact("DATA.TRAIN.OVERLAP", [0, 0], "data.grid.overlap", judge=_apart),
     exact("DATA.TRAIN.PADDING", [0, 0], "data.grid.padding", judge=_apart),
     *many(approximated, "DATA.VAL.", {"OVERLAP": [0, 0], "PADDING": [0, 0]}, "", "",

@@ -29,6 +29,8 @@ U = ("unet", "resunet", "resunet++", "attention_unet", "seunet", "resunet_se")
 X = ("unext_v1", "unext_v2")
 H, T, R, S = ("hrnet",), ("stunet",), ("unetr",), ("multiresunet",)
 RESIDUAL = ("resunet", "resunet++", "resunet_se")
+# Which network of a training is used.
+WEIGHTS = {"best_on_val": "best", "last_on_train": "last"}
 # Networks that are built otherwise than BiaPy's unless its weights are to be used.
 OWN_WAY = {
     "attention_unet": "both branches of a gate are normalised",
@@ -51,7 +53,12 @@ def settings(job: Job) -> dict[str, Any]:
         network["biapy_compatible"] = False
     start = "train.start_from" if job["TRAIN.ENABLE"] else "predict.checkpoint"
     frozen = [f"{BY_BIAPY}{pattern}" for pattern in job[M + "FREEZE_LAYERS_MATCHING"]]
-    return {"model": network, start: weights_of(job), "train.freeze": frozen}
+    return {
+        "model": network,
+        start: weights_of(job),
+        "train.freeze": frozen,
+        "predict.weights": WEIGHTS.get(job[M + "LOAD_CHECKPOINT_EPOCH"], "best"),
+    }
 
 
 def weights_of(job: Job) -> str:
@@ -139,6 +146,12 @@ def _load(value: bool, job: Job) -> Verdict | None:
     if not job["PATHS.CHECKPOINT_FILE"]:
         return Verdict("exact", "predict.checkpoint", "the network that this run trained")
     return Verdict("exact", "train.start_from") if job["TRAIN.ENABLE"] else None
+
+
+def _epoch(value: str, job: Job) -> Verdict | None:
+    if weights_of(job) and not job["TRAIN.ENABLE"]:
+        return Verdict("no effect", "", "PATHS.CHECKPOINT_FILE names the weights")
+    return None if value in WEIGHTS else Verdict("refused", "", "one of " + ", ".join(WEIGHTS))
 
 
 def _block_order(value: str, job: Job) -> Verdict | None:
@@ -243,8 +256,8 @@ ROWS: tuple[Key, ...] = (
     approximated(M + "SKIP_UNMATCHED_LAYERS", False, "train.start_from",
                  "layers that do not fit keep random weights", needs=(M + "LOAD_CHECKPOINT",)),
     exact(M + "FREEZE_LAYERS_MATCHING", [], "train.freeze", needs=("training",), judge=_frozen),
-    refused(M + "LOAD_CHECKPOINT_EPOCH", "best_on_val", "the best network is used",
-            needs=(M + "LOAD_CHECKPOINT",)),
+    exact(M + "LOAD_CHECKPOINT_EPOCH", "best_on_val", "predict.weights", needs=("testing",),
+          judge=_epoch),
     nothing(M + "OUT_CHECKPOINT_FORMAT", "pth", "a folder; jaxseg export writes ONNX"),
     nothing(M + "SAVE_CKPT_FREQ", -1, "the best and the last network are kept"),
     exact(M + "BMZ.SOURCE_MODEL_ID", "", "model.path", judge=_package),

@@ -11,23 +11,25 @@ from jaxseg.interop.biapy.keys.row import (
     Judge,
     Key,
     Verdict,
+    approximated,
     exact,
     many,
     nothing,
     only,
-    refused,
 )
 
 P = "DATA.PREPROCESS."
 PARTS = ("TRAIN", "VAL", "TEST")
+# Of all images alike.
+STEPS = ("RESIZE", "GAUSSIAN_BLUR", "MEDIAN_BLUR", "MATCH_HISTOGRAM", "CLAHE", "CANNY")
 ALIKE = "training, validation and test are treated alike"
 
 
 def settings(job: Job) -> dict[str, Any]:
     """Every step that is on, if images are preprocessed at all."""
+    found = zoom(job)
     if not applied(job):
-        return {}
-    found: dict[str, Any] = {}
+        return found
     if job[P + "RESIZE.ENABLE"]:
         found["preprocess.resize"] = _sides(job, P + "RESIZE.OUTPUT_SHAPE")
     if job[P + "GAUSSIAN_BLUR.ENABLE"]:
@@ -54,6 +56,24 @@ def settings(job: Job) -> dict[str, Any]:
     return found
 
 
+def zoom(job: Job) -> dict[str, Any]:
+    """Factors of the test images; the list has one for every axis of the files."""
+    key = P + "ZOOM.ZOOM_FACTOR"
+    if not (job[P + "ZOOM.ENABLE"] and job[P + "TEST"] and job["TEST.ENABLE"]):
+        return {}
+    axes, given = str(job["DATA.TEST.INPUT_IMG_AXES_ORDER"]).upper(), job[key]
+    if len(given) != len(axes):
+        raise ConfigError("wrong number of values", where=job.where(key), found=given,
+                          expected=f"{len(axes)}, one for each axis of {axes}")  # fmt: skip
+    factors = dict(zip(axes, map(float, given), strict=True))
+    seen = "ZYX"[-job.ndim :]
+    if any(by != 1 for axis, by in factors.items() if axis not in seen):
+        raise ConfigError("only axes of space can be zoomed", where=job.where(key), found=given,
+                          expected=f"1 for all but {seen}")  # fmt: skip
+    found = [factors.get(axis, 1.0) for axis in seen]
+    return {"predict.zoom": found} if set(found) != {1.0} else {}
+
+
 def parts_used(job: Job) -> list[str]:
     """The parts of the data that a job reads; validation on training images is training."""
     train = ["TRAIN"] if job["TRAIN.ENABLE"] else []
@@ -68,6 +88,8 @@ def applied(job: Job) -> bool:
     ------
     ConfigError : some parts of the data are and others are not
     """
+    if not any(job[f"{P}{step}.ENABLE"] for step in STEPS):
+        return False
     flags = {part: bool(job[P + part]) for part in parts_used(job)}
     if len(set(flags.values())) > 1:
         differing = next(part for part, flag in flags.items() if not flag)
@@ -106,7 +128,9 @@ def _part(part: str) -> Judge:
         del value
         if part not in parts_used(job):
             return Verdict("no effect", "", "these images are not read")
-        return None
+        steps = [*STEPS, *(["ZOOM"] if part == "TEST" else [])]
+        on = any(job[f"{P}{step}.ENABLE"] for step in steps)
+        return None if on else Verdict("no effect", "", "no step is on")
 
     return verdict
 
@@ -146,6 +170,8 @@ ROWS: tuple[Key, ...] = (
                               "CLIP_LIMIT": (0.01, "clahe.clip_limit", None)}),
     *_step("CANNY", "canny", {"LOW_THRESHOLD": (None, "canny.low", None),
                               "HIGH_THRESHOLD": (None, "canny.high", None)}),
-    refused(P + "ZOOM.ENABLE", False, "--preprocess.resize gives a size", judge=_if_applied()),
-    nothing(P + "ZOOM.ZOOM_FACTOR", [1, 1, 1, 1, 1], "DATA.PREPROCESS.ZOOM.ENABLE decides"),
+    approximated(P + "ZOOM.ENABLE", False, "predict.zoom", "whole images, linear interpolation; "
+                 "labels are written at the size of the image, too", needs=("testing", P + "TEST")),
+    exact(P + "ZOOM.ZOOM_FACTOR", [1, 1, 1, 1, 1], "predict.zoom",
+          needs=("testing", P + "TEST", P + "ZOOM.ENABLE")),
 )  # fmt: skip
