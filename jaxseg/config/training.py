@@ -91,6 +91,11 @@ class Train:
     files biapy:REGEX stands for the parameters that BiaPy would find by this expression."""
     chart_every: int = option(10, at_least(1), read_by=NOTHING)
     """Epochs after which charts are drawn anew, and at the end."""
+    predictions_every: int = option(0, at_least(0), read_by=NOTHING)
+    """Epochs after which the network is shown on some patches of the validation images, in the
+    folder train_pred_samples, and at the end; 0 = never."""
+    predictions: int = option(1, at_least(1), read_by=NOTHING)
+    """How many patches are shown."""
     tensorboard: bool = option(False, read_by=NOTHING)
     """Write the record for TensorBoard, too, whenever charts are drawn; needs the package
     tensorboardX."""

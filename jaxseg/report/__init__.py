@@ -1,6 +1,6 @@
 """Pictures and tables of results; drawing and tabulating only, files are written elsewhere."""
 
-from jaxseg.report.changes import Example, examples
+from jaxseg.report.changes import Example, compared, examples
 from jaxseg.report.class_tables import class_matching_table, show_class_matching
 from jaxseg.report.classes import class_overlay
 from jaxseg.report.coloured import coloured
@@ -25,6 +25,7 @@ __all__ = [
     "class_matching_table",
     "class_overlay",
     "coloured",
+    "compared",
     "drawn_lines",
     "examples",
     "judged",

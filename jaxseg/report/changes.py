@@ -104,6 +104,51 @@ def examples(
             shown += 1
 
 
+def compared(
+    image: np.ndarray,
+    labels: np.ndarray,
+    true: np.ndarray,
+    planes: np.ndarray,
+    *,
+    names: Sequence[str] = (),
+    title: str = "",
+) -> np.ndarray:
+    """A picture of a patch: true planes, and what a network predicts, in pairs.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (*S, C).
+    labels : numpy.ndarray
+        (*S) or (*S, n).
+    true : numpy.ndarray
+        (*S, K); of another number of planes they are not shown.
+    planes : numpy.ndarray
+        (*S, K) predicted, on the scale of the true ones.
+    names : sequence of str
+        Of the planes.
+    title : str
+        Above the panels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X, 3) uint8.
+    """
+    heads = [names[k] if k < len(names) else f"plane {k}" for k in range(planes.shape[-1])]
+    seen = [f"{head} predicted" for head in heads]
+    if true.shape != planes.shape:
+        patch = _Shown(image, labels, planes)
+        return _drawn(patch, like=patch, names=seen, title=title)
+    # In turn, so that a plane is beside the true one.
+    both = np.stack([true, planes], -1).reshape(*planes.shape[:-1], -1)
+    scale = np.stack([true, true], -1).reshape(both.shape)
+    named = [head for pair in zip(heads, seen, strict=True) for head in pair]
+    return _drawn(
+        _Shown(image, labels, both), like=_Shown(image, labels, scale), names=named, title=title
+    )
+
+
 def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> np.ndarray:
     """Panels of a patch; greys are on the scale of another one."""
     ndim = patch.image.ndim - 1

@@ -56,7 +56,16 @@ READERS: Mapping[str, tuple[str, ...]] = {
 OF_OBJECTS = ("measurements", "votes", "certainty", "properties", "classes", "post_processing")
 # The folders and files that each phase writes.
 WRITES: Mapping[str, tuple[str, ...]] = {
-    "train": ("train_logs", "charts", "tensorboard", "left_out/train", "left_out/val"),
+    "train": (
+        "train_logs",
+        "charts",
+        "tensorboard",
+        "aug",
+        "probability_map",
+        "train_pred_samples",
+        "left_out/train",
+        "left_out/val",
+    ),
     "predict": ("per_image", "blocks/predict", "left_out/test"),
     "tune": (),
     "decode": (

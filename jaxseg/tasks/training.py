@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxseg import augment, checkpoint, data, hosts, io, report, runtime
+from jaxseg import augment, checkpoint, data, hosts, runtime
 from jaxseg import channels as table
 from jaxseg.checkpoint import Checkpoint
 from jaxseg.config import Augment, Config
@@ -28,6 +27,7 @@ from jaxseg.network import network
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
+from jaxseg.tasks import patch_pictures as pictures
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.left_out import copy_left_out
 from jaxseg.tasks.table import task_of
@@ -64,8 +64,9 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     }
     made = ingredients(config, learn, check)
     if hosts.is_first():
-        _show_changes(config, run, made, learn[0])
-        _show_places(config, run, made, learn)
+        drawn = map(made.draw, itertools.count())
+        pictures.show_changes(config, run, drawn, made.augment, learn[0])
+        pictures.show_places(config, run, made.draw, learn)
         for part in ("train", "val"):
             copy_left_out(config, run, part, samples)
     fitted = _fit(config, run, made, learn, check, meta, start)
@@ -169,51 +170,6 @@ def divide(config: Config, samples: Samples) -> tuple[Sequence[Sample], Sequence
     )
 
 
-def _show_changes(config: Config, run: Run, made: Ingredients, sample: Sample) -> None:
-    """Pictures of training patches before and after their random changes."""
-
-    def targets(labels: np.ndarray) -> np.ndarray:
-        if labels.dtype.kind == "f":
-            return labels
-        if task_of(config).truth.kind == "sites":
-            spacing, rows = sample.image.spacing, int(labels[..., 2:].max())
-            return np.asarray(
-                table.site_planes(labels, config.channels, spacing=spacing, max_label=rows)
-            )
-        ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
-        ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
-        spacing = sample.image.spacing
-        planes = table.encode(ids, config.channels, spacing=spacing, classes=classes)
-        return np.asarray(planes)
-
-    for example in report.examples(
-        map(made.draw, itertools.count()) if config.augment.show else (),
-        made.augment,
-        targets,
-        count=config.augment.show,
-        seed=config.seed,
-        names=table.columns(config.channels, config.ndim).names,
-    ):
-        for when in ("before", "after"):
-            path = run.results / "aug" / f"{example.name}_{when}.png"
-            io.write_png(path, getattr(example, when))
-
-
-def _show_places(config: Config, run: Run, made: Ingredients, learn: Sequence[Sample]) -> None:
-    """The maps from which centres of patches are drawn, and the first patches in their images."""
-    drawn, folder = config.data.probability_map, run.results / "probability_map"
-    if not (drawn.enable and drawn.save):
-        return
-    data.save_probability_maps(folder, learn, drawn, config.data.ignore)
-    batch, samples = made.draw(0), {sample.name: sample for sample in learn}
-    for number, (name, start) in enumerate(zip(batch.names, batch.starts.tolist(), strict=True)):
-        sample = samples[name]
-        if sample.labels is not None:
-            found = report.marked(sample.image.array(), sample.labels.array(), start, config.patch)
-            for which, picture in zip(("mark_x", "mark_y"), found, strict=True):
-                io.write_png(folder / f"{which}_{number:03d}_{name}.png", picture)
-
-
 def _fit(
     config: Config,
     run: Run,
@@ -245,6 +201,9 @@ def _fit(
     def validation() -> Iterator[Batch]:
         return data.prefetch(place, range(math.ceil(len(places) / settings.batch)))
 
+    show = None
+    if settings.predictions_every and hosts.is_first():
+        show = pictures.predictions(config, run, made.model, check)
     return fit(
         made.model,
         made.loss,
@@ -260,6 +219,7 @@ def _fit(
         augment=made.augment,
         meta=meta,
         start=None if start is None else start.arrays,
+        draw=show,
         guard=functools.partial(guard, *paths_of(run.results, ("train",), shared=False)),
     )
 

@@ -38,6 +38,10 @@ class Patches(Protocol):
         """Sample of each patch, for messages."""
 
 
+# Given the network and the number of an epoch.
+Draw = Callable[[Mapping[str, Any], int], None]
+
+
 class Job(NamedTuple):
     """What stays the same during a run."""
 
@@ -60,6 +64,8 @@ class Job(NamedTuple):
     """Whether the run was asked to stop."""
     guard: Callable[[], None] = lambda: None
     """Raises when another process took the run over."""
+    draw: Draw | None = None
+    """Shows what the network predicts."""
 
 
 def run_epoch(state: State, record: Record, job: Job) -> tuple[State, Record, Times]:
@@ -184,6 +190,10 @@ def keep(state: State, record: Record, job: Job) -> None:
         logs.draw(job.folders.charts, record.history)
         if job.config.tensorboard:
             tensorboard.write(job.folders.charts.with_name("tensorboard"), record.history)
+    every = job.config.predictions_every
+    if job.draw is not None and every and (ends or row["epoch"] % every == 0):
+        # On one device, whichever the arrays are on.
+        job.draw(jax.device_get(variables_of(state)), row["epoch"])
     job.show.line(logs.line(row, epochs))
 
 

@@ -14,7 +14,7 @@ from jaxseg.config.training import Train
 from jaxseg.memory import is_exhausted
 from jaxseg.models import Model
 from jaxseg.signals import interruptible
-from jaxseg.train.epoch import Job, Patches, reason_to_stop, run_epoch
+from jaxseg.train.epoch import Draw, Job, Patches, reason_to_stop, run_epoch
 from jaxseg.train.exhaustion import divide_further, parts_of
 from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds
 from jaxseg.train.progress import display
@@ -57,6 +57,7 @@ def fit(
     continued: bool = True,
     start: Mapping[str, Any] | None = None,
     guard: Callable[[], None] = lambda: None,
+    draw: Draw | None = None,
 ) -> Fitted:
     """Train until all epochs are done or validation gets no better; continue an earlier start.
 
@@ -89,6 +90,7 @@ def fit(
     start : arrays of a trained network by name, to begin with as far as they fit, see
         :func:`jaxseg.train.start.transfer`
     guard : called before anything is saved; raises when another process took the run over
+    draw : given the network and the number of the epoch every ``predictions_every`` epochs
 
     Returns
     -------
@@ -133,6 +135,7 @@ def fit(
             show=show,
             asked=asked,
             guard=guard,
+            draw=draw,
         )
 
     state, record = begin(continued)

@@ -405,10 +405,12 @@ def test_one_voxel_size() -> None:
 
 def test_gray_images_passes_and_the_last_network() -> None:
     keys = {"DATA.FORCE_RGB": True, "DATA.TRAIN.REPLICATE": 4,
+            "TRAIN.SAVE_TRAIN_PREDS_FREQ": 5, "TRAIN.SAVE_TRAIN_PREDS_NUM_SAMPLES": 3,
             "MODEL.LOAD_CHECKPOINT_EPOCH": "last_on_train"}  # fmt: skip
     found = translate(document(CLASSES | keys)).config()
     assert (found.data.gray_as_rgb, found.train.passes) == (True, 4)
     assert found.predict.weights == "last"
+    assert (found.train.predictions_every, found.train.predictions) == (5, 3)
     with_file = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
     only_test = translate(document(CLASSES | keys | with_file | {"TRAIN.ENABLE": False}))
     assert kind_of(only_test, "MODEL.LOAD_CHECKPOINT_EPOCH") == "no effect"
@@ -515,7 +517,7 @@ def test_blocks() -> None:
         ("PROBLEM.TYPE: DETECTION\nTEST.DET_MIN_TH_TO_BE_PEAK: [0.1, 0.2]", "one per class"),
         ("PROBLEM.TYPE: DETECTION\nTEST.DET_POINT_CREATION_FUNCTION: dog", "blob_log"),
         ("PROBLEM.TYPE: INSTANCE SEG", "did you mean INSTANCE_SEG"),
-        ("DATA.CHECK_GENERATORS: True", "line|job.yaml:2: DATA.CHECK_GENERATORS: refused"),
+        ("TRAIN.ENABLE: True\nDATA.CHECK_GENERATORS: True", "job.yaml:3: DATA.CHECK_GENERATORS"),
         ("TRAIN.EPOCHS: many", "not a finite number"),
         ("TRAIN.EPOCHS: 2.5", "not a whole number"),
         ("TEST.AUGMENTATION: maybe", "not True or False"),
@@ -580,7 +582,8 @@ def test_all_problems_at_once_after_the_table(
 ) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(
-        "TRAIN.EPOCH: 3\nDATA.CHECK_GENERATORS: True\nTEST.ENABEL: True\nSYSTEM.SEED: 2"
+        "TRAIN.EPOCH: 3\nDATA.CHECK_GENERATORS: True\nTEST.ENABEL: True\n"
+        "TRAIN.ENABLE: True\nSYSTEM.SEED: 2"
     )
     with pytest.raises(JaxsegError) as caught:
         load(path)
@@ -592,11 +595,11 @@ def test_all_problems_at_once_after_the_table(
 
 
 def test_a_switch_that_is_off_softens_a_refusal() -> None:
-    found = translated(OBJECTS, TRAIN__ENABLE=False, TRAIN__SAVE_TRAIN_PREDS_FREQ=3)
-    assert kind_of(found, "TRAIN.SAVE_TRAIN_PREDS_FREQ") == "no effect"
+    found = translated(OBJECTS, TRAIN__ENABLE=False, DATA__CHECK_GENERATORS=True)
+    assert kind_of(found, "DATA.CHECK_GENERATORS") == "no effect"
     assert not found.problems
-    shown = translated(OBJECTS, TRAIN__SAVE_TRAIN_PREDS_FREQ=3)
-    assert kind_of(shown, "TRAIN.SAVE_TRAIN_PREDS_FREQ") == "refused"
+    shown = translated(OBJECTS, DATA__CHECK_GENERATORS=True)
+    assert kind_of(shown, "DATA.CHECK_GENERATORS") == "refused"
 
 
 def test_options_of_another_decoder_have_no_effect() -> None:

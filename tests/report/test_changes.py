@@ -67,3 +67,18 @@ def test_pairs_of_pictures(shape: tuple[int, ...], both: bool) -> None:
 
 def test_nothing_to_show_asks_for_no_patch() -> None:
     assert not list(report.examples((), lambda *given: given[1:], lambda x: x, count=0, seed=0))
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (4, 12, 12)])
+def test_predicted_planes_beside_the_true_ones(shape: tuple[int, ...]) -> None:
+    image, labels = np.zeros((*shape, 1), np.float32), np.ones(shape, np.int32)
+    true = np.random.default_rng(0).uniform(size=(*shape, 2)).astype(np.float32)
+    found = report.compared(image, labels, true, true, names=("F", "C"))
+    gap, top = 12, 12 + 2 * 26
+    side = (found.shape[1] - gap) // 6 - gap
+    panels = [found[top : top + side, gap + n * (side + gap) :][:, :side] for n in range(6)]
+    assert (panels[2] == panels[3]).all()
+    assert (panels[4] == panels[5]).all()
+    assert (panels[2] != panels[4]).any()
+    wider = report.compared(image, labels, true, np.concatenate([true, true], -1))
+    assert wider.shape[1] == found.shape[1]

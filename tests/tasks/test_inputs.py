@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import tifffile
@@ -13,10 +14,13 @@ import tifffile
 from jaxseg import data
 from jaxseg.config import Config, Data, Normalize, Source, Train, UNet, ch
 from jaxseg.config.sampling import PatchGrid
+from jaxseg.network import network
 from jaxseg.runs.fingerprint import forget_versions
+from jaxseg.runs.layout import run_of
 from jaxseg.runs.marks import reference_inputs
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
+from jaxseg.tasks.patch_pictures import predictions
 from jaxseg.tasks.training import ingredients
 
 OBJECTS = np.zeros((20, 30), np.uint8)
@@ -118,3 +122,17 @@ def test_passes_make_epochs_longer(tmp_path: Path, grid: bool) -> None:
     assert steps == ([4, 120] if grid else [25, round(30 * 600 / 256)])
     both = replace(once, train=Train(steps=4, passes=2))
     assert "number of steps is given" in str(check(both)[0])
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_pictures_of_predictions(tmp_path: Path) -> None:
+    options = {"predictions_every": 1, "predictions": 3}
+    config = config_of(source(tmp_path), model=UNet(features=(2, 4)), out=str(tmp_path / "out"))
+    config = replace(config, train=Train(**options), channels=(ch("F"), ch("C")))
+    samples, run = open_data(config)[0]["train"], run_of(config)
+    model = network(config, dtype="float32")
+    draw = predictions(config, run, model, samples)
+    image = jax.ShapeDtypeStruct((1, *model.stride, 1), "float32")
+    draw(model.init(jax.random.key(0), image), 7)
+    found = sorted(path.name for path in (run.results / "train_pred_samples").iterdir())
+    assert found == [f"{number:03d}_a_epoch_0007.png" for number in range(3)]

@@ -278,6 +278,16 @@ def test_frozen_parts_keep_their_weights_and_statistics(whole, tmp_path):
         tiny.run(tmp_path / "none", replace(config, freeze=("none",)))
 
 
+def test_the_network_is_shown_every_few_epochs_and_at_the_end(tmp_path):
+    shown = []
+    config = replace(tiny.CONFIG, epochs=3, predictions_every=2)
+    tiny.run(tmp_path, config, draw=lambda variables, epoch: shown.append((epoch, variables)))
+    assert [epoch for epoch, _ in shown] == [2, 3]
+    last = checkpoint.trained(tmp_path / "checkpoints", which="last").arrays
+    for name, array in checkpoint.flatten(shown[-1][1]).items():
+        np.testing.assert_array_equal(array, last[name])
+
+
 def test_the_last_network_beside_the_best(whole, tmp_path):
     tiny.run(tmp_path, replace(tiny.CONFIG, epochs=1, ema=0.5))
     # Of the only epoch it is the best one, too.

@@ -12,9 +12,7 @@ from jaxseg.interop.biapy.keys.row import (
     Verdict,
     approximated,
     exact,
-    many,
     nothing,
-    refused,
     same,
 )
 
@@ -142,9 +140,9 @@ ROWS: tuple[Key, ...] = (
     nothing(T + "METRICS", [], "IoU or error of every channel"),
     exact(T + "GRADIENT_CLIP_NORM", 0.0, "train.clip", same),
     nothing(T + "CHECKPOINT_MONITOR", "val_loss", "the validation loss"),
-    *many(refused, T, {"SAVE_TRAIN_PREDS_FREQ": -1, "SAVE_TRAIN_PREDS_NUM_SAMPLES": 1,
-                       "SAVE_TRAIN_PREDS_SHOW": False}, "no pictures while training",
-          needs=TRAINING),
+    exact(T + "SAVE_TRAIN_PREDS_FREQ", -1, "train.predictions_every", lambda value: max(value, 0)),
+    exact(T + "SAVE_TRAIN_PREDS_NUM_SAMPLES", 1, "train.predictions", same),
+    nothing(T + "SAVE_TRAIN_PREDS_SHOW", False, "pictures are files"),
     exact(S + "NAME", "", "train.schedule", needs=TRAINING, judge=_schedules),
     exact(S + "MIN_LR", [-1.0], "train.final_lr", judge=_of("warmupcosine reduceonplateau")),
     exact(S + "REDUCEONPLATEAU_FACTOR", 0.5, "train.plateau_factor", judge=_of("reduceonplateau")),
