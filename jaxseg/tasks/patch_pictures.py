@@ -14,7 +14,6 @@ from jaxseg import data, io, report
 from jaxseg.config import Config
 from jaxseg.data import Batch, Sample
 from jaxseg.models import Model
-from jaxseg.prediction.forward import compiled_forward
 from jaxseg.runs.layout import Run
 from jaxseg.tasks.table import task_of
 
@@ -129,10 +128,11 @@ def predictions(
         ignore=config.data.ignore,
     )
     truth = [true_planes(config, labels, spacing=check[0].image.spacing) for labels in batch.labels]
-    link = functools.partial(table.activate, channels=config.channels)
-    mesh = jax.make_mesh((1,), ("data",), devices=jax.local_devices()[:1])
-    forward = compiled_forward(model, link, mesh)
     names = table.columns(config.channels, config.ndim).names
+
+    @jax.jit
+    def forward(variables: Mapping[str, Any], image: jax.Array) -> jax.Array:
+        return table.activate(model.apply(variables, image), config.channels)
 
     def draw(variables: Mapping[str, Any], epoch: int) -> None:
         for number, (name, image, labels, true) in enumerate(
