@@ -6,6 +6,7 @@ that an earlier one finished, so each can run alone, on another day or machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -18,11 +19,12 @@ from jaxseg.planning.space import refuse_without_space, space_needed
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.progress import progress
 from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import run_by_blocks, run_in_memory
+from jaxseg.runs.division import DECODE, division_of_planes, division_of_results
+from jaxseg.runs.executor import run_by_blocks, run_in_memory, run_plans
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.lock import locked, paths_of
 from jaxseg.runs.needs import Plan, await_needs, is_complete, published, target_of
-from jaxseg.runs.results import Found, is_begun, versions_of
+from jaxseg.runs.results import is_begun, versions_of
 from jaxseg.signals import safe_point
 from jaxseg.stages.chosen import versions_of_planes
 from jaxseg.stages.planes import PREDICT, planes_as_tiff
@@ -32,7 +34,6 @@ from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.left_out import copy_left_out
-from jaxseg.tasks.plans import DECODE
 from jaxseg.tasks.rescaling import write_back
 from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.training import train_network
@@ -52,7 +53,7 @@ def run(config: Config) -> None:
     with ExitStack() as held:
 
         def enter() -> None:
-            locks = paths_of(folders.results, phases, shared=bool(config.blocks.size))
+            locks = paths_of(folders.results, phases, shared=not division_of_planes(config).whole)
             held.enter_context(locked(locks))
             _sweep(folders)
             if not {"train", PREDICT} & set(phases):
@@ -95,7 +96,7 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
     """Predict the planes of every test image; images that are done already are passed over."""
     predictor = predictor_of(config, run.checkpoints, samples["test"])
     read = {"weights": predictor.digest} | runs.reference_inputs(config, "test")
-    digest = runs.claim(run, PREDICT, config, read)
+    digest, division = runs.claim(run, PREDICT, config, read), division_of_planes(config)
     if hosts.is_first():
         copy_left_out(config, run, "test", samples)
     for work in works(config, run, samples):
@@ -105,12 +106,10 @@ def predict(config: Config, run: Run, samples: Samples) -> None:
             planes_as_tiff(work)
             continue
         plan = Plan(work, (prediction(work, predictor, digest),))
-        if not config.blocks.size:
-            run_in_memory(plan, {PREDICT})
-        elif not run_by_blocks([plan], PREDICT):
+        if run_plans([plan], {PREDICT}, division) is None:
             continue
         # What was made by blocks has the hash of every block.
-        whole = [] if config.blocks.size else [work.planes]
+        whole = [work.planes] if division.whole else []
         runs.mark_done(run, PREDICT, work.name, state, whole)
         planes_as_tiff(work)
 
@@ -142,38 +141,28 @@ def process(config: Config, run: Run, samples: Samples, phase: str = DECODE) -> 
     ConfigError : what the phase reads is missing, or was made in the other way
     Interrupted : other jobs have not done all their blocks yet
     """
+    task, division = task_of(config), division_of_results(config)
     plans = [plan_of(work, phase) for work in result_works(config, run, samples["test"])]
-    if not config.blocks.decodes:
-        _process_in_memory(config, run, plans)
-        write_back(plans, task_of(config).phases)
-        return
-    phases = (PREDICT, *task_of(config).phases)
-    before = phases[phases.index(phase) - 1]
+    together, order = division.together(phase, task.phases), division.phases(task.phases)
+    before = (PREDICT, *order)[order.index(phase)]
     upstream = runs.claimed(run, before)
-    if before == PREDICT:
-        runs.refuse_other_way(run, [one for one in (DECODE,) if one not in phases], config)
-        await_needs(plans, {phase})
-    elif not upstream:
+    if not upstream and before != PREDICT:  # planes may come from elsewhere
         raise ConfigError(
             "no instances were created yet", where=run.results, fix=f"--phases {before} {phase}"
         )
+    runs.refuse_other_way(run, sorted({DECODE, *task.phases} - set(order)), config)
+    await_needs(plans, together)
     versions = versions_of_planes(config, run, upstream) if before == PREDICT else upstream
-    runs.claim(run, phase, config, versions)
-    if run_by_blocks(plans, phase):
-        write_back(plans, {phase})
+    digest = runs.claim(run, phase, config, versions)
+    if division.whole:
+        _process_in_memory(run, plans, together, digest)
+    elif not run_by_blocks(plans, phase):
+        return
+    write_back(plans, together)
 
 
-def _process_in_memory(config: Config, run: Run, plans: list[Plan]) -> None:
-    """Everything between planes and results, image by image."""
-    phases = task_of(config).phases
-    upstream = runs.claimed(run, PREDICT)
-    if not upstream:
-        raise ConfigError(
-            "nothing was predicted yet", where=run.results, fix="--phases predict decode evaluate"
-        )
-    runs.refuse_other_way(run, [phase for phase in phases if phase != DECODE], config)
-    await_needs(plans, phases)
-    digest = runs.claim(run, DECODE, config, versions_of_planes(config, run, upstream))
+def _process_in_memory(run: Run, plans: list[Plan], phases: Sequence[str], digest: str) -> None:
+    """Everything between planes and results, image by image; done ones are passed over."""
     with progress(DECODE) as advance:
         for number, plan in enumerate(plans, start=1):
             safe_point()
@@ -212,11 +201,8 @@ def evaluate(config: Config, run: Run, samples: Samples) -> None:
         plans.append(Plan(work, stages, remote))
         paths |= task.files(work, shown)
     runs.claim(run, EVALUATE, config, runs.input_versions(paths))
-    if not config.blocks.decodes:
-        results = [run_in_memory(plan, {EVALUATE}) for plan in plans]
-    elif run_by_blocks(plans, EVALUATE):
-        results = [Found(plan.work, plan.steps) for plan in plans]
-    else:
+    results = run_plans(plans, {EVALUATE}, division_of_results(config))
+    if results is None:
         return
     counted = [
         task.gather(plan.work, shown, stage, result)

@@ -114,7 +114,7 @@ def script(config: Config, command: str, shards: int, sbatch: str = "") -> Itera
 def _arrays(config: Config, shards: int) -> Iterator[tuple[str, str]]:
     """Phases in their order, each with the numbers of its jobs; none for a job of its own."""
     every = f"0-{shards - 1}"
-    turns = turns_of(config) if config.blocks.decodes else {}
+    turns = turns_of(config)
     for phase in phases_of(config):
         if phase == PREDICT:
             yield phase, every

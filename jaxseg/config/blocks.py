@@ -60,6 +60,11 @@ class Blocks:
         """Whether objects and classes are made block by block."""
         return bool(self.size) and self.decode == "by_blocks"
 
+    @property
+    def measures(self) -> bool:
+        """Whether objects are measured: those made in memory always are."""
+        return self.measure or not self.decodes
+
     def problems(self, where: str) -> Iterator[ConfigError]:
         """The part of the work that a job is to do, and options of blocks without blocks."""
         usual = type(self)()

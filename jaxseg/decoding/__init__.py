@@ -55,11 +55,10 @@ from jaxseg.decoding.watershed.fit_thresholds import (
     Levels,
     Part,
     settle,
-    settle_problems,
     settled,
 )
 from jaxseg.decoding.watershed.growth import growth_mask
-from jaxseg.decoding.watershed.plan import Criterion, Plan, plan, plan_problems
+from jaxseg.decoding.watershed.plan import Criterion, Plan, block_problems, plan, plan_problems
 
 __all__ = [
     "DECODERS",
@@ -77,6 +76,7 @@ __all__ = [
     "agglomeration",
     "agglomeration_steps",
     "agreement",
+    "block_problems",
     "certainty",
     "certainty_of",
     "class_type",
@@ -106,7 +106,6 @@ __all__ = [
     "row_of",
     "run_decoder",
     "settle",
-    "settle_problems",
     "settled",
     "shapes",
     "stardist",

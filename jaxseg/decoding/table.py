@@ -34,7 +34,7 @@ from jaxseg.decoding.knobs import (
 from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.stardist import package_problems, stardist, stardist_problems
 from jaxseg.decoding.watershed.decode import Steps, watershed_steps
-from jaxseg.decoding.watershed.plan import plan_problems
+from jaxseg.decoding.watershed.plan import block_problems, plan_problems
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.labels.objects import compact
 
@@ -77,6 +77,8 @@ class DecoderSpec:
     run: Callable[..., Decoded]
     # (channels, *, ndim, options) to what would stop it, before anything is computed
     problems: Callable[..., list[JaxsegError]] = field(default=nothing_wrong)
+    # the same, to what keeps it from working block by block
+    divided: Callable[..., list[JaxsegError]] = field(default=nothing_wrong)
     # () to the packages that it needs and that are not installed
     missing: Callable[[], list[JaxsegError]] = list
     # (channels, ndim) to the options worth tuning, each with its values, the usual ones first
@@ -147,7 +149,8 @@ DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
             _row("flow", _in_steps(flow_steps), tunes=flow_knobs),
             _row("agglomeration", _in_steps(agglomeration_steps), tunes=agglomeration_knobs),
             _row("mutex", _in_steps(mutex_steps), tunes=mutex_knobs),
-            _row("watershed", _watershed, problems=plan_problems, tunes=watershed_knobs),
+            _row("watershed", _watershed, problems=plan_problems, divided=block_problems,
+                 tunes=watershed_knobs),
         )
     }
 )  # fmt: skip

@@ -22,7 +22,8 @@ from jaxseg.planning.space import Store, free_space, space_needed
 from jaxseg.planning.training import TrainingPlan, plan_training
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.runs import manifest as runs
-from jaxseg.runs.executor import grid_of, own_blocks
+from jaxseg.runs.division import division_of_planes
+from jaxseg.runs.executor import own_blocks
 from jaxseg.stages.contacts import ends_bytes
 from jaxseg.tasks import checked, phases_of
 from jaxseg.tasks.training import origins_of
@@ -136,7 +137,7 @@ def plan_blocks(config: Config, samples: Sequence[Sample]) -> tuple[BlocksPlan, 
     planes = table.columns(config.channels, config.ndim).total
     found = []
     for sample in samples:
-        grid = grid_of(config, sample.image.spatial_shape)
+        grid = division_of_planes(config).grid(sample.image.spatial_shape)
         read = math.prod(
             min(size, side + min(count - 1, 2) * halo)
             for size, side, count, halo in zip(

@@ -22,7 +22,8 @@ from jaxseg.planning.compiled import Costs, costs, everywhere, spread
 from jaxseg.prediction import Tiling, compiled_forward
 from jaxseg.prediction.blend import blend_bytes, stripes
 from jaxseg.prediction.predictor import sight_of, tiling_of
-from jaxseg.runs.executor import grid_of, own_blocks
+from jaxseg.runs.division import division_of_planes
+from jaxseg.runs.executor import own_blocks
 from jaxseg.stages.planes import stored_planes
 
 # Batches of tiles that are read ahead, handed over, or being answered at a time.
@@ -96,7 +97,7 @@ def _parts(
     grid = tiling.grid(shape)
     boxes = [Box((0,) * len(shape), shape)]
     if config.blocks.size:
-        cut = grid_of(config, shape)
+        cut = division_of_planes(config).grid(shape)
         boxes = [box for box, _ in blocks.regions(cut, own_blocks(config, cut), planes)]
     return [
         (grid, part)
@@ -128,7 +129,7 @@ def _waiting(config: Config, sample: Sample, planes: int) -> int:
     """Bytes of the blocks of a layer that are not full yet, of the widest region."""
     if not config.blocks.size:
         return 0
-    grid = grid_of(config, sample.image.spatial_shape)
+    grid = division_of_planes(config).grid(sample.image.spatial_shape)
     boxes = blocks.regions(grid, own_blocks(config, grid), planes)
     across = max((math.prod(box.shape[1:]) for box, _ in boxes), default=0)
     one = planes * np.dtype(stored_planes(config)[1]).itemsize

@@ -18,11 +18,11 @@ from jaxseg.config import Config
 from jaxseg.errors import ResourceError
 from jaxseg.io.levels import coarser, level_steps
 from jaxseg.memory import readable
+from jaxseg.runs.division import DECODE, division_of_planes, division_of_results
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import is_begun, ledger_of
 from jaxseg.tasks import all_works, task_of
 from jaxseg.tasks.inputs import Samples
-from jaxseg.tasks.plans import DECODE
 
 # Labels of real objects take less than this part of their size when they are compressed; the
 # numbers that a network gives hardly shrink.
@@ -102,7 +102,8 @@ def _store(work: Work, stage: Stage, output: Output) -> Store:
     size *= np.dtype(output.dtype).itemsize if fixed else LABEL
     size *= max(1, len(output.channels))
     packs = not output.channels
-    whole = not (config.blocks.size if output.channels else config.blocks.decodes)
+    divided = division_of_planes if output.channels else division_of_results
+    whole = divided(config).whole
     if whole and output.channels:
         files = _chunks(work.shape, (LONGEST_CHUNK,) * len(work.shape))
         return Store(output.what, size, files, packs)

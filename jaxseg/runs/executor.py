@@ -15,32 +15,45 @@ import numpy as np
 
 from jaxseg import blocks, io
 from jaxseg.blocks import BlockGrid, Ledger
-from jaxseg.blocks.stage import Output, Stage, Table, levels, whole_grid, with_needs
+from jaxseg.blocks.stage import Output, Stage, Table, levels, with_needs
 from jaxseg.blocks.stored import open_stage, work_of
 from jaxseg.config import Config
 from jaxseg.config.load import to_plain
 from jaxseg.geometry import Box
 from jaxseg.progress import progress
+from jaxseg.runs.division import Division
 from jaxseg.runs.layout import Work
 from jaxseg.runs.needs import Plan, await_needs, await_others, finish, is_complete
 from jaxseg.runs.results import Found, ledger_of, versions_of
 from jaxseg.signals import interruptible
 
 
-def grid_of(config: Config, shape: Sequence[int]) -> BlockGrid:
-    """The blocks of an image of so many voxels: the one grid that all phases share."""
-    size = config.blocks.size
-    if not size:
-        return whole_grid(shape)
-    halo = config.blocks.halo or tuple(max(1, side // 4) for side in size)
-    band = tuple(min(config.blocks.band, *sides) for sides in zip(halo, size, strict=True))
-    return BlockGrid(tuple(shape), size, halo, band)
-
-
 def own_blocks(config: Config, grid: BlockGrid) -> range:
     """Numbers of the blocks that this job does."""
     layers = grid.layers(config.blocks.z_start, config.blocks.z_end)
     return blocks.shard_of(layers, config.blocks.shard)
+
+
+def run_plans(
+    plans: Sequence[Plan], phases: Collection[str], division: Division
+) -> list[Found] | None:
+    """Do all stages of some phases, in memory or by blocks.
+
+    Parameters
+    ----------
+    plans : of the images
+    phases : whose stages are done; of images in blocks one after another
+    division : how the images are divided there
+
+    Returns
+    -------
+    what all steps of every image made; None = other jobs have not done all their blocks yet
+    """
+    if division.whole:
+        return [run_in_memory(plan, phases) for plan in plans]
+    if all(run_by_blocks(plans, phase) for phase in phases):
+        return [Found(plan.work, plan.steps) for plan in plans]
+    return None
 
 
 # ---------------------------------------------------------------------------------- in memory

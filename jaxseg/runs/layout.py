@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from jaxseg.blocks.grid import BlockGrid
 from jaxseg.config import Config
 from jaxseg.data import Sample
+from jaxseg.runs.division import Division, division_of_results
 
 # Beside a checkpoint: options of the decoder that suit it.
 TUNED = "tuned.json"
@@ -143,14 +145,23 @@ class Work:
         return self.sample.image.spacing
 
     @property
+    def division(self) -> Division:
+        """How images are divided for results."""
+        return division_of_results(self.config)
+
+    @property
+    def grid(self) -> BlockGrid:
+        """The blocks in which results are made: the one grid of all stages."""
+        return self.division.grid(self.shape)
+
+    @property
     def planes(self) -> Path:
         """The predicted planes."""
         return self.run.planes(self.name)
 
     def labels(self, folder: str) -> Path:
         """Labels of a kind, such as ``per_image_instances``; by blocks they are in chunks."""
-        suffix = ".zarr" if self.config.blocks.decodes else ".tif"
-        return self.run.results / folder / f"{self.name}{suffix}"
+        return self.run.results / folder / f"{self.name}{self.division.ending}"
 
     def stage(self, stage: str) -> Path:
         """The ledger of a stage."""

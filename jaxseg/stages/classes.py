@@ -11,13 +11,14 @@ from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage, View
 from jaxseg.config import Config
 from jaxseg.decoding import class_type, classes
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Work
 from jaxseg.stages.objects import POST
 from jaxseg.stages.operations import confined
-from jaxseg.stages.planes import decoding_grid, filtered_planes, made_of, region_of
+from jaxseg.stages.planes import filtered_planes, made_of, region_of
 from jaxseg.stages.shown import POST_MARK, Shown, Steps
 
-FOLDER, DECODE = "per_image_binarized", "decode"
+FOLDER = "per_image_binarized"
 
 
 def class_steps(work: Work) -> Steps:
@@ -44,7 +45,7 @@ def _decoded(work: Work, name: str, planes: View, region: View | None, target: P
     output = Output(spacing=work.spacing, dtype=class_type(config.channels), target=target,
                     what="classes")  # fmt: skip
     needs = (planes,) if region is None else (planes, region)
-    return Stage(name=name, phase=DECODE, grid=decoding_grid(work), needs=needs, work=find,
+    return Stage(name=name, phase=DECODE, grid=work.grid, needs=needs, work=find,
                  values=runs.phase_values(DECODE, config), output=output,
                  done="decoded")  # fmt: skip
 

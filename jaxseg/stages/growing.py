@@ -16,8 +16,8 @@ from jaxseg.geometry import Box
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
 from jaxseg.stages.objects import FOLDER, object_changes
-from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
-from jaxseg.stages.points import DECODE, found_points
+from jaxseg.stages.planes import filtered_planes, planes_of, predicted, region_of
+from jaxseg.stages.points import found_points
 from jaxseg.stages.shown import Shown, Steps
 
 
@@ -44,7 +44,7 @@ def grown_objects(work: Work, planes: View, region: View | None, table: Table) -
     table : of the points
     """
     options, spacing, image = work.config.detection.grow, work.spacing, work.sample.image
-    grid, margin = decoding_grid(work), growth_margin(spacing, options)
+    grid, margin = work.grid, growth_margin(spacing, options)
     columns = [f"axis-{axis}" for axis in range(work.config.ndim)]
 
     def intensities(box: Box) -> np.ndarray:
@@ -99,7 +99,7 @@ def grown_objects(work: Work, planes: View, region: View | None, table: Table) -
     )  # fmt: skip
     needs = (planes, table, *(() if region is None else (region,)))
     return Stage(
-        name="grown", phase=DECODE, grid=grid, needs=needs, work=find, summarise=summarise,
-        values=runs.phase_values(DECODE, work.config) | {"spacing": spacing}, output=output,
+        name="grown", phase=table.phase, grid=grid, needs=needs, work=find, summarise=summarise,
+        values=runs.phase_values(table.phase, work.config) | {"spacing": spacing}, output=output,
         reads={"image": image.path}, done="grown",
     )  # fmt: skip

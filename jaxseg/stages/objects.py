@@ -44,7 +44,7 @@ from jaxseg.stages.counting import counted, tallied
 from jaxseg.stages.decoders import Decoding, decoded
 from jaxseg.stages.measuring import measurement_table, measurements
 from jaxseg.stages.operations import confined, refine_kind, voronoi_mask
-from jaxseg.stages.planes import decoding_grid, filtered_planes, made_of, region_of
+from jaxseg.stages.planes import filtered_planes, made_of, region_of
 from jaxseg.stages.properties import properties, property_columns
 from jaxseg.stages.repair import repaired
 from jaxseg.stages.shown import POST_MARK, Shown, Steps
@@ -63,7 +63,7 @@ def decoding_of(work: Work, planes: View, raw: View, region: View | None) -> Dec
         planes,
         raw,
         region,
-        decoding_grid(work),
+        work.grid,
         config.channels,
         row,
         options,
@@ -134,7 +134,7 @@ class _Objects:
 
     def __init__(self, work: Work, planes: View, region: View | None, labels: Stage) -> None:
         self.work, self.planes, self.region, self.labels = work, planes, region, labels
-        self.config, self.grid = work.config, decoding_grid(work)
+        self.config, self.grid = work.config, work.grid
         self.options = work.config.postprocess
         self.has_classes = len(columns(self.config.channels, self.config.ndim)) > len(
             of_instances(self.config.channels)
@@ -144,7 +144,7 @@ class _Objects:
 
     def steps(self) -> Steps:
         """Stages and tables."""
-        if self.config.blocks.decodes and not self.config.blocks.measure:
+        if not self.config.blocks.measures:
             return Steps((self.labels,), (Shown("", self.labels),))
         options, raw = self.options, self.labels.output.target  # type: ignore[union-attr]
         assert raw is not None

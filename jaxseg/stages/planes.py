@@ -10,14 +10,14 @@ import numpy as np
 
 from jaxseg import channels as table
 from jaxseg import io
-from jaxseg.blocks.stage import Output, Results, Stage, View, whole_grid
+from jaxseg.blocks.stage import Output, Results, Stage, View
 from jaxseg.config import Config
 from jaxseg.config.channels import Semantic
 from jaxseg.data import Sample, Stacked
 from jaxseg.errors import InputError
 from jaxseg.geometry import Box
 from jaxseg.prediction.median import median_filters
-from jaxseg.runs.executor import grid_of
+from jaxseg.runs.division import division_of_planes
 from jaxseg.runs.layout import Work
 from jaxseg.volume import Readable, Volume
 
@@ -57,8 +57,8 @@ def predicted(work: Work, **options: Any) -> Stage:
         spacing=work.spacing, dtype=dtype, target=work.planes, channels=names, chunks=chunks,
         what="planes", word="predicted",
     )  # fmt: skip
-    return Stage(name=PREDICT, phase=PREDICT, grid=grid_of(work.config, work.shape), output=output,
-                 done="predicted", **options)  # fmt: skip
+    grid = division_of_planes(work.config).grid(work.shape)
+    return Stage(name=PREDICT, phase=PREDICT, grid=grid, output=output, done="predicted", **options)
 
 
 def planes_of(work: Work, predicted: Stage) -> View:
@@ -171,13 +171,3 @@ def open_region(config: Config, path: Path, sample: Sample) -> Volume:
     """A mask of an image, or of a plane of a stack, read lazily."""
     ndim = 2 if sample.parts else config.ndim
     return io.open_labels(path, ndim=ndim, axes=config.data.label_axes)
-
-
-def one_block(work: Work) -> bool:
-    """Whether objects and classes of the image are made in memory."""
-    return not work.config.blocks.decodes
-
-
-def decoding_grid(work: Work) -> Any:
-    """The blocks in which objects and classes are made."""
-    return whole_grid(work.shape) if one_block(work) else grid_of(work.config, work.shape)

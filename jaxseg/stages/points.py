@@ -17,10 +17,9 @@ from jaxseg.decoding.responses import response
 from jaxseg.geometry import Box
 from jaxseg.io.points import point_frame
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Work
-from jaxseg.stages.planes import decoding_grid, region_of
-
-DECODE = "decode"
+from jaxseg.stages.planes import region_of
 
 
 def points_file(work: Work) -> Path:
@@ -42,7 +41,7 @@ def found_points(work: Work, planes: View) -> tuple[Stage, Table]:
         work.spacing,
         work.config.ndim,
     )
-    region, grid = region_of(work), decoding_grid(work)
+    region, grid = region_of(work), work.grid
     margin = points_margin(ndim, spacing=spacing, options=options)
     count = class_count(config.channels, ndim)
 

@@ -25,12 +25,11 @@ from jaxseg.decoding.synapses import (
     vector_unit,
 )
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Work
-from jaxseg.stages.planes import decoding_grid, filtered_planes, planes_of, predicted, region_of
+from jaxseg.stages.planes import filtered_planes, planes_of, predicted, region_of
 from jaxseg.stages.points import within
 from jaxseg.stages.shown import Shown, Steps
-
-DECODE = "decode"
 
 
 class SideFiles(NamedTuple):
@@ -52,7 +51,7 @@ def synapse_steps(work: Work) -> Steps:
     options, names = side_options(config.detection), columns(config.channels, config.ndim)
     sides = {side: names[f"F_{side}"].start for side in SIDES if f"F_{side}" in names}
     planes, region = filtered_planes(work, planes_of(work, predicted(work))), region_of(work)
-    grid = decoding_grid(work)
+    grid = work.grid
     margin = points_margin(ndim, spacing=spacing, options=config.detection)
 
     def searched(results: Results, side: str) -> Iterator[Part]:

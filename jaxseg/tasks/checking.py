@@ -10,8 +10,9 @@ from jaxseg.config.rules import check as check_options
 from jaxseg.config.rules.postprocessing import object_problems, without_objects
 from jaxseg.config.schema import BY_BLOCKS
 from jaxseg.errors import ConfigError
+from jaxseg.runs.division import DECODE
 from jaxseg.tasks.table import TASKS, task_of
-from jaxseg.tasks.task import DECODE, Task
+from jaxseg.tasks.task import Task
 
 
 def check(config: Config) -> list[ConfigError]:

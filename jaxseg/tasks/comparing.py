@@ -25,7 +25,6 @@ from jaxseg.runs.layout import Work
 from jaxseg.runs.needs import not_made
 from jaxseg.runs.results import Found
 from jaxseg.stages.counting import counted, tallied
-from jaxseg.stages.planes import decoding_grid
 from jaxseg.stages.shown import Shown
 from jaxseg.volume import Volume
 
@@ -79,7 +78,7 @@ def overlaps(work: Work, shown: Shown) -> Stage:
 
     return counted(
         f"overlaps{shown.mark}",
-        decoding_grid(work),
+        work.grid,
         read,
         phase=EVALUATE,
         needs=(shown.result, *([classes] if classes else [])),

@@ -17,10 +17,11 @@ from jaxseg.geometry import Box
 from jaxseg.io.points import PointTable
 from jaxseg.labels.balls import balls
 from jaxseg.metrics.points import PointMatching
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
 from jaxseg.stages.growing import point_steps
-from jaxseg.stages.points import DECODE, points_file
+from jaxseg.stages.points import points_file
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.plane_scores import with_plane_scores

@@ -16,6 +16,7 @@ from jaxseg.data.samples import Sample, empty_index
 from jaxseg.errors import ConfigError, JaxsegError, raise_all
 from jaxseg.normalize import Stats
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.division import DECODE, division_of_results
 from jaxseg.runs.executor import work_there
 from jaxseg.runs.layout import Work, run_of
 from jaxseg.runs.needs import Plan
@@ -25,7 +26,6 @@ from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
-from jaxseg.tasks.task import DECODE
 from jaxseg.train import tensorboard
 from jaxseg.volume import Volume
 
@@ -34,8 +34,9 @@ def phases_of(config: Config) -> tuple[str, ...]:
     """The phases asked for, in their order; by blocks decoding is divided as the task says."""
     passed = {"predict"} if config.predict.reuse else set()
     chosen: set[str] = {phase for phase in config.phases if phase not in passed}
-    if config.blocks.decodes and DECODE in chosen:
-        chosen = chosen - {DECODE} | set(task_of(config).phases)
+    if DECODE in chosen:
+        divided = division_of_results(config).phases(task_of(config).phases)
+        chosen = chosen - {DECODE} | set(divided)
     return tuple(phase for phase in runs.ORDER if phase in chosen)
 
 
@@ -53,8 +54,10 @@ def turns_of(config: Config) -> dict[str, int]:
 
     Parameters
     ----------
-    config : of a run by blocks; its images are not asked for
+    config : of a run; none where its results are made in memory. Its images are not asked for
     """
+    if division_of_results(config).whole:
+        return {}
     shape = tuple(2 * side for side in config.blocks.size)
     nothing = np.broadcast_to(np.float32(0), (*shape, 1))
     image = Volume(nothing, "zyxc"[-len(shape) - 1 :], (1.0,) * len(shape), "image")

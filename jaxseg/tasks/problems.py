@@ -14,11 +14,10 @@ from jaxseg.data import Sample
 from jaxseg.decoding import (
     decoder_problems,
     of_instances,
-    plan,
-    settle_problems,
 )
 from jaxseg.errors import ConfigError, InputError, JaxsegError
 from jaxseg.measurements import extra_problems
+from jaxseg.runs.division import division_of_results
 from jaxseg.runs.layout import Run, run_of
 from jaxseg.stages.chosen import chosen_decoder
 from jaxseg.stages.planes import PREDICT, open_region, region_path, stored_planes
@@ -146,11 +145,9 @@ def instance_problems(config: Config) -> list[JaxsegError]:
         row, options, _ = chosen_decoder(config)
     except JaxsegError as error:
         return [error]
-    name = row.name
     found = decoder_problems(config.channels, ndim=config.ndim, decoder=row, options=options)
-    found += unused_options(config, name)
-    if config.blocks.decodes and name == "watershed" and not found:
-        kept = of_instances(config.channels)
-        found += settle_problems(plan(kept, ndim=config.ndim, options=options))
+    found += unused_options(config, row.name)
+    if not found and not division_of_results(config).whole:
+        found += row.divided(of_instances(config.channels), ndim=config.ndim, options=options)
     decoding = {"decode", "instance_creation"} & set(config.phases)
     return [*found, *(row.missing() if decoding else [])]

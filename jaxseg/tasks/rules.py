@@ -31,7 +31,7 @@ def measured_objects(config: Config) -> Iterator[ConfigError]:
     """Objects by blocks whose measurements are needed and not asked for."""
     options, classes = config.postprocess, has_classes(config)
     measured = options.changes_objects or options.properties or classes
-    if config.blocks.decodes and measured and not config.blocks.measure:
+    if measured and not config.blocks.measures:
         yield ConfigError(
             "classes and post-processing of objects need their measurements",
             where="blocks.measure",

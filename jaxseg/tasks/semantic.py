@@ -14,8 +14,9 @@ from jaxseg.config import Config
 from jaxseg.data.truth import CLASSES
 from jaxseg.metrics import ClassCounts, class_counts, iou
 from jaxseg.report.tables import MEAN
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Run
-from jaxseg.stages.classes import DECODE, class_steps
+from jaxseg.stages.classes import class_steps
 from jaxseg.stages.shown import POST_MARK
 from jaxseg.tasks.comparing import Compared
 from jaxseg.tasks.plane_scores import with_plane_scores

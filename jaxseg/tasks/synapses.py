@@ -20,10 +20,11 @@ from jaxseg.io.synapses import SIDES, SynapseTable
 from jaxseg.labels.balls import balls
 from jaxseg.metrics.points import PointMatching, match_points, pooled_points
 from jaxseg.metrics.synapses import match_pairs
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
 from jaxseg.stages.shown import Shown
-from jaxseg.stages.synapses import DECODE, synapse_files, synapse_steps
+from jaxseg.stages.synapses import synapse_files, synapse_steps
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.showing import write_summary
 from jaxseg.tasks.synapse_rules import synapse_rules

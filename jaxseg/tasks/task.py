@@ -18,9 +18,6 @@ from jaxseg.runs.results import Found
 from jaxseg.stages.shown import Shown, Steps
 from jaxseg.tasks.comparing import compared, compared_files, overlaps
 
-# The phase between planes and results, which tasks may divide where they use blocks.
-DECODE = "decode"
-
 Open = Callable[[Config, Source, Callable[[Source], Opened]], Opened]
 
 

@@ -22,13 +22,14 @@ from jaxseg.data.pairing import paired
 from jaxseg.data.samples import UNFITTED, Sample, empty_index
 from jaxseg.errors import InputError, JaxsegError
 from jaxseg.runs import manifest as runs
+from jaxseg.runs.division import DECODE
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.needs import target_of
 from jaxseg.runs.results import is_begun, ledger_of
 from jaxseg.stages.planes import PREDICT
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import open_data
-from jaxseg.tasks.plans import DECODE, phases_of, plan_of
+from jaxseg.tasks.plans import phases_of, plan_of
 from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
 from jaxseg.tasks.tuning import TUNE, tunes
@@ -156,14 +157,17 @@ def _of_results(config: Config, run: Run, names: Sequence[str], phase: str) -> I
 
 def _of_work(work: Work, phase: str) -> Iterator[Left]:
     """What is left to do of the results of an image."""
-    phases = task_of(work.config).phases if phase == DECODE else (phase,)
+    division = work.division
+    phases = (
+        (phase,) if phase == EVALUATE else division.together(phase, task_of(work.config).phases)
+    )
     try:
         steps = with_needs(plan_of(work, phase).steps)
     except JaxsegError as problem:
         yield Left(phase, f"{phase} of {work.name}: {problem.what}")
         return
     mine = [step for step in steps if isinstance(step, (Stage, Table)) and step.phase in phases]
-    if work.config.blocks.decodes:
+    if not division.whole:
         yield from (Left(phase, text) for step in mine for text in _of_blocks(work, step))
     elif phase == DECODE and runs.marked(work.run, DECODE, work.name) is None:
         yield Left(phase, f"{phase} of {work.name} is not done")

@@ -13,7 +13,7 @@ from support.synthetic_objects import neurites, touching_balls
 from jaxseg.blocks import BlockGrid
 from jaxseg.channels import encode
 from jaxseg.config import Channel, Watershed, ch
-from jaxseg.decoding import plan, settle_problems, watershed
+from jaxseg.decoding import block_problems, watershed
 from jaxseg.metrics import matching
 
 pytestmark = pytest.mark.usefixtures("quick_compilation", "no_sync")
@@ -126,9 +126,9 @@ def test_two_dimensions(tmp_path: Path) -> None:
 
 
 def test_contours_alone_cannot_be_decoded_by_blocks() -> None:
-    assert settle_problems(plan((ch("C"),), ndim=3))
-    assert not settle_problems(plan((ch("C"), ch("F")), ndim=3))
-    assert not settle_problems(plan((ch("H"), ch("V")), ndim=2))
+    assert block_problems((ch("C"),), ndim=3)
+    assert not block_problems((ch("C"), ch("F")), ndim=3)
+    assert not block_problems((ch("H"), ch("V")), ndim=2)
 
 
 @pytest.mark.slow

@@ -18,7 +18,6 @@ from jaxseg.channels import ChannelSpec
 from jaxseg.config import Blocks, Config, Data, Predict, Source, Train, UNet, ch
 from jaxseg.config.load import from_plain, to_plain
 from jaxseg.data.truth import IMAGE
-from jaxseg.runs.executor import grid_of
 from jaxseg.stages.planes import predicted
 from jaxseg.stages.shown import Shown, Steps
 from jaxseg.tasks import Task
@@ -45,8 +44,9 @@ def count(work, shown):
         wrong = results[shown.result].array[block.core.slices] - truth
         return Made(note=lambda: Noted({"sums": np.array([np.square(wrong).sum(), wrong.size])}))
 
-    grid = grid_of(work.config, work.shape)
-    return Stage(name="errors", phase="evaluate", grid=grid, work=errors, needs=(shown.result,))
+    return Stage(
+        name="errors", phase="evaluate", grid=work.grid, work=errors, needs=(shown.result,)
+    )
 
 
 def gather(work, shown, stage, results):

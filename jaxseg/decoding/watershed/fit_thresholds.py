@@ -25,7 +25,6 @@ from jaxseg.decoding.watershed.growth import (
 )
 from jaxseg.decoding.watershed.plan import Criterion, Plan
 from jaxseg.decoding.watershed.views import view
-from jaxseg.errors import ConfigError, JaxsegError
 
 # The planes of a part with its context, and which of these voxels are the part itself.
 Part = tuple[np.ndarray, tuple[slice, ...]]
@@ -55,7 +54,7 @@ def settle(
 
     Parameters
     ----------
-    chosen : of :func:`jaxseg.decoding.watershed.plan`, without :func:`settle_problems`
+    chosen : of :func:`jaxseg.decoding.watershed.plan`, without :func:`block_problems`
     parts : reads the volume anew at every call: the planes (*S, K) of a part and its context of at
         least one voxel, and the slices of the part; the parts cover the volume once. It is not
         called if all thresholds were given as numbers
@@ -117,27 +116,6 @@ def _level(criterion: Criterion, candidates: Callable[[], Iterator[np.ndarray]])
     if criterion.threshold == "auto":
         return streamed_otsu(candidates, unit=criterion.source.unit)
     return float(criterion.threshold)
-
-
-def settle_problems(chosen: Plan) -> list[JaxsegError]:
-    """What keeps a plan from being carried out block by block.
-
-    Returns
-    -------
-    list of errors, empty if it can be
-    """
-    names = [name for criterion in chosen.growth for name in criterion.source.names]
-    alone = len(chosen.growth) == 1
-    if alone and chosen.growth[0].source.encloses:
-        return [
-            ConfigError(
-                "what contours alone enclose depends on the whole image, not on a block",
-                where="watershed.growth",
-                found=" ".join(names),
-                fix="learn F, Db, D or A beside the contours, or decode in memory",
-            )
-        ]
-    return []
 
 
 def _noise(criterion: Criterion, threshold: float, parts: Parts) -> bool:

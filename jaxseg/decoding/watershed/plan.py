@@ -269,3 +269,25 @@ def _criteria(options: Watershed, role: Role, usable: dict[str, Source]) -> tupl
         else:
             criteria.append(rule(source))
     return tuple(criteria)
+
+
+def block_problems(
+    channels: Sequence[Channel], *, ndim: int, options: Watershed | None = None
+) -> list[JaxsegError]:
+    """What keeps a plan from being carried out block by block; parameters as for :func:`plan`.
+
+    Returns
+    -------
+    list of errors, empty if it can be
+    """
+    growth = plan(channels, ndim=ndim, options=options).growth
+    if len(growth) != 1 or not growth[0].source.encloses:
+        return []
+    return [
+        ConfigError(
+            "what contours alone enclose depends on the whole image, not on a block",
+            where="watershed.growth",
+            found=" ".join(growth[0].source.names),
+            fix="learn F, Db, D or A beside the contours, or decode in memory",
+        )
+    ]
