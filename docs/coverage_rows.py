@@ -176,7 +176,7 @@ SECTIONS: Mapping[str, tuple[Row, ...]] = {
     ),
     "Prediction": (
         keys("whole images", "TEST.FULL_IMG",
-             here="results are in the usual folders, not in `full_image*`"),
+             here="in folders `full_image*` by `predict.full_image_names`"),
         keys("tiles", "DATA.TEST.PADDING", "DATA.TEST.OVERLAP"),
         keys("beyond the image", "DATA.TEST.MEDIAN_PADDING"),
         keys("orientations", "TEST.AUGMENTATION", "TEST.AUGMENTATION_MODE"),

@@ -150,6 +150,9 @@ class Predict:
     """What the network sees; empty = chosen from the training patch."""
     full_image: bool = option(False)
     """Show every image to the network as a whole, without tiles; it must fit the memory."""
+    full_image_names: bool = option(False, read_by=NOTHING)
+    """Call the folders of their results full_image, full_image_instances and so on, not per_image.
+    """
     halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))

@@ -18,6 +18,8 @@ from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.runs.division import Division, division_of_results
 
+# How the folders of results of images begin, and how those of whole images do where that is asked.
+PER_IMAGE, FULL_IMAGE = "per_image", "full_image"
 # Beside a checkpoint: options of the decoder that suit it.
 TUNED = "tuned.json"
 
@@ -28,6 +30,8 @@ class Run:
 
     root: Path
     label: str
+    images: str = PER_IMAGE
+    """How the folders of results of images begin."""
 
     @property
     def config_file(self) -> Path:
@@ -72,9 +76,13 @@ class Run:
         """Pictures of the training."""
         return self.results / "charts"
 
+    def folder(self, name: str) -> Path:
+        """A folder of results of images, such as ``per_image_instances``."""
+        return self.results / name.replace(PER_IMAGE, self.images, 1)
+
     def planes(self, name: str) -> Path:
         """Predicted planes of an image."""
-        return self.results / "per_image" / f"{name}.zarr"
+        return self.folder(PER_IMAGE) / f"{name}.zarr"
 
     def stage(self, stage: str, name: str) -> Path:
         """The ledger of a stage of an image."""
@@ -118,7 +126,9 @@ class Run:
 
 def run_of(config: Config) -> Run:
     """The folders of a configuration's run, whether they are there or not."""
-    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}")
+    whole = config.predict.full_image and config.predict.full_image_names
+    images = FULL_IMAGE if whole else PER_IMAGE
+    return Run(Path(config.out) / config.name, f"{config.name}_{config.run}", images)
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,7 @@ class Work:
 
     def labels(self, folder: str) -> Path:
         """Labels of a kind, such as ``per_image_instances``; by blocks they are in chunks."""
-        return self.run.results / folder / f"{self.name}{self.division.ending}"
+        return self.run.folder(folder) / f"{self.name}{self.division.ending}"
 
     def stage(self, stage: str) -> Path:
         """The ledger of a stage."""

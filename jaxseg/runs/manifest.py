@@ -22,7 +22,7 @@ from jaxseg.config.saved import values as values_read
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
 from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
-from jaxseg.runs.layout import Run, run_of
+from jaxseg.runs.layout import FULL_IMAGE, PER_IMAGE, Run, run_of
 from jaxseg.runs.links import refuse_links
 from jaxseg.runs.marks import (
     is_done,
@@ -115,6 +115,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 ORDER = tuple(READERS)
 # In place of the name of an image, for phases that see all of them together.
 WHOLE = "all_images"
+BEGINNINGS = (PER_IMAGE, FULL_IMAGE)
 
 
 def open_run(config: Config) -> Run:
@@ -197,7 +198,7 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
     if phase == "evaluate":
         # More or fewer images are evaluated anew; images that changed are not.
         both = before.keys() & values.keys()
-        changed = [name for name in changed if name in both or not name.startswith(PER_IMAGE)]
+        changed = [name for name in changed if name in both or not name.startswith(OF_IMAGES)]
     if not changed or (phase == "train" and extends(before, values, config)):
         return False
     if not config.overwrite:
@@ -213,7 +214,7 @@ def differs(run: Run, phase: str, config: Config, upstream: str | Mapping[str, A
 
 
 # Names of the versions of what is evaluated, before that of the image.
-PER_IMAGE = ("image ", "labels ", "objects ", "points ", "synapses ", "found ")
+OF_IMAGES = ("image ", "labels ", "objects ", "points ", "synapses ", "found ")
 # What a name in a manifest stands for, where it is not an option.
 MEANING = {"upstream": "what the phase before made", "weights": "the trained network"}
 
@@ -314,7 +315,8 @@ def discard(run: Run, phases: Iterable[str]) -> None:
     trash = run.trash / time.strftime("%Y%m%d-%H%M%S")
     for phase in phases:
         names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
-        sources = [run.results / name for name in names]
+        either = {name.replace(PER_IMAGE, images, 1) for name in names for images in BEGINNINGS}
+        sources = [run.results / name for name in sorted(either)]
         sources += [run.checkpoints] if phase == "train" else []
         sources += [run.tuned] if phase == "tune" else []
         for source in (path for path in sources if path.exists()):

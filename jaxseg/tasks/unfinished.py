@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from jaxseg.data.samples import UNFITTED, Sample, empty_index
 from jaxseg.errors import InputError, JaxsegError
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.division import DECODE
-from jaxseg.runs.layout import Run, Work
+from jaxseg.runs.layout import Run, Work, run_of
 from jaxseg.runs.needs import target_of
 from jaxseg.runs.results import is_begun, ledger_of
 from jaxseg.stages.planes import PREDICT
@@ -62,6 +63,7 @@ def left_to_do(config: Config, run: Run) -> Iterator[Left]:
     ------
     Left, in the order of the phases
     """
+    run = replace(run, images=run_of(config).images)
     entered = {phase for phase in runs.ORDER if run.manifest(phase).exists()}
     names = image_names(config, run)
     for phase in (one for one in runs.ORDER if one in entered | set(phases_of(config))):

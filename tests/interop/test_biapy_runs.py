@@ -103,7 +103,12 @@ def test_a_public_file_runs_to_the_end(path: Path | None, tmp_path: Path) -> Non
     results = tmp_path / "out" / "small" / "results" / "small_1"
     assert len(pd.read_csv(results / "train_logs" / "log.csv")) == 1
     if "predict" in config.phases:
-        planes = {store.stem for store in (results / "per_image").glob("*.zarr")}
+        planes = {
+            store.stem
+            for store in (
+                results / ("full_image" if config.predict.full_image else "per_image")
+            ).glob("*.zarr")
+        }
         assert planes == {"testing-0001", "testing-0002"}
     if "evaluate" in config.phases:
         assert len(pd.read_csv(results / "test_results_metrics.csv")) > 2

@@ -105,7 +105,8 @@ def test_an_image_as_a_whole_is_one_tile() -> None:
     assert len(tiling.grid((250, 300))) == 1
     with pytest.raises(ConfigError, match="one size only"):
         tiling_of(config, sight._replace(tile=(64, 64)), (250, 300))
-    for predict in (Predict(full_image=True, tile=(64, 64)), Predict(tta_mode="max")):
+    for predict in (Predict(full_image=True, tile=(64, 64)), Predict(tta_mode="max"),
+                    Predict(full_image_names=True)):  # fmt: skip
         assert any("predict" in str(problem.where) for problem in check(Config(predict=predict)))
     blocks = replace(config, blocks=Blocks(size=(64, 64)))
     assert any("full_image" in str(problem.where) for problem in check(blocks))

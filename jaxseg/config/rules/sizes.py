@@ -39,6 +39,12 @@ def size_problems(config: Config) -> Iterator[ConfigError]:
                 found=given[field],
                 fix="leave out one of them",
             )
+    elif predict.full_image_names:
+        yield ConfigError(
+            "this option has no effect unless predict.full_image is True",
+            where="predict.full_image_names",
+            found=True,
+        )
     if predict.border == "median" and config.normalize.scope == "patch":
         yield ConfigError(
             "a median of the image is in no scale of a tile that is scaled by itself",

@@ -96,7 +96,8 @@ def _tiles(job: Job) -> dict[str, Any]:
     overlap = [round(share * side) for share, side in zip(shares, inner, strict=True)]
     dtype = "float16" if job[T + "REDUCE_MEMORY"] else "float32"
     if job[T + "FULL_IMG"] and job.ndim == 2:
-        return {"predict.full_image": True, "predict.dtype": dtype}
+        return {"predict.full_image": True, "predict.full_image_names": True,
+                "predict.dtype": dtype}  # fmt: skip
     return {
         "predict.tile": tile,
         "predict.halo": [int(edge) for edge in halo],
