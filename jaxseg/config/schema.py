@@ -157,9 +157,10 @@ class Predict:
     """Context on each side of a tile that is thrown away; empty = from the network."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
-    border: Literal["reflect", "replicate", "median"] = option("reflect")
+    border: Literal["none", "reflect", "replicate", "median"] = option("none")
     """What the network sees beyond the ends of an image: its mirror image, its last voxels again,
-    or the median of its last plane along that axis."""
+    the median of its last plane along that axis, or none of these where one tile holds the axis, as
+    beyond a training patch, and its mirror image elsewhere."""
     tta: Literal["none", "flips", "full"] = option("none")
     """Orientations averaged: none 1, flips 4 (2D) or 8 (3D), full 8 (2D) or 16 (3D)."""
     tta_mode: Literal["mean", "min", "max"] = option("mean")

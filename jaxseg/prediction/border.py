@@ -96,5 +96,7 @@ def _median(image: Volume, scale: Callable[[np.ndarray], np.ndarray]) -> Border:
 
 # By the option predict.border: (image, scaling of its intensities) to its border.
 BORDERS: Mapping[str, Callable[[Volume, Callable[[np.ndarray], np.ndarray]], Border]] = (
-    MappingProxyType({"reflect": _reflect, "replicate": _replicate, "median": _median})
+    MappingProxyType(
+        {"none": _reflect, "reflect": _reflect, "replicate": _replicate, "median": _median}
+    )
 )

@@ -31,6 +31,8 @@ class Sight(NamedTuple):
     """Smallest size of a tile; empty = the stride."""
     most: int = MOST_VOXELS
     """Voxels of one call at most."""
+    patches: bool = False
+    """It learned from patches, beyond whose ends there was nothing."""
 
 
 class Predictor(NamedTuple):

@@ -80,7 +80,8 @@ def sight_of(model: Model, channels: int) -> Sight:
     shape = (1, *(4 * step for step in model.stride), channels)
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), image)
-    return Sight(model.halo, model.stride, most=most_voxels(model.apply, variables, image))
+    most = most_voxels(model.apply, variables, image)
+    return Sight(model.halo, model.stride, most=most, patches=True)
 
 
 def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
@@ -107,6 +108,7 @@ def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
         halo=config.predict.halo,
         overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
         max_voxels=sight.most,
+        open_ends=sight.patches and config.predict.border == "none",
     )
     tiling = choose(tile=sight.tile or config.predict.tile)
     # Without a smallest size there is nothing to compare.

@@ -41,17 +41,20 @@ def choose_tile(
     halo: tuple[int, ...] = (),
     overlap: tuple[int, ...] = (),
     max_voxels: int = MOST_VOXELS,
+    open_ends: bool = False,
 ) -> Tiling:
     """Tile, halo, overlap and batch for one image; what is given is kept, what is empty is chosen.
 
     - halo: the receptive radius, but no more than an eighth of the training patch, rounded up to
       the stride. Voxels further away have little influence in practice, and a halo of a whole
       radius may cost ten times the computation; ask for it where tiles must equal the whole.
+      With ``open_ends`` an axis that one tile holds has none.
     - overlap: 0 where the halo covers the receptive radius (tiles then agree), else half the halo.
     - tile: the patch, or half to eight patches and two halos along each axis, in few steps; never
-      shorter than the patch unless it holds the whole axis. Of those within 15 % of the least
-      computation, halos, overlaps and half-empty batches counted, the one most like the patch,
-      so that images of different sizes share compiled shapes. A small image becomes one tile.
+      shorter than the patch unless it holds the whole axis. An axis of eight patches or more may
+      also be cut into equal tiles. Of those within 15 % of the least computation, halos, overlaps
+      and half-empty batches counted, the one most like the patch, so that images of different sizes
+      share compiled shapes. A small image becomes one tile.
     - batch: no more than there are tiles, a multiple of the number of devices.
 
     Parameters
@@ -63,6 +66,8 @@ def choose_tile(
     batch, devices : most tiles per call, and how many devices share them
     tile, halo, overlap : as in ``predict``; empty = chosen here
     max_voxels : most voxels per call, unless one patch per device is more already
+    open_ends : whether the network may see the ends of an image as those of a training patch,
+        beyond which there is nothing, rather than what a halo shows it there
 
     Returns
     -------
@@ -76,6 +81,7 @@ def choose_tile(
     >>> tiling.tile, tiling.halo, tiling.overlap, tiling.batch
     ((640, 832), (32, 32), (16, 16), 1)
     """
+    open_ends = open_ends and not halo
     halo = halo or tuple(
         _round_up(min(r, -(-p // 8)), s) for r, p, s in zip(reach, patch, stride, strict=True)
     )
@@ -84,19 +90,33 @@ def choose_tile(
         for h, r, s in zip(halo, reach, stride, strict=True)
     )
     axes = zip(shape, patch, halo, overlap, stride, strict=True)
-    choices: list[tuple[int, ...]]
-    choices = [(t,) for t in tile] if tile else [_lengths(*axis) for axis in axes]
+    choices: list[tuple[_Along, ...]]
+    if tile:
+        choices = [(_Along(*one),) for one in zip(tile, halo, overlap, strict=True)]
+    else:
+        choices = [_along(*axis, open_ends) for axis in axes]
     one_patch = math.prod(_round_up(p, s) for p, s in zip(patch, stride, strict=True))
     limit = max(max_voxels // devices, one_patch)
-    sizes = [chosen for chosen in itertools.product(*choices) if math.prod(chosen) <= limit]
+    cuts = [
+        Tiling(
+            tuple(way.tile for way in ways),
+            tuple(way.halo for way in ways),
+            tuple(way.overlap for way in ways),
+            stride,
+            1,
+        )
+        for ways in itertools.product(*choices)
+    ]
+    fitting = [cut for cut in cuts if math.prod(cut.tile) <= limit]
     tilings = []
-    for chosen in sizes or [tuple(min(lengths) for lengths in choices)]:
-        tiles = len(TileGrid(tuple(shape), chosen, halo, overlap, stride))
-        most = min(batch, max_voxels // math.prod(chosen)) // devices * devices
+    for cut in fitting or [min(cuts, key=lambda cut: math.prod(cut.tile))]:
+        tiles = len(cut.grid(tuple(shape)))
+        most = min(batch, max_voxels // math.prod(cut.tile)) // devices * devices
         together = max(devices, min(most, _round_up(tiles, devices)))
-        tilings.append(Tiling(chosen, halo, overlap, stride, together))
+        tilings.append(cut._replace(batch=together))
     least = min(_computed(tiling, shape) for tiling in tilings)
-    good = [tiling for tiling in tilings if _computed(tiling, shape) <= 1.15 * least]
+    spare = 1.05 if any(map(_is_large, shape, patch)) else 1.15
+    good = [tiling for tiling in tilings if _computed(tiling, shape) <= spare * least]
     return min(good, key=lambda tiling: _plainness(tiling, patch))
 
 
@@ -124,18 +144,43 @@ def chunk_shape(grid: TileGrid, *, largest: int = 256) -> tuple[int, ...]:
     return tuple(sides)
 
 
+def _is_large(size: int, patch: int) -> bool:
+    """Whether an axis is so long that an image is worth shapes of its own."""
+    return size >= _PATCHES[-1] * patch
+
+
 def _round_up(number: int, multiple: int) -> int:
     """The next multiple, at least the number itself."""
     return -(-number // multiple) * multiple
 
 
-def _lengths(size: int, patch: int, halo: int, overlap: int, stride: int) -> tuple[int, ...]:
-    """Lengths of a tile to choose from along one axis, up to the first that holds the whole."""
+class _Along(NamedTuple):
+    """How to cut one axis."""
+
+    tile: int
+    halo: int
+    overlap: int
+
+
+def _along(
+    size: int, patch: int, halo: int, overlap: int, stride: int, open_ends: bool
+) -> tuple[_Along, ...]:
+    """Ways to cut one axis: in few steps of length, up to the first that holds the whole."""
     least = _round_up(2 * halo + overlap + stride, stride)
     lengths = [patch, *(math.ceil(patch * n) + 2 * halo for n in _PATCHES)]
     ladder = sorted({max(least, _round_up(length, stride)) for length in lengths})
     whole = next((length for length in ladder if length >= size + 2 * halo), ladder[-1])
-    return tuple(n for n in ladder if n == whole or patch <= n < whole)
+    ways = {n for n in ladder if n == whole or patch <= n < whole}
+    if _is_large(size, patch):
+        parts = range(2, size // patch)
+        equal = (-(-(size + (n - 1) * overlap) // n) + 2 * halo for n in parts)
+        ways |= {max(least, _round_up(length, stride)) for length in equal}
+    found = [_Along(n, halo, overlap) for n in sorted(ways)]
+    if open_ends:
+        open_ladder = sorted({_round_up(math.ceil(patch * n), stride) for n in _PATCHES})
+        held = [n for n in open_ladder if n >= size][:1]
+        found = [*(one for one in found if one.tile < size), *(_Along(n, 0, 0) for n in held)]
+    return tuple(found or [_Along(whole, halo, overlap)])
 
 
 def _computed(tiling: Tiling, shape: tuple[int, ...]) -> int:

@@ -26,7 +26,7 @@ def volume(shape: tuple[int, ...]) -> Volume:
 def padded(image: Volume, width: int, kind: str) -> np.ndarray:
     """The image with a margin on all sides; the last axis decides where several are left."""
     array, ndim = image.array(), image.ndim_spatial
-    mode: Any = "reflect" if kind == "reflect" else "edge"
+    mode: Any = "reflect" if kind in ("none", "reflect") else "edge"
     found = np.pad(array.astype(np.float32), [(width, width)] * ndim + [(0, 0)], mode=mode)
     if kind == "median":
         for axis in range(ndim):

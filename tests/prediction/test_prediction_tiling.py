@@ -30,7 +30,8 @@ def test_any_image_gets_a_legal_grid(
 
     shape, patch, reach = each(1, 3000), each(8, 300), each(0, 150)
     stride = tuple(2**n for n in each(0, 4))
-    tiling = choose_tile(shape, patch, reach=reach, stride=stride, batch=batch, devices=devices)
+    options = {"reach": reach, "stride": stride, "batch": batch, "devices": devices}
+    tiling = choose_tile(shape, patch, **options, open_ends=data.draw(st.booleans()))
     grid = tiling.grid(shape)
     assert len(grid) >= 1
     assert tiling.batch % devices == 0
@@ -67,6 +68,43 @@ def test_images_of_many_sizes_need_few_shapes(rng: np.random.Generator) -> None:
         len(t.grid((y, x))) * math.prod(t.tile) for t, (y, x) in zip(tilings, sizes, strict=True)
     )
     assert seen < 2.2 * sizes.prod(axis=1).sum()
+
+
+@pytest.mark.parametrize(
+    ("shape", "patch", "reach", "stride", "most", "ratio"),
+    [
+        ((1024, 1024), (256, 256), (107, 107), (16, 16), 2896**2, 1.0),
+        ((256, 256), (256, 256), (107, 107), (16, 16), 2896**2, 1.0),
+        ((520, 696), (256, 256), (107, 107), (16, 16), 2896**2, 1.25),
+        ((64, 512, 512), (32, 64, 64), (51, 51, 51), (8, 8, 8), 222**3, 1.2),
+    ],
+)
+def test_ends_like_those_of_a_patch_cost_nothing(
+    shape: tuple[int, ...],
+    patch: tuple[int, ...],
+    reach: tuple[int, ...],
+    stride: tuple[int, ...],
+    most: int,
+    ratio: float,
+) -> None:
+    sizes = {"reach": reach, "stride": stride, "max_voxels": most, "batch": 4}
+    tiling = choose_tile(shape, patch, **sizes, open_ends=True)
+    grid = tiling.grid(shape)
+    assert len(grid) * math.prod(tiling.tile) <= ratio * math.prod(shape)
+    for count, halo, size, tile in zip(grid.count, tiling.halo, shape, tiling.tile, strict=True):
+        assert (halo == 0) == (count == 1)
+        assert count > 1 or tile >= size
+    # A halo that is asked for is seen at the ends, too.
+    given_halo = choose_tile(shape, patch, **sizes, halo=stride, open_ends=True)
+    assert given_halo.halo == stride
+
+
+def test_own_networks_see_open_ends_unless_a_border_is_asked_for() -> None:
+    own = Sight((100, 100), (16, 16), patches=True)
+    assert tiling_of(Config(ndim=2), own, (256, 256)).halo == (0, 0)
+    mirrored = Config(ndim=2, predict=Predict(border="reflect"))
+    assert tiling_of(mirrored, own, (256, 256)).halo == (32, 32)
+    assert tiling_of(Config(ndim=2), own._replace(patches=False), (256, 256)).halo == (32, 32)
 
 
 def test_what_is_given_is_kept() -> None:
