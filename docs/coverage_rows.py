@@ -157,7 +157,8 @@ SECTIONS: Mapping[str, tuple[Row, ...]] = {
         keys("frozen layers", "MODEL.FREEZE_LAYERS_MATCHING"),
         keys("parts of a checkpoint", "MODEL.ITEMS_TO_LOAD_FROM_CHECKPOINT",
              "MODEL.LOAD_CHECKPOINT_EPOCH"),
-        keys("export", "MODEL.BMZ.EXPORT.ENABLE", verdict=OTHER, here="`jaxseg export`"),
+        keys("export", "MODEL.BMZ.EXPORT.ENABLE",
+             here="ONNX weights in `BMZ_files`; `jaxseg export` at any time"),
     ),
     "Training": (
         keys("optimiser", "TRAIN.OPTIMIZER", "TRAIN.LR", "TRAIN.W_DECAY", "TRAIN.OPT_BETAS"),

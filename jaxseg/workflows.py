@@ -32,6 +32,7 @@ from jaxseg.stages.predicting import prediction, prediction_state
 from jaxseg.stages.shown import Shown
 from jaxseg.tasks import checked, phases_of, plan_of, remote, task_of
 from jaxseg.tasks.comparing import EVALUATE
+from jaxseg.tasks.exporting import export_trained
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.left_out import copy_left_out
 from jaxseg.tasks.rescaling import write_back
@@ -72,6 +73,8 @@ def run_phase(config: Config, run: Run, samples: Samples, phase: str) -> None:
     """One phase of a run whose configuration was checked."""
     if phase == "train":
         train_network(config, run, samples)
+        if hosts.is_first():
+            export_trained(config, run)
     elif phase == PREDICT:
         predict(config, run, samples)
     elif phase == TUNE:

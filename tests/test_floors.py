@@ -41,7 +41,6 @@ KNOW_THE_CONFIGURATION = {
 # Modules that gather the rows of a table or the steps of a run, and so import each of them; all
 # tasks do.
 GATHERING = {
-    "jaxseg.cli.export",
     "jaxseg.decoding.table",
     "jaxseg.planning.prediction",
     "jaxseg.stages.decoders",

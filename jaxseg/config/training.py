@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from jaxseg.config.export import Export
 from jaxseg.config.limits import INSIDE, PATH, RATE, above, at_least, between
 from jaxseg.config.option import NOTHING, option, section
 from jaxseg.errors import ConfigError
@@ -99,6 +100,8 @@ class Train:
     tensorboard: bool = option(False, read_by=NOTHING)
     """Write the record for TensorBoard, too, whenever charts are drawn; needs the package
     tensorboardX."""
+    export: Export = option(Export(), read_by=NOTHING)
+    """A file for other software, written when the training has ended."""
     extend: bool = option(False, read_by=NOTHING)
     """Let a training go on that was begun with fewer epochs; from then on the learning rate
     follows the longer plan, and the record says so."""

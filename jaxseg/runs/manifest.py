@@ -63,6 +63,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "aug",
         "probability_map",
         "train_pred_samples",
+        "BMZ_files",
         "left_out/train",
         "left_out/val",
     ),

@@ -416,6 +416,19 @@ def test_gray_images_passes_and_the_last_network() -> None:
     assert kind_of(only_test, "MODEL.LOAD_CHECKPOINT_EPOCH") == "no effect"
 
 
+def test_a_package_after_the_training() -> None:
+    keys = {"ENABLE": True, "MODEL_NAME": "cells", "AUTHORS": [{"name": "Jane Doe", "github": "j"}],
+            "CITE": [{"text": "Doe 2020", "doi": "10.1000/1"}], "TAGS": ["em"]}  # fmt: skip
+    keys = {f"MODEL.BMZ.EXPORT.{name}": value for name, value in keys.items()}
+    found = translate(document(CLASSES | keys)).config().train.export
+    assert (found.format, found.name, found.license) == ("package", "cells", "CC-BY-4.0")
+    assert (found.authors, found.cite) == (("Jane Doe",), ("Doe 2020 10.1000/1",))
+    off = translate(document(CLASSES | keys | {"MODEL.BMZ.EXPORT.ENABLE": False}))
+    assert kind_of(off, "MODEL.BMZ.EXPORT.AUTHORS") == "no effect"
+    wrong = translate(document(CLASSES | keys | {"MODEL.BMZ.EXPORT.AUTHORS": [{"mail": "a"}]}))
+    assert "not a list of texts" in str(wrong.problems[0])
+
+
 def test_zoom_of_test_images() -> None:
     prefix = "DATA.PREPROCESS."
     keys = {prefix + "TEST": True, prefix + "ZOOM.ENABLE": True,

@@ -15,9 +15,13 @@ import pytest
 from jaxseg import io, models
 from jaxseg.channels import CHANNELS, activate, columns
 from jaxseg.cli.app import main
-from jaxseg.config import UNETR, Config, HRNet, Normalize, Package, UNet, ch
+from jaxseg.config import UNETR, Config, HRNet, Normalize, Package, Train, UNet, ch
+from jaxseg.config.export import Export
 from jaxseg.errors import ConfigError
 from jaxseg.interop import onnx as exchange
+from jaxseg.runs.layout import run_of
+from jaxseg.tasks.checking import check
+from jaxseg.tasks.exporting import export_trained
 
 for extra in ("onnx", "onnxruntime"):
     pytest.importorskip(extra, reason="pip install 'jaxseg[onnx]'")
@@ -191,6 +195,38 @@ def test_package_of_a_network_in_three_dimensions(tmp_path: Path, tile: list[str
     assert (about.channels, about.planes, about.links) == (2, 2, "applied")
     assert about.scaling.stats == ((2.0, 2.0), (0.5, 0.5))
     assert [step for _, step in about.sizes] == ([0, 0, 0] if tile else [2, 2, 2])
+
+
+def described(path: Path):
+    import bioimageio.spec as spec
+    import yaml
+
+    with zipfile.ZipFile(path) as archive:
+        context = spec.ValidationContext(root=archive, log_warnings=False)
+        return spec.build_description(yaml.safe_load(archive.read("rdf.yaml")), context=context)
+
+
+def test_a_training_that_ends_writes_its_package_once(tmp_path: Path, capsys) -> None:
+    pytest.importorskip("bioimageio.spec", reason="pip install 'jaxseg[bmz]'")
+    cite = ("Doe 2020, 10.1000/1", "https://example.org/a")
+    about = Export(format="package", authors=("Jane Doe",), license="CC-BY-4.0")
+    about = replace(about, tags=("cells",), cite=cite, version="0.2.0")
+    config = replace(CONFIG, out=str(tmp_path), train=Train(export=about))
+    run = run_of(config)
+    untrained(run.checkpoints, config)
+    export_trained(config, run)
+    path = run.results / "BMZ_files" / "tiny_1.zip"
+    assert f"exported: {path}" in capsys.readouterr().out
+    found = described(path)
+    assert ([one.name for one in found.authors], str(found.version)) == (["Jane Doe"], "0.2.0")
+    assert found.cite[0].doi == "10.1000/1"
+    assert "cells" in found.tags
+    export_trained(config, run)
+    assert capsys.readouterr().out == ""
+    export_trained(replace(config, train=Train(export=replace(about, version="0.3.0"))), run)
+    assert str(described(path).version) == "0.3.0"
+    by_patch = replace(config, normalize=Normalize(scope="patch"))
+    assert "scaled by themselves" in "\n".join(map(str, check(by_patch)))
 
 
 def test_nothing_stays_of_a_network_that_is_not_the_same(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from jaxseg.config.architectures import UNETR, Package
@@ -15,6 +16,8 @@ from jaxseg.errors import ConfigError
 def network_problems(config: Config) -> Iterator[ConfigError]:
     """Everything about the network that depends on other sections."""
     model = config.model
+    if config.train.export.format != "none" and "train" in config.phases:
+        yield from _export(config)
     if isinstance(model, Package):
         yield from _package(config, model)
     if next(problems(model, "model"), None) is not None:
@@ -23,6 +26,26 @@ def network_problems(config: Config) -> Iterator[ConfigError]:
     if isinstance(model, UNETR):
         wrong += _positions(model, config.ndim)
     yield from wrong or stride_problems(config)
+
+
+def _export(config: Config) -> Iterator[ConfigError]:
+    """What would be known only when the training has ended."""
+    if config.normalize.scope == "patch":
+        yield ConfigError(
+            "a file cannot say that patches are scaled by themselves",
+            where="train.export.format, normalize.scope",
+            expected="image or dataset",
+            found="patch",
+        )
+    needed = {"onnx": "onnx", "onnxruntime": "onnx"}
+    needed |= {"bioimageio": "bmz"} if config.train.export.format == "package" else {}
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        yield ConfigError(
+            f"the package {missing[0]} is missing",
+            where="train.export.format",
+            fix=f"pip install 'jaxseg[{needed[missing[-1]]}]'",
+        )
 
 
 def _package(config: Config, model: Package) -> Iterator[ConfigError]:

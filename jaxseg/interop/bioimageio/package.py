@@ -35,6 +35,10 @@ class Sheet(NamedTuple):
     license: str
     """An SPDX identifier; empty = none is given."""
     tags: tuple[str, ...]
+    cite: tuple[str, ...]
+    """Texts with a DOI or an address at their end."""
+    version: str
+    """Of the package; empty = none is given."""
     planes: tuple[str, ...]
     """Names of the channels of the output."""
     channels: int
@@ -149,7 +153,26 @@ def _content(sheet: Sheet, files: Mapping[str, bytes], version: str) -> dict[str
         content["authors"] = [{"name": name} for name in sheet.authors]
     if sheet.license:
         content["license"] = sheet.license
+    if sheet.cite:
+        content["cite"] = [_citation(text) for text in sheet.cite]
+    if sheet.version:
+        content["version"] = sheet.version
     return content
+
+
+def _citation(text: str) -> dict[str, str]:
+    """A text with a DOI or an address at its end.
+
+    >>> _citation("Doe 2020, https://doi.org/10.1000/1")
+    {'text': 'Doe 2020', 'doi': '10.1000/1'}
+    """
+    words, _, last = text.strip().rpartition(" ")
+    doi = re.fullmatch(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d+/\S+)", last)
+    if doi:
+        return {"text": words.rstrip(" ,;") or last, "doi": doi[1]}
+    if last.startswith(("https://", "http://")):
+        return {"text": words.rstrip(" ,;") or last, "url": last}
+    return {"text": text.strip()}
 
 
 def _axes(sheet: Sheet, channels: list[str], *, output: bool = False) -> list[dict[str, Any]]:

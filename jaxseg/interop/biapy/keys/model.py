@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from jaxseg.errors import ConfigError
 from jaxseg.interop.biapy.keys.row import (
     Job,
     Judge,
@@ -18,10 +19,10 @@ from jaxseg.interop.biapy.keys.row import (
     old,
     only,
     refused,
-    switched,
 )
 
 M = "MODEL."
+E = "MODEL.BMZ.EXPORT."
 # Begins a pattern of train.freeze that is about BiaPy's names.
 BY_BIAPY = "biapy:"
 # Which options an architecture has.
@@ -57,8 +58,42 @@ def settings(job: Job) -> dict[str, Any]:
         "model": network,
         start: weights_of(job),
         "train.freeze": frozen,
+        **_export(job),
         "predict.weights": WEIGHTS.get(job[M + "LOAD_CHECKPOINT_EPOCH"], "best"),
     }
+
+
+def _export(job: Job) -> dict[str, Any]:
+    """The package that is written after the training, if one is asked for."""
+    if not job[E + "ENABLE"]:
+        return {}
+    authors = [one.get("name") if isinstance(one, dict) else one for one in job[E + "AUTHORS"]]
+    cited = [_citation(one) for one in job[E + "CITE"]]
+    for key, texts in (("AUTHORS", authors), ("CITE", cited)):
+        if not all(isinstance(text, str) and text for text in texts):
+            raise ConfigError(
+                "not a list of texts",
+                where=job.where(E + key),
+                expected="[{name: Jane Doe}] or [{text: Doe 2020, doi: 10.1000/1}]",
+                found=job[E + key],
+            )
+    return {
+        "train.export.format": "package",
+        "train.export.name": job[E + "MODEL_NAME"],
+        "train.export.description": job[E + "DESCRIPTION"],
+        "train.export.authors": authors,
+        "train.export.license": job[E + "LICENSE"],
+        "train.export.tags": [str(tag) for tag in job[E + "TAGS"]],
+        "train.export.cite": cited,
+        "train.export.version": job[E + "MODEL_VERSION"],
+    }
+
+
+def _citation(given: Any) -> Any:
+    """A text with a DOI or an address at its end."""
+    if not isinstance(given, dict):
+        return given
+    return " ".join(str(given[part]) for part in ("text", "doi", "url") if given.get(part))
 
 
 def weights_of(job: Job) -> str:
@@ -171,6 +206,12 @@ def _conv_layers(value: list[int], job: Job) -> Verdict | None:
     return of(*U, *X)(value, job)
 
 
+def _packed(value: bool, job: Job) -> Verdict | None:
+    if value and job[M + "SOURCE"] != "biapy":
+        return Verdict("refused", "", "a network of another source is not exported again")
+    return None
+
+
 def _frozen(value: list[str], job: Job) -> Verdict | None:
     del job
     for pattern in value:
@@ -192,11 +233,10 @@ def _lower(value: str) -> str:
 
 
 NO_MAE = "of masked autoencoders, another workflow"
-NO_EXPORT = "set it False and run jaxseg export afterwards"
 HALVES = "2 at every step along y and x"
-EXPORT = {"ENABLE": False, "MODEL_NAME": "", "DESCRIPTION": "", "AUTHORS": [],
-          "LICENSE": "CC-BY-4.0", "DOCUMENTATION": "", "TAGS": [], "CITE": [],
-          "DATASET_INFO": [{}], "MODEL_VERSION": "0.1.0", "REUSE_BMZ_CONFIG": False}  # fmt: skip
+EXPORT = {"MODEL_NAME": ("", "name"), "DESCRIPTION": ("", "description"),
+          "AUTHORS": ([], "authors"), "LICENSE": ("CC-BY-4.0", "license"), "TAGS": ([], "tags"),
+          "CITE": ([], "cite"), "MODEL_VERSION": ("0.1.0", "version")}  # fmt: skip
 SIZES: Mapping[str, Any] = {"TOKEN_SIZE": 16, "EMBED_DIM": 768, "NUM_LAYERS": 12, "NUM_HEADS": 12,
                             "MLP_RATIO": 4.0}  # fmt: skip
 FIELDS = {"TOKEN_SIZE": "token", "EMBED_DIM": "embed", "NUM_LAYERS": "depth",
@@ -261,7 +301,11 @@ ROWS: tuple[Key, ...] = (
     nothing(M + "OUT_CHECKPOINT_FORMAT", "pth", "a folder; jaxseg export writes ONNX"),
     nothing(M + "SAVE_CKPT_FREQ", -1, "the best and the last network are kept"),
     exact(M + "BMZ.SOURCE_MODEL_ID", "", "model.path", judge=_package),
-    *switched(M + "BMZ.EXPORT.", EXPORT, NO_EXPORT),
+    exact(E + "ENABLE", False, "train.export.format", needs=("training",), judge=_packed),
+    *(exact(E + name, default, "train.export." + field, needs=("training", E + "ENABLE"))
+      for name, (default, field) in EXPORT.items()),
+    *many(nothing, E, {"DOCUMENTATION": "", "DATASET_INFO": [{}], "REUSE_BMZ_CONFIG": False},
+          "the package tells of its training by itself"),
     nothing(M + "TORCHVISION_MODEL_NAME", "", "MODEL.SOURCE decides"),
     nothing(M + "LAST_ACTIVATION", "", "the channels decide"),
     old(M + "BATCH_NORMALIZATION", M + "NORMALIZATION", lambda value: "bn" if value else "none"),
