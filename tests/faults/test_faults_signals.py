@@ -27,10 +27,19 @@ def ready():
 """
 
 
-def started(body: str) -> subprocess.Popen[str]:
-    """A program that has printed that it is ready."""
+def begun(body: str) -> subprocess.Popen[str]:
+    """A program with pipes to its output."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", HEAD + body], **pipes)
+    return subprocess.Popen([sys.executable, "-c", HEAD + body], **pipes)
+
+
+def started(body: str) -> subprocess.Popen[str]:
+    """A program that has printed that it is ready, and prints no more until it is asked to stop.
+
+    What it printed at once would come with the line that is read here, and be lost to
+    ``communicate``, which reads the pipe itself.
+    """
+    process = begun(body)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
@@ -91,19 +100,17 @@ def test_after_the_end_its_own_code_stands() -> None:
 
 
 def test_children_die_of_signals_as_any_other_process() -> None:
-    process = started(
-        """
+    process = begun("""
 import os, signal
+entry, exit = os.pipe()
 child = os.fork()
 if not child:
-    time.sleep(20); os._exit(9)
-time.sleep(0.3); os.kill(child, signal.SIGTERM)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True); ready()
-""".replace("print(", "ready(); print(", 1)
-    )
-    out, _ = process.communicate(timeout=20)
-    assert out.splitlines()[0] == str(-signal.SIGTERM)
-    assert process.returncode == 0
+    os.write(exit, b"."); time.sleep(20); os._exit(9)
+os.read(entry, 1); os.kill(child, signal.SIGTERM)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""")
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (0, f"{-signal.SIGTERM}\n", "")
 
 
 def test_a_request_that_a_callback_swallows_is_known_at_the_next_safe_point() -> None:
