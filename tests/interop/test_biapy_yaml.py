@@ -116,7 +116,7 @@ def samples(default: Any) -> Iterator[Any]:
 
 # Keys that say how long an epoch is, or what the object of a switch is.
 APPROXIMATED_BY_NOTHING = re.compile(
-    r"EXTRACT_RANDOM_PATCH|OVERLAP|PADDING|VAL\.RANDOM|FLOW_THRESH"
+    r"EXTRACT_RANDOM_PATCH|OVERLAP|PADDING|VAL\.RANDOM|FLOW_THRESH|MW_TH5|ITEMS_TO_LOAD"
 )
 SWITCHES = re.compile(
     r"ENABLE$|APPLY_MASK|MEDIAN_FILTER$|VAL\.|DA_PROB|LOAD_CHECKPOINT|SKIP_UNMATCHED"
@@ -427,6 +427,36 @@ def test_a_package_after_the_training() -> None:
     assert kind_of(off, "MODEL.BMZ.EXPORT.AUTHORS") == "no effect"
     wrong = translate(document(CLASSES | keys | {"MODEL.BMZ.EXPORT.AUTHORS": [{"mail": "a"}]}))
     assert "not a list of texts" in str(wrong.problems[0])
+
+
+def test_names_of_the_first_versions() -> None:
+    values = {"DATA.CHANNELS": "BCD", "DATA.CONTOUR_MODE": "inner", "DATA.MW_TH1": 0.8,
+              "DATA.MW_TH2": 0.1, "DATA.MW_TH3": 0.3, "DATA.MW_TH4": 4.5, "DATA.MW_TH5": 2.0,
+              "DATA.REMOVE_SMALL_OBJ": 12, "TEST.POST_PROCESSING.BLENDING": True,
+              "MODEL.KERNEL_INIT": "he_normal"}  # fmt: skip
+    base = {name: value for name, value in OBJECTS.items() if "DATA_CHANNELS" not in name}
+    found = translate(document(base | values)).config()
+    assert [channel.name for channel in found.channels] == ["F", "C", "Db"]
+    assert found.channels[1].options.mode == "inner"  # type: ignore[union-attr]
+    assert found.watershed.growth_thresholds == (0.3,)
+    assert found.watershed.seed_thresholds[:2] == (0.8, 0.1)
+    later = translate(document(base | {"PROBLEM.INSTANCE_SEG.DATA_CHANNELS": "BC",
+                                       "PROBLEM.INSTANCE_SEG.DATA_MW_TH1": 0.7}))  # fmt: skip
+    assert later.config().watershed.seed_thresholds[0] == 0.7
+    flat = translate(document(CLASSES | {"TEST.POST_PROCESSING.YZ_FILTERING": True}))
+    assert flat.config().postprocess.median == ()
+    assert kind_of(flat, "TEST.POST_PROCESSING.YZ_FILTERING") == "no effect"
+    tuned = translate(document(base | values | {"DATA.MW_OPTIMIZE_THS": True}))
+    assert "phase tune" in str(tuned.problems[0])
+
+
+def test_sizes_of_hrnet_in_its_name() -> None:
+    stages = {"MODEL.HRNET_32.STAGE2.NUM_BLOCKS": [4, 4], "MODEL.HRNET_32.Z_DOWN": True}
+    found = translate(document(OBJECTS | stages | {"MODEL.ARCHITECTURE": "HRNet32"}))
+    model = found.config().model
+    assert (model.architecture, model.width) == ("hrnet", 32)  # type: ignore[union-attr]
+    assert model.z_down == (2,) * 5  # type: ignore[union-attr]
+    assert kind_of(found, "MODEL.HRNET_32.STAGE2.NUM_BLOCKS") == "no effect"
 
 
 def test_zoom_of_test_images() -> None:

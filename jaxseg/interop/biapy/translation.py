@@ -166,9 +166,7 @@ def _given(written: Mapping[str, Given], file: str) -> tuple[dict[str, Given], l
         key = TABLE[name]
         now, value = key.now or name, entry.value
         try:
-            if key.now:
-                value = key.convert(value) if key.convert else value
-            value = fitted(value, TABLE[now])
+            value = fitted(key.convert(value) if key.convert else value, TABLE[now])
         except (TypeError, ValueError) as error:
             problems.append(ConfigError(str(error), where=where, found=shown(entry.value)))
             continue
@@ -178,7 +176,8 @@ def _given(written: Mapping[str, Given], file: str) -> tuple[dict[str, Given], l
             problems.append(ConfigError(other, where=where, expected=before.value, found=value))
         else:
             found[now] = Given(value, entry.line, name)
-        for other, implied in key.implies.items():
+        besides = key.says(entry.value) if key.says else {}
+        for other, implied in {**key.implies, **besides}.items():
             found.setdefault(other, Given(implied, entry.line, name))
     return found, problems
 

@@ -10,6 +10,7 @@ from jaxseg.interop.biapy.keys import (
     augmentor,
     data,
     detection,
+    earlier,
     loss,
     model,
     problem,
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 # Later ones have the last word about a field.
-PARTS = (system, problem, detection, data, synapses, augmentor, model, loss, train, test)
+PARTS = (earlier, system, problem, detection, data, synapses, augmentor, model, loss, train, test)
 TABLE: Mapping[str, Key] = MappingProxyType({key.name: key for part in PARTS for key in part.ROWS})
 # Outermost keys; a file that has one of them is BiaPy's.
 SECTIONS = frozenset(name.partition(".")[0] for name in TABLE)
@@ -44,6 +45,13 @@ SETTINGS: tuple[Callable[[Job], dict[str, Any]], ...] = tuple(part.settings for 
 # What keys of workflows that are not offered begin with; in other workflows they have no effect.
 OTHER_WORKFLOWS = (
     *(f"PROBLEM.{name}." for name in problem.OTHER_TASKS),
+    "DATA.NORMALIZATION.TARGET.",
     "MODEL.MAE_",
+    "MODEL.NAFNET.",
+    "MODEL.RCAN_",
+    "MODEL.UNET_SR_",
+    "MODEL.VIT_MODEL",
+    "MODEL.VIT_PRETRAINED_WEIGHTS",
+    "TRAIN.MAE_",
     "LOSS.GAN.",
 )

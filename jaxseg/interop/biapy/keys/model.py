@@ -159,6 +159,22 @@ def _architecture(value: str, job: Job) -> Verdict | None:
     return None
 
 
+def _name_of(value: Any) -> Any:
+    """The name of a network; that of HRNet once had its width at the end."""
+    name = value.lower() if isinstance(value, str) else value
+    return "hrnet" if _variant_of(value) else name
+
+
+def _variant_of(value: Any) -> dict[str, str]:
+    """What the name of a network said of its size.
+
+    >>> _variant_of("hrnet48"), _variant_of("unet")
+    ({'MODEL.HRNET.VARIANT': 'W48'}, {})
+    """
+    found = re.fullmatch(r"hrnet_?(\d+)", str(value).lower())
+    return {M + "HRNET.VARIANT": f"W{found[1]}"} if found else {}
+
+
 def _source(value: str, job: Job) -> Verdict | None:
     if value == "torchvision":
         return Verdict("refused", "", "networks of torchvision are not offered")
@@ -181,6 +197,15 @@ def _load(value: bool, job: Job) -> Verdict | None:
     if not job["PATHS.CHECKPOINT_FILE"]:
         return Verdict("exact", "predict.checkpoint", "the network that this run trained")
     return Verdict("exact", "train.start_from") if job["TRAIN.ENABLE"] else None
+
+
+def _items(value: list[str], job: Job) -> Verdict | None:
+    del job
+    more = set(value) - {"weights", "norm", "model_arch"}
+    if more:
+        note = "a training goes on by itself under the same --name and --run_id"
+        return Verdict("refused", "", f"no {', '.join(sorted(more))}: {note}")
+    return None
 
 
 def _epoch(value: str, job: Job) -> Verdict | None:
@@ -243,7 +268,8 @@ FIELDS = {"TOKEN_SIZE": "token", "EMBED_DIM": "embed", "NUM_LAYERS": "depth",
           "NUM_HEADS": "attention_heads", "MLP_RATIO": "mlp_ratio"}  # fmt: skip
 ROWS: tuple[Key, ...] = (
     exact(M + "SOURCE", "biapy", "model", judge=_source),
-    exact(M + "ARCHITECTURE", "unet", "model", judge=_architecture),
+    exact(M + "ARCHITECTURE", "unet", "model", judge=_architecture, convert=_name_of,
+          says=_variant_of),
     exact(M + "FEATURE_MAPS", [16, 32, 64, 128, 256], "model.features", judge=of(*U, *X)),
     exact(M + "DROPOUT_VALUES", [0.0] * 5, "model.dropout", judge=of(*U, *R)),
     exact(M + "NORMALIZATION", "in", "model.norm", judge=of(*U, *R, *H)),
@@ -272,7 +298,8 @@ ROWS: tuple[Key, ...] = (
                                 "DEC_MLP_DIMS": 2048, "MASK_TYPE": "grid", "MASK_RATIO": 0.5},
           NO_MAE),
     exact(M + "HRNET.VARIANT", "W48", "model.width", judge=of(*H)),
-    exact(M + "HRNET.Z_DOWN", [0, 0, 0], "model.z_down", needs=("3D",), judge=of(*H)),
+    exact(M + "HRNET.Z_DOWN", [0, 0, 0], "model.z_down", needs=("3D",), judge=of(*H),
+          convert=lambda value: [2 if value else 1] * 3 if isinstance(value, bool) else value),
     exact(M + "HRNET.YX_DOWN", [0, 0, 0], "model",
           judge=lambda value, job: of(*H)(value, job) or (
               Verdict("refused", "", HALVES) if set(value) - {0, 2} else None)),
@@ -291,8 +318,9 @@ ROWS: tuple[Key, ...] = (
            "CONV_KERNEL_SIZES": [[3, 3, 3]] * 6},
           "the variants small, base and large only"),
     exact(M + "LOAD_CHECKPOINT", False, "predict.checkpoint", judge=_load),
-    refused(M + "ITEMS_TO_LOAD_FROM_CHECKPOINT", ["weights", "norm", "model_arch"],
-            "the weights and what belongs to them", needs=(M + "LOAD_CHECKPOINT",)),
+    approximated(M + "ITEMS_TO_LOAD_FROM_CHECKPOINT", ["weights", "norm", "model_arch"],
+                 "predict.checkpoint", "the weights; another network or scaling is refused",
+                 needs=(M + "LOAD_CHECKPOINT",), judge=_items),
     approximated(M + "SKIP_UNMATCHED_LAYERS", False, "train.start_from",
                  "layers that do not fit keep random weights", needs=(M + "LOAD_CHECKPOINT",)),
     exact(M + "FREEZE_LAYERS_MATCHING", [], "train.freeze", needs=("training",), judge=_frozen),

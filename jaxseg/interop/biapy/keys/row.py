@@ -140,9 +140,11 @@ class Key(NamedTuple):
     now: str = ""
     """Today's name of an old key."""
     convert: Callable[[Any], Any] | None = None
-    """The value of an old key as the new one has it."""
+    """A value, or that of an old key, as today's key has it."""
     implies: Mapping[str, Any] = {}
     """What an old key says besides, where the file does not."""
+    says: Callable[[Any], Mapping[str, Any]] | None = None
+    """What a value says besides."""
 
 
 def verdict(key: Key, job: Job) -> Verdict:

@@ -146,9 +146,21 @@ def _median(job: Job) -> list[dict[str, Any]]:
             for name, size in zip(axes, sizes, strict=True)
         ]
     for name, along in (("Z_FILTERING", "z"), ("YZ_FILTERING", "yz")):
-        if job[P + name]:
+        if job[P + name] and _deep(job):
             found.append({"axes": along, "size": int(job[P + name + "_SIZE"]) | 1})
     return found
+
+
+def _deep(job: Job) -> bool:
+    """Whether there is a z to filter along."""
+    return job.ndim == 3 or as_stack(job)
+
+
+def _along_z(value: Any, job: Job) -> Verdict | None:
+    del value
+    return (
+        None if _deep(job) else Verdict("no effect", "", "a plane has no z, nor is it of a stack")
+    )
 
 
 def _mask(job: Job) -> str:
@@ -294,9 +306,10 @@ ROWS: tuple[Key, ...] = (
     exact(P + "MEDIAN_FILTER", False, "postprocess.median"),
     *many(exact, P, {"MEDIAN_FILTER_AXIS": [], "MEDIAN_FILTER_SIZE": []}, "postprocess.median",
           needs=(P + "MEDIAN_FILTER",)),
-    *many(exact, P, {"Z_FILTERING": False, "YZ_FILTERING": False}, "postprocess.median"),
-    exact(P + "Z_FILTERING_SIZE", 5, "postprocess.median", needs=(P + "Z_FILTERING",)),
-    exact(P + "YZ_FILTERING_SIZE", 5, "postprocess.median", needs=(P + "YZ_FILTERING",)),
+    *many(exact, P, {"Z_FILTERING": False, "YZ_FILTERING": False}, "postprocess.median",
+          judge=_along_z),
+    *(exact(f"{P}{name}_SIZE", 5, "postprocess.median", needs=(P + name,), judge=_along_z)
+      for name in ("Z_FILTERING", "YZ_FILTERING")),
     exact(R + "ENABLE", False, "postprocess.refine", needs=OBJECTS),
     *many(exact, R, {"OPERATIONS": [], "VALUES": []}, "postprocess.refine",
           needs=(*OBJECTS, R + "ENABLE"), judge=_operations),
