@@ -6,6 +6,7 @@ decodes the true planes, and prints what is left: the ceiling of any network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -70,7 +71,32 @@ def execute(options: Arguments) -> int:
             found.append(ceiling(images, channels, spacing=spacing))
             advance(number, len(sets))
     show_ceilings(sets, found, best=recommended(found))
+    print(_sides(images))
     return 0
+
+
+def _sides(images: Sequence[np.ndarray]) -> str:
+    """How long the objects are, and which patch holds most of them twice."""
+    import numpy as np
+
+    from jaxseg.data import index_labels, object_sides
+    from jaxseg.data.extent import MOST, PATCHES
+    from jaxseg.volume import Volume
+
+    volumes = [Volume(one, "zyx"[-one.ndim :], (1.0,) * one.ndim) for one in images]
+    sides = np.concatenate([object_sides(index_labels(one)) for one in volumes])
+    if not len(sides):
+        return "no objects"
+    shares = (10, 50, MOST)
+    usual = np.percentile(sides, shares, axis=0).round().astype(int).tolist()
+    told = ", ".join(
+        f"{share} % up to {' x '.join(map(str, one))}"
+        for share, one in zip(shares, usual, strict=True)
+    )
+    patch = " ".join(str(PATCHES * side) for side in usual[-1])
+    return (
+        f"voxels along the sides of objects: {told}; a --patch of {patch} or more shows most whole"
+    )
 
 
 def _labels(options: Arguments) -> tuple[list[np.ndarray], tuple[float, ...], int]:

@@ -2,6 +2,7 @@
 
 from jaxseg.data.caching import cached
 from jaxseg.data.components import components, split_components
+from jaxseg.data.extent import object_sides, short_patch
 from jaxseg.data.filters import filter_samples, patch_filter, tile_filter
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.masks import (
@@ -53,6 +54,7 @@ __all__ = [
     "label_statistics",
     "mask_problems",
     "masks_in",
+    "object_sides",
     "open_samples",
     "patch_filter",
     "prefetch",
@@ -61,6 +63,7 @@ __all__ = [
     "read_patch",
     "reference_of",
     "save_probability_maps",
+    "short_patch",
     "split",
     "split_components",
     "stack_of",

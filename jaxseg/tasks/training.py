@@ -54,6 +54,9 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
     print(f"arithmetic {describe(default_recipe())}", flush=True)
+    note = data.short_patch(learn, config.patch) if task_of(config).objects(config) else ""
+    if note:
+        print(note, flush=True)
     learn, check = (data.cached(part, config.data.cache_gib) for part in (learn, check))
     meta = {
         "config": to_plain(config),
