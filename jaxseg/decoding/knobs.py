@@ -26,7 +26,7 @@ def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
     chosen = plan(channels, ndim=ndim)
     found: dict[str, tuple[Any, ...]] = {}
     if chosen.parting:
-        found["seed_height"] = (0.2, 0.15, 0.3, 0.1, 0.4, 0.05, 0.03)
+        found["seed_height"] = (0.2, 0.15, 0.3, 0.1, 0.4, 0.05, 0.6)
         found["seed_sigma"] = (0.7, 1.0, 0.0, 1.5, 2.0)
     if [source.names for source in (c.source for c in chosen.growth)] in ([("F",)], [("B",)]):
         found["growth_thresholds"] = tuple((level,) for level in LEVELS)
