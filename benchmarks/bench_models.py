@@ -90,7 +90,7 @@ def our_contest(
         differs = float(abs(np.asarray(forward(image)) - expected).max() / abs(expected).max())
     step = train.make_step(model, tx, mean_square, mesh)
     labels = np.zeros(image.shape[:-1], np.int32)
-    batch = train.place({"image": image, "labels": labels}, mesh)
+    batch = train.place({"image": image, "truth": {"objects": labels}}, mesh)
 
     def update() -> None:
         nonlocal state

@@ -125,7 +125,8 @@ def work(variant: Variant) -> None:
     step = train.make_step(model, tx, foreground_loss, mesh)
     rng = np.random.default_rng(0)
     image = rng.normal(size=(*variant.shape, 1)).astype(np.float32)
-    batch = train.place({"image": image, "labels": (image[..., 0] > 1).astype(np.int32)}, mesh)
+    labels = (image[..., 0] > 1).astype(np.int32)
+    batch = train.place({"image": image, "truth": {"objects": labels}}, mesh)
     for _ in sys.stdin:
         began = time.perf_counter()
         state, logs = step(state, batch)
@@ -142,7 +143,7 @@ def foreground_loss(model: Any, variables: Any, batch: Any, key: Any, train: boo
 
     logits, stats = model.apply(variables, batch["image"], train=True, key=key)
     losses = optax.losses.sigmoid_binary_cross_entropy(
-        logits[..., 0], batch["labels"].astype(jnp.float32)
+        logits[..., 0], batch["truth"]["objects"].astype(jnp.float32)
     )
     total = losses.sum(tuple(range(1, losses.ndim)))
     return {"F": (total, jnp.full_like(total, losses[0].size))}, {}, stats

@@ -5,8 +5,8 @@ of channels, made with :func:`jaxseg.ch`, is laid out, computed, linked, compare
 functions here, which know no channel by name.
 """
 
-from jaxseg.channels.layout import Columns, activate, columns, has_both, kinds, ndim_of
-from jaxseg.channels.learning import loss_of, site_planes
+from jaxseg.channels.layout import Columns, activate, columns, kinds, ndim_of
+from jaxseg.channels.learning import loss_of, true_planes
 from jaxseg.channels.objective import loss_parts, metric_parts
 from jaxseg.channels.planes import encode, encode_masked
 from jaxseg.channels.spec import ChannelSpec, Joint, Roles
@@ -25,12 +25,11 @@ __all__ = [
     "columns",
     "encode",
     "encode_masked",
-    "has_both",
     "kinds",
     "loss_of",
     "loss_parts",
     "metric_parts",
     "ndim_of",
-    "site_planes",
     "spec_of",
+    "true_planes",
 ]

@@ -85,17 +85,6 @@ def row(channel: Channel, ndim: int) -> ChannelSpec:
     return spec
 
 
-def has_both(channels: Sequence[Channel]) -> bool:
-    """Whether classes stand beside instances, so that labels are two images.
-
-    >>> from jaxseg.config import ch
-    >>> has_both((ch("F"), ch("S", classes=4))), has_both((ch("S"),))
-    (True, False)
-    """
-    kinds = {spec_of(channel).exclusive for channel in channels}
-    return kinds == {True, False}
-
-
 def ndim_of(planes: Any, channels: Sequence[Channel]) -> int:
     """Number of spatial dimensions of planes, told by their number of columns.
 

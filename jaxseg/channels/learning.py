@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxseg import losses
-from jaxseg.channels.layout import columns, has_both, row
+from jaxseg.channels.layout import columns, row
 from jaxseg.channels.objective import loss_parts, metric_parts
-from jaxseg.channels.planes import encode_masked
+from jaxseg.channels.planes import encode, encode_masked
 from jaxseg.channels.spec import Parts
 from jaxseg.config import Channel, Loss
 from jaxseg.config.option import checked
@@ -42,11 +43,11 @@ def loss_of(
     Returns
     -------
     loss(model, variables, batch, key, train) -> (loss parts, metric parts, batch statistics).
-    ``batch`` holds ``image`` (N, *S, C) float and ``labels`` (N, *S) int32, compact, -1 where the
-    label is not known; with S beside channels of instances (N, *S, 2), instances and classes; for
-    channels of synaptic sites (N, *S, 4), the planes of :class:`jaxseg.targets.Sites`; or an image
-    (N, *S, C) float, which targets are given as it is, nan where it is not known. The
-    true values are made from the labels here, so after augmentation. ``key`` goes to the model.
+    ``batch`` holds ``image`` (N, *S, C) float and ``truth``, arrays by name: ``objects`` (N, *S)
+    int32, compact, -1 where the label is not known; ``classes`` (N, *S) int32; ``sites``
+    (N, *S, 4), the planes of :class:`jaxseg.targets.Sites`; or an image (N, *S, C) float of any
+    name, which targets are given as it is, nan where it is not known. The true values are made from
+    these here, so after augmentation. ``key`` goes to the model.
     A model may return several logits in training, the finest first (deep supervision): the loss of
     each counts as :func:`jaxseg.losses.level_weights` says, and its parts are named
     ``F level 1`` and so on; metrics are those of the finest
@@ -58,9 +59,9 @@ def loss_of(
     columns(channels, ndim)
     options = checked(options, Loss)
 
-    def truth(labels: jax.Array) -> Truth:
+    def truth(arrays: Mapping[str, jax.Array]) -> Truth:
         return true_values(
-            labels,
+            arrays,
             channels,
             ndim=ndim,
             spacing=spacing,
@@ -72,11 +73,11 @@ def loss_of(
     def loss(
         model: Any,
         variables: Mapping[str, Any],
-        batch: Mapping[str, jax.Array],
+        batch: Mapping[str, Any],
         key: jax.Array | None,
         train: bool,
     ) -> tuple[Parts, Parts, Any]:
-        found = jax.vmap(truth)(batch["labels"])
+        found = jax.vmap(truth)(batch["truth"])
         if train:
             logits, statistics = model.apply(variables, batch["image"], train=True, key=key)
         else:
@@ -113,7 +114,7 @@ class Whole(NamedTuple):
 
 
 def true_values(
-    labels: jax.Array,
+    truth: Mapping[str, jax.Array],
     channels: Sequence[Channel],
     *,
     ndim: int,
@@ -122,13 +123,11 @@ def true_values(
     max_label: int | None,
     options: Loss,
 ) -> Truth:
-    """True values of one patch and their weights, from labels as :func:`loss_of` takes them."""
-    if jnp.issubdtype(labels.dtype, jnp.floating):
-        return _true_planes(labels, channels, ndim, spacing, None)
-    if labels.ndim > ndim and any(channel.options.sites for channel in channels):
-        return _true_planes(Sites.of(labels), channels, ndim, spacing, max_label)
-    ids, classes = (labels[..., 0], labels[..., 1]) if has_both(channels) else (labels, None)
-    known, ids = ids >= 0, jnp.maximum(ids, 0)
+    """True values of one patch and their weights, from arrays as :func:`loss_of` takes them."""
+    labels, classes = _labels_of(truth)
+    if labels is None:
+        return _true_planes(truth, channels, ndim, spacing, max_label)
+    known, ids = labels >= 0, jnp.maximum(labels, 0)
     planes, mask = encode_masked(
         ids,
         channels,
@@ -146,32 +145,44 @@ def true_values(
     return Truth(jnp.asarray(planes), jnp.asarray(mask), border, ids)
 
 
-def site_planes(
-    planes: Any,
+def _labels_of(truth: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Objects, or classes alone, and classes beside objects; None where there are none."""
+    if "objects" in truth:
+        return truth["objects"], truth.get("classes")
+    return truth.get("classes"), None
+
+
+def true_planes(
+    truth: Mapping[str, Any],
     channels: Sequence[Channel],
     *,
+    ndim: int,
     spacing: Sequence[float] | None = None,
-    max_label: int,
 ) -> jax.Array:
-    """What a perfect network would predict for synaptic sites.
+    """What a perfect network would predict of a patch.
 
     Parameters
     ----------
-    planes : (*S, 4) int, see :class:`jaxseg.targets.Sites`
-    channels : of sites alone
+    truth : arrays as :func:`loss_of` takes them, without N, not traced
+    channels : to encode
+    ndim : 2 or 3
     spacing : size of a voxel, (z)yx, µm; None = 1
-    max_label : a number that no id of partners and cores exceeds
 
     Returns
     -------
-    (*S, K) float32; 0 where a partner is not known
+    (*S, K) float32; 0 where a value is not known
     """
-    ndim = planes.ndim - 1
-    return _true_planes(Sites.of(jnp.asarray(planes)), channels, ndim, spacing, max_label).planes
+    labels, classes = _labels_of(truth)
+    if labels is None:
+        rows = int(truth["sites"][..., 2:].max()) if "sites" in truth else None
+        return _true_planes(truth, channels, ndim, spacing, rows).planes
+    ids = np.maximum(labels, 0)
+    classes = None if classes is None else np.maximum(classes, 0)
+    return jnp.asarray(encode(ids, channels, spacing=spacing, classes=classes))
 
 
 def _true_planes(
-    truth: Any,
+    truth: Mapping[str, Any],
     channels: Sequence[Channel],
     ndim: int,
     spacing: Sequence[float] | None,
@@ -180,8 +191,10 @@ def _true_planes(
     """True values out of what targets take as it is, nan where they are not known."""
     planes, mask = [], []
     for channel in channels:
+        name = channel.options.truth if channel.options.truth in truth else next(iter(truth))
+        given = Sites.of(jnp.asarray(truth[name])) if name == "sites" else truth[name]
         found, known = row(channel, ndim).target(
-            truth, spacing=spacing, options=channel.options, max_distance=None,
+            given, spacing=spacing, options=channel.options, max_distance=None,
             max_label=max_label, classes=None,
         )  # fmt: skip
         finite = jnp.isfinite(found)

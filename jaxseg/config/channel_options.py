@@ -34,8 +34,9 @@ class ChannelOptions:
     """Components of one vector have the name of their family, and belong together."""
     tells_objects: ClassVar[bool] = False
     """Values tell objects from the background, whatever the options."""
-    sites: ClassVar[bool] = False
-    """They show synaptic sites, which are drawn as four planes of numbers and not as one."""
+    truth: ClassVar[str] = "objects"
+    """The array of the truth that true values are made from: objects, classes, or sites, which are
+    four planes of numbers; where there is only one array, that one whatever its name."""
 
 
 @section
@@ -276,6 +277,7 @@ class Semantic(ChannelOptions):
     """Options of S, the class of every voxel."""
 
     exclusive: ClassVar[bool] = True
+    truth: ClassVar[str] = "classes"
     losses: ClassVar[tuple[LossName, ...]] = ("ce",)
 
     classes: int = option(2, at_least(2))
@@ -349,7 +351,7 @@ class Radial(ChannelOptions):
 class Site(ChannelOptions):
     """Options of F_pre and F_post, the pre- and the postsynaptic sites."""
 
-    sites: ClassVar[bool] = True
+    truth: ClassVar[str] = "sites"
     losses: ClassVar[tuple[LossName, ...]] = PROBABILITY
 
     shape: Literal["cone", "ball"] = option("cone")
@@ -361,7 +363,7 @@ class Site(ChannelOptions):
 class Partner(ChannelOptions):
     """Options of H_pre, V_pre and Z_pre, the way from postsynaptic voxels to their partner."""
 
-    sites: ClassVar[bool] = True
+    truth: ClassVar[str] = "sites"
     family: ClassVar[str] = "partner"
     losses: ClassVar[tuple[LossName, ...]] = NUMBER
 

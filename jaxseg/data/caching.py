@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from jaxseg.data.samples import Sample
+from jaxseg.volume import Volume
 
 
 def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
@@ -17,14 +17,10 @@ def cached(samples: Sequence[Sample], gib: float) -> tuple[Sample, ...]:
         if left < 0:
             break
         sample = samples[at]
-        labels = sample.labels.in_memory() if sample.labels else None
-        classes = sample.classes.in_memory() if sample.classes else None
-        image = sample.image.in_memory()
-        held[at] = replace(sample, image=image, labels=labels, classes=classes)
+        held[at] = sample.with_truth(Volume.in_memory, image=sample.image.in_memory())
     return tuple(held.get(at, sample) for at, sample in enumerate(samples))
 
 
 def _nbytes(sample: Sample) -> int:
     """Memory that a sample takes when it is read."""
-    parts = (sample.image, sample.labels, sample.classes)
-    return sum(volume.nbytes for volume in parts if volume)
+    return sum(volume.nbytes for volume in (sample.image, *sample.truth.values()))

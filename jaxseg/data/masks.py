@@ -106,7 +106,7 @@ def _as_one(sample: Sample) -> Sample:
     data = Changed(sample.labels.data, np.dtype(np.uint8), lambda block: block == 255)
     ids = np.ones_like(sample.index.ids)
     index = sample.index._replace(ids=ids)
-    return replace(sample, labels=replace(sample.labels, data=data), index=index)
+    return sample.with_truth(lambda labels: replace(labels, data=data), index=index)
 
 
 def emptiness_problems(samples: Sequence[Sample]) -> list[JaxsegError]:

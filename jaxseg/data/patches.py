@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import fastremap
 import numpy as np
 
 from jaxseg.config.augmentations import CutMix
@@ -16,6 +15,7 @@ from jaxseg.config.sampling import ProbabilityMap
 from jaxseg.data.mix import Mix, pasted_ids, random_box
 from jaxseg.data.probability import mapped_start
 from jaxseg.data.samples import Sample
+from jaxseg.data.truth import Part
 from jaxseg.geometry import reflect_indices
 from jaxseg.normalize import apply
 from jaxseg.volume import Volume
@@ -34,14 +34,18 @@ class Batch(NamedTuple):
 
     image: np.ndarray
     """(N, *patch, C) float32, scaled."""
-    labels: np.ndarray
-    """(N, *patch) int32: ids 1..k of each patch by itself, -1 where unknown, or the classes as they
-    are; (N, *patch, 2) where samples have both, instances and classes; (N, *patch, 4) int32 of
-    synaptic sites; (N, *patch, C) float32 of images."""
+    truth: dict[str, np.ndarray]
+    """The arrays of the truth by name: objects (N, *patch) int32, ids 1..k of each patch by itself,
+    -1 where unknown; classes (N, *patch) int32, as they are; sites (N, *patch, 4) int32; image
+    (N, *patch, C) float32."""
     names: tuple[str, ...]
     """Sample of each patch."""
     starts: np.ndarray
     """(N, ndim) int64 corner in the sample; negative where the patch begins in the padding."""
+
+    def truth_of(self, number: int) -> dict[str, np.ndarray]:
+        """The arrays of the truth of one patch, by name."""
+        return {name: values[number] for name, values in self.truth.items()}
 
 
 class Place(NamedTuple):
@@ -60,7 +64,6 @@ def batch(
     step: int,
     foreground: float = 0.0,
     probability_map: ProbabilityMap | None = None,
-    compact: bool = True,
     ignore: int = -1,
     cutmix: CutMix | None = None,
     left_out: LeftOut | None = None,
@@ -82,10 +85,8 @@ def batch(
     foreground : probability of a patch at an object instead of anywhere
     probability_map : in place of ``foreground``, centres of patches are drawn from a map of the
         image, see :func:`jaxseg.data.probability_map`
-    compact : give every patch ids 1..k of its own, in order of their first voxel; the parts of an
-        object that the patch separates keep one id. False = values as they are, for classes and
-        images
-    ignore : a label value that becomes -1, unknown, with ``compact``; -1 = none
+    ignore : an id that becomes -1, unknown; -1 = none. Every patch has ids 1..k of its own, in the
+        order of their first voxels; the parts of an object that it separates keep one id
     cutmix : how often a box of another random patch is pasted in, and how large; None = never
     left_out : ``(sample, start) -> bool``, whether another patch is drawn in place of this one, up
         to 32 times, see :func:`jaxseg.data.patch_filter`
@@ -123,7 +124,7 @@ def batch(
             on = rng.random() < cutmix.probability
             mix = Mix(*random_place(rng), *random_box(rng, patch, cutmix))
             mixes.append(mix if on else None)
-    return read_places(samples, places, patch=patch, compact=compact, ignore=ignore, mixes=mixes)
+    return read_places(samples, places, patch=patch, ignore=ignore, mixes=mixes)
 
 
 def grid(
@@ -179,14 +180,13 @@ def grid_batch(
     patch: Sequence[int],
     size: int,
     index: int,
-    compact: bool = True,
     ignore: int = -1,
 ) -> Batch:
     """Batch number ``index`` of the places of a grid; the last one is filled up from the first.
 
     Parameters
     ----------
-    samples, patch, compact, ignore : as for :func:`batch`
+    samples, patch, ignore : as for :func:`batch`
     places : from :func:`grid`
     size : patches per batch
     index : from 0 to ``ceil(len(places) / size) - 1``
@@ -196,7 +196,7 @@ def grid_batch(
     Batch
     """
     chosen = [places[at % len(places)] for at in range(index * size, (index + 1) * size)]
-    return read_places(samples, chosen, patch=patch, compact=compact, ignore=ignore)
+    return read_places(samples, chosen, patch=patch, ignore=ignore)
 
 
 def epoch_batch(
@@ -207,14 +207,13 @@ def epoch_batch(
     size: int,
     seed: int,
     step: int,
-    compact: bool = True,
     ignore: int = -1,
 ) -> Batch:
     """The patches of a grid in random order, another one in every pass.
 
     Parameters
     ----------
-    samples, patch, size, compact, ignore : as for :func:`batch`
+    samples, patch, size, ignore : as for :func:`batch`
     places : from :func:`grid`; a pass has ``ceil(len(places) / size)`` steps, the last one is
         filled up from the first
     seed, step : which batch, counted over all passes and epochs
@@ -231,7 +230,6 @@ def epoch_batch(
         patch=patch,
         size=size,
         index=index,
-        compact=compact,
         ignore=ignore,
     )
 
@@ -241,68 +239,60 @@ def read_places(
     places: Sequence[Place],
     *,
     patch: Sequence[int],
-    compact: bool,
     ignore: int = -1,
     mixes: Sequence[Mix | None] = (),
 ) -> Batch:
     """Read patches from where they are, and boxes of others that are pasted into them."""
-    images, labels = [], []
+    images, truths = [], []
     for (number, start), mix in itertools.zip_longest(places, mixes):
-        image, found = _read(samples[number], start, patch, compact, ignore)
+        image, truth = _read(samples[number], start, patch, ignore)
         if mix is not None:
-            box, box_labels = _read_box(samples[mix.sample], mix, patch, compact, ignore)
+            box, other = _read_box(samples[mix.sample], mix, patch, ignore)
             image[mix.slices] = box
-            found = _with_box(found, box_labels, mix, compact)
+            truth = {part: _with_box(part, truth[part], other[part], mix) for part in truth}
         images.append(image)
-        labels.append(found)
+        truths.append(truth)
     names = tuple(samples[place.sample].name for place in places)
     starts = np.array([place.start for place in places], np.int64)
-    return Batch(np.stack(images), np.stack(labels), names, starts)
+    stacked = {part.name: np.stack([truth[part] for truth in truths]) for part in truths[0]}
+    return Batch(np.stack(images), stacked, names, starts)
 
 
 def _read(
-    sample: Sample, start: Sequence[int], patch: Sequence[int], compact: bool, ignore: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scaled image and labels of a box of a sample."""
-    if sample.labels is None:
+    sample: Sample, start: Sequence[int], patch: Sequence[int], ignore: int
+) -> tuple[np.ndarray, dict[Part, np.ndarray]]:
+    """Scaled image and truth of a box of a sample."""
+    if not sample.truth:
         raise ValueError(f"{sample.name} has no labels")
     scaled = functools.partial(apply, stats=sample.stats)
     image = read_patch(sample.image, start, patch, prepare=scaled)
-    if sample.labels.axes.endswith("c"):
-        values = read_patch(sample.labels, start, patch)
-        return image, _numbered_sites(values) if compact else values.astype(np.float32)
-    found = _int32(read_patch(sample.labels, start, patch), compact, ignore)
-    if sample.classes is not None:
-        classes = _int32(read_patch(sample.classes, start, patch), False)
-        found = np.stack([found, classes], axis=-1)
-    return image, found
+    return image, {
+        part: part.patch(read_patch(volume, start, patch), ignore)
+        for part, volume in sample.truth.items()
+    }
 
 
 def _read_box(
-    sample: Sample, mix: Mix, patch: Sequence[int], compact: bool, ignore: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scaled image and labels of the box of a patch."""
+    sample: Sample, mix: Mix, patch: Sequence[int], ignore: int
+) -> tuple[np.ndarray, dict[Part, np.ndarray]]:
+    """Scaled image and truth of the box of a patch."""
     start = [a + b for a, b in zip(mix.start, mix.low, strict=True)]
     ends = zip(start, mix.size, sample.image.spatial_shape, strict=True)
     inside = all(a >= 0 and a + length <= size for a, length, size in ends)
     if inside and not sample.stats.own:
-        return _read(sample, start, mix.size, compact, ignore)
+        return _read(sample, start, mix.size, ignore)
     # Beyond the image the patch is a mirror image of all of it; it may be scaled as a whole, too.
-    image, labels = _read(sample, mix.start, patch, compact, ignore)
-    return image[mix.slices], labels[mix.slices]
+    image, truth = _read(sample, mix.start, patch, ignore)
+    return image[mix.slices], {part: values[mix.slices] for part, values in truth.items()}
 
 
-def _with_box(labels: np.ndarray, box: np.ndarray, mix: Mix, compact: bool) -> np.ndarray:
-    """Labels of a patch with those of a box from elsewhere."""
-    if labels.ndim > len(mix.size) and labels.dtype.kind != "f":
-        ids = _with_box(labels[..., 0], box[..., 0], mix, compact)
-        classes = _with_box(labels[..., 1], box[..., 1], mix, False)
-        return np.stack([ids, classes], axis=-1)
-    if compact and labels.dtype.kind != "f":
-        return pasted_ids(labels, box, mix.slices)
-    labels = labels.copy()
-    labels[mix.slices] = box
-    return labels
+def _with_box(part: Part, values: np.ndarray, box: np.ndarray, mix: Mix) -> np.ndarray:
+    """An array of the truth of a patch with that of a box from elsewhere."""
+    if part.ids:
+        return pasted_ids(values, box, mix.slices)
+    values = values.copy()
+    values[mix.slices] = box
+    return values
 
 
 def read_patch(
@@ -376,23 +366,3 @@ def _even_starts(size: int, length: int, overlap: float = 0.0, padding: int = 0)
         .astype(int)
         .tolist()
     )
-
-
-def _numbered_sites(planes: np.ndarray) -> np.ndarray:
-    """Planes of sites whose ids, those of partners and cores together, are 1..k."""
-    ids, _ = fastremap.renumber(np.ascontiguousarray(planes[..., 2:]), preserve_zero=True)
-    return np.concatenate([planes[..., :2], ids], axis=-1).astype(np.int32)
-
-
-def _int32(labels: np.ndarray, compact: bool, ignore: int = -1) -> np.ndarray:
-    """Labels for the device, which has no 64-bit integers."""
-    if compact:
-        unknown = labels == ignore if ignore != -1 else None
-        labels = labels if unknown is None else np.where(unknown, labels.dtype.type(0), labels)
-        labels = np.ascontiguousarray(labels)
-        labels, _ = fastremap.renumber(labels, preserve_zero=True, in_place=False)
-        labels = labels.astype(np.int32)
-        return labels if unknown is None else np.where(unknown, np.int32(-1), labels)
-    if labels.max(initial=0) > np.iinfo(np.int32).max:
-        raise ValueError(f"class {labels.max()} does not fit 32 bit")
-    return labels.astype(np.int32)

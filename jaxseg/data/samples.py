@@ -19,7 +19,7 @@ from jaxseg.data.components import split_components
 from jaxseg.data.label_index import LabelIndex, index_labels
 from jaxseg.data.pairing import misfits, paired
 from jaxseg.data.preprocess import preprocessed, resized
-from jaxseg.data.truth import OBJECTS, Truth
+from jaxseg.data.truth import CLASSES, OBJECTS, Part, Truth
 from jaxseg.errors import InputError, JaxsegError
 from jaxseg.io import (
     Format,
@@ -45,23 +45,42 @@ class Sample:
     Parameters
     ----------
     image : (*S, C)
-    labels : (*S), or None
+    truth : what is known of it, array by array, (*S) or with a last axis; none without labels
     stats : scaling of the intensities
     name : stem of the file, and the part of it if only a part is meant
     index : where the objects are; empty without labels
-    classes : (*S) class of every voxel beside the labels, if the files have both
     original : the image as it is in its file, where ``image`` was resampled
     parts : the images that this is a stack of, see :func:`jaxseg.data.stack_of`
     """
 
     image: Volume
-    labels: Volume | None
+    truth: Mapping[Part, Volume]
     stats: Stats
     name: str
     index: LabelIndex
-    classes: Volume | None = None
     original: Volume | None = None
     parts: tuple[Sample, ...] = ()
+
+    @property
+    def labels(self) -> Volume | None:
+        """The first array of the truth, which says where objects are; None without labels."""
+        return next(iter(self.truth.values()), None)
+
+    @property
+    def classes(self) -> Volume | None:
+        """(*S) class of every voxel beside the objects, if the truth has both."""
+        return self.truth.get(CLASSES) if len(self.truth) > 1 else None
+
+    def with_truth(self, change: Callable[[Volume], Volume | None], **others: Any) -> Sample:
+        """The sample with every array of the truth changed; those that become None are gone.
+
+        Parameters
+        ----------
+        change : of an array
+        others : new values of other fields
+        """
+        changed = {part: change(volume) for part, volume in self.truth.items()}
+        return replace(self, truth={part: one for part, one in changed.items() if one}, **others)
 
     @cached_property
     def class_values(self) -> np.ndarray:
@@ -84,7 +103,6 @@ class _Request(NamedTuple):
     normalize: Normalize
     stats: Stats | None
     ignore: int
-    with_classes: bool
     channels: tuple[int, ...]
     rgb: bool
     sizes: Mapping[str, tuple[float, ...]]
@@ -112,7 +130,6 @@ def open_samples(
     normalize: Normalize | None = None,
     stats: Stats | None = None,
     ignore: int = -1,
-    with_classes: bool = False,
     channels: Sequence[int] = (),
     rgb: bool = False,
     sizes: Mapping[str, Sequence[float]] | None = None,
@@ -121,7 +138,7 @@ def open_samples(
     pair: PairRule = "name",
     preprocess: Preprocess | None = None,
     reference: np.ndarray | None = None,
-    truth: Truth = OBJECTS,
+    truth: Truth = (OBJECTS,),
 ) -> Opened:
     """Open all images of a source and their labels, and check all of them.
 
@@ -137,7 +154,6 @@ def open_samples(
     normalize : how to fit the scaling; None = the default of the configuration
     stats : a scaling to use in place of fitting one, such as that of the training images
     ignore : a label value that is no object or class; -1 = none
-    with_classes : labels have two channels, instances and their classes
     channels : numbers of the channels of the images to use; empty = all
     rgb : of images of one channel this one three times
     sizes : names of files to µm per voxel, (z)yx, of images that ``spacing`` does not cover
@@ -146,7 +162,7 @@ def open_samples(
     pair : how labels are found, see :func:`jaxseg.data.pairing.paired`
     preprocess : what is done to the images first; None = nothing
     reference : (N, C) intensities to match, see :func:`jaxseg.data.preprocess.reference_of`
-    truth : what the label files hold
+    truth : arrays that the label files hold: one, or objects and classes as two channels
 
     Returns
     -------
@@ -169,7 +185,6 @@ def open_samples(
         normalize=normalize,
         stats=known,
         ignore=ignore,
-        with_classes=with_classes,
         channels=tuple(channels),
         rgb=rgb,
         sizes={name: tuple(size) for name, size in (sizes or {}).items()},
@@ -273,7 +288,7 @@ def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sa
     """Open one image and its labels; None, and more problems, if anything is wrong."""
     before = len(problems)
     image = _attempt(problems, lambda: _open_image(pair.raw, request))
-    labels, classes, index = _open_labels(pair, request, image, problems)
+    truth, index = _open_labels(pair, request, image, problems)
     raw, steps = image, request.steps
     if raw is not None and steps.any and len(problems) == before:
         reference = request.reference
@@ -282,7 +297,7 @@ def _open_pair(pair: Pair, request: _Request, problems: list[JaxsegError]) -> Sa
     if len(problems) > before or image is None or stats is None:
         return None
     original = raw if steps.resize else None
-    return Sample(image, labels, stats, pair.stem, index, classes, original)
+    return Sample(image, truth, stats, pair.stem, index, original)
 
 
 def _open_image(path: os.PathLike[str], request: _Request) -> Volume:
@@ -302,32 +317,31 @@ def _open_image(path: os.PathLike[str], request: _Request) -> Volume:
 
 def _open_labels(
     pair: Pair, request: _Request, image: Volume | None, problems: list[JaxsegError]
-) -> tuple[Volume | None, Volume | None, LabelIndex]:
-    """Open the labels of an image, and their classes, and look for the objects."""
+) -> tuple[dict[Part, Volume], LabelIndex]:
+    """Open the truth of an image, and look for the objects."""
     path, nothing = pair.labels, empty_index(request.ndim)
     if path is None:
-        return None, None, nothing
-    both = _attempt(problems, lambda: _open_both(path, request))
-    if both is None:
-        return None, None, nothing
-    labels, classes = both
+        return {}, nothing
+    truth = _attempt(problems, lambda: _open_truth(path, request))
+    if truth is None:
+        return {}, nothing
+    first = request.truth[0]
     if image is not None:
-        problems += misfits(image, labels)
-        labels = replace(labels, spacing=image.spacing, unit=image.unit)
-        if classes is not None:
-            classes = replace(classes, spacing=image.spacing, unit=image.unit)
-            classes = resized(classes, request.steps.resize)
-    labels = resized(labels, request.steps.resize)
-    if request.truth.is_image:
-        return labels, None, nothing
-    index = _attempt(problems, lambda: index_labels(labels, ignore=request.ignore))
-    return labels, classes, index or nothing
+        problems += misfits(image, truth[first])
+        spacing, unit = image.spacing, image.unit
+        truth = {part: replace(one, spacing=spacing, unit=unit) for part, one in truth.items()}
+    truth = {part: resized(volume, request.steps.resize) for part, volume in truth.items()}
+    if first.measured:
+        return truth, nothing
+    index = _attempt(problems, lambda: index_labels(truth[first], ignore=request.ignore))
+    return truth, index or nothing
 
 
-def _open_both(path: os.PathLike[str], request: _Request) -> tuple[Volume, Volume | None]:
-    """Open a label image that can be read through, and the classes beside it."""
-    open_file: Any = open_labelled_classes if request.with_classes else open_labels
-    open_file = open_image if request.truth.is_image else open_file
+def _open_truth(path: os.PathLike[str], request: _Request) -> dict[Part, Volume]:
+    """Open a label image that can be read through, and what stands beside it in the same file."""
+    first, *others = request.truth
+    open_file: Any = open_labelled_classes if others else open_labels
+    open_file = open_image if first.measured else open_file
     opened = open_file(
         path,
         ndim=request.ndim,
@@ -335,11 +349,11 @@ def _open_both(path: os.PathLike[str], request: _Request) -> tuple[Volume, Volum
         spacing=request.spacing,
         formats=request.formats,
     )
-    labels, classes = opened if isinstance(opened, tuple) else (opened, None)
+    labels, *rest = opened if isinstance(opened, tuple) else (opened,)
     check_whole(labels)
     if request.components:
         labels = split_components(labels, ignore=request.ignore)
-    return labels, classes
+    return dict(zip(request.truth, (labels, *rest), strict=True))
 
 
 def empty_index(ndim: int) -> LabelIndex:

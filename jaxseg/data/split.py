@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -126,11 +125,9 @@ def _part(sample: Sample, axis: int, low: int, high: int) -> Sample:
     start = tuple(low if at == axis else 0 for at in range(len(shape)))
     stop = tuple(high if at == axis else size for at, size in enumerate(shape))
     letter = sample.image.axes[axis]
-    return replace(
-        sample,
+    return sample.with_truth(
+        lambda volume: volume.crop(start, stop),
         image=sample.image.crop(start, stop),
-        labels=sample.labels.crop(start, stop) if sample.labels else None,
-        classes=sample.classes.crop(start, stop) if sample.classes else None,
         name=f"{sample.name}[{letter} {low}:{high}]",
         index=_index_of_part(sample.index, axis, low, high),
     )

@@ -66,11 +66,11 @@ def stack_of(samples: Sequence[Sample], *, spacing: float = 0.0) -> Sample:
 
     Returns
     -------
-    Sample : (z, y, x, C) with labels and classes (z, y, x) where all images have them, whose ids
+    Sample : (z, y, x, C) with the truth (z, y, x) that all images have, whose ids
         are taken as those of objects in 3D
 
     >>> planes = [Volume(np.full((2, 3, 1), n), "yxc", (1.0, 1.0), f"{n}") for n in range(4)]
-    >>> made = stack_of([Sample(one, None, Stats((), ()), one.name, empty_index(2))
+    >>> made = stack_of([Sample(one, {}, Stats((), ()), one.name, empty_index(2))
     ...                  for one in planes], spacing=2.0)
     >>> made.image.shape, made.image.spacing, made.image[2, 0, 0].tolist()
     ((4, 2, 3, 1), (2.0, 1.0, 1.0), [2])
@@ -78,32 +78,27 @@ def stack_of(samples: Sequence[Sample], *, spacing: float = 0.0) -> Sample:
     original = None
     if any(sample.original for sample in samples):
         original = _stacked([sample.original or sample.image for sample in samples], spacing)
-    image = _stacked([sample.image for sample in samples], spacing)
-    assert image is not None
+    parts = [part for part in samples[0].truth if all(part in one.truth for one in samples)]
     return Sample(
-        image,
-        _stacked([sample.labels for sample in samples], spacing),
+        _stacked([sample.image for sample in samples], spacing),
+        {part: _stacked([sample.truth[part] for sample in samples], spacing) for part in parts},
         Stats((), ()),
         STACK,
         empty_index(3),
-        _stacked([sample.classes for sample in samples], spacing),
         original,
         tuple(samples),
     )
 
 
-def _stacked(volumes: Sequence[Volume | None], spacing: float) -> Volume | None:
-    found = [volume for volume in volumes if volume is not None]
-    if len(found) < len(volumes):
-        return None
-    first = found[0]
+def _stacked(volumes: Sequence[Volume], spacing: float) -> Volume:
+    first = volumes[0]
     return replace(
         first,
-        data=Stacked(tuple(volume.data for volume in found)),
+        data=Stacked(tuple(volume.data for volume in volumes)),
         axes=f"z{first.axes}",
         spacing=(spacing or first.spacing[0], *first.spacing),
         name=STACK,
-        path=_folder(found),
+        path=_folder(volumes),
         origin=(),
         held=None,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxseg import runtime
 from jaxseg.config import Config
@@ -53,10 +52,10 @@ def plan_training(config: Config, samples: Samples) -> TrainingPlan:
     drawn = made.draw(0)
 
     def lower(batch: int) -> Any:
-        shapes = {
-            "image": jax.ShapeDtypeStruct((batch, *drawn.image.shape[1:]), jnp.float32),
-            "labels": jax.ShapeDtypeStruct((batch, *drawn.labels.shape[1:]), jnp.int32),
-        }
+        shapes = jax.tree.map(
+            lambda array: jax.ShapeDtypeStruct((batch, *array.shape[1:]), array.dtype),
+            {"image": drawn.image, "truth": drawn.truth},
+        )
         state = jax.eval_shape(first, jax.random.key(0))
         return step.lower(everywhere(state, mesh), spread(shapes, mesh))
 
@@ -64,7 +63,7 @@ def plan_training(config: Config, samples: Samples) -> TrainingPlan:
 
     def call(compiled: Any) -> None:
         state = held.pop() if held else first(jax.random.key(config.seed))
-        batch = place({"image": drawn.image, "labels": drawn.labels}, mesh)
+        batch = place({"image": drawn.image, "truth": drawn.truth}, mesh)
         state, logs = compiled(state, batch)
         jax.block_until_ready((state, logs))
         held.append(state)
@@ -84,5 +83,4 @@ def plan_training(config: Config, samples: Samples) -> TrainingPlan:
 
 
 def _nbytes(sample: Sample) -> int:
-    volumes = (sample.image, sample.labels, sample.classes)
-    return sum(volume.nbytes for volume in volumes if volume)
+    return sum(volume.nbytes for volume in (sample.image, *sample.truth.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -30,8 +30,8 @@ class Patches(Protocol):
         """(N, *S, C) float32."""
 
     @property
-    def labels(self) -> np.ndarray:
-        """(N, *S) int32, or (N, *S, 2) with classes, (N, *S, 4) of synaptic sites."""
+    def truth(self) -> Mapping[str, np.ndarray]:
+        """Arrays of the truth by name, (N, *S) or with a last axis."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,14 +51,14 @@ class Example(NamedTuple):
 
 class _Shown(NamedTuple):
     image: np.ndarray
-    labels: np.ndarray
+    truth: Mapping[str, np.ndarray]
     planes: np.ndarray
 
 
 def examples(
     batches: Iterable[Patches],
     change: Callable[[jax.Array, Any, Any], tuple[Any, Any]],
-    targets: Callable[[np.ndarray], np.ndarray],
+    targets: Callable[[Mapping[str, np.ndarray]], np.ndarray],
     *,
     count: int,
     seed: int,
@@ -71,9 +71,9 @@ def examples(
     batches : iterable of Patches
         Where the patches come from.
     change : callable
-        ``(key, image (*S, C), labels) -> (image, labels)``, as training applies it.
+        ``(key, image (*S, C), truth) -> (image, truth)``, as training applies it.
     targets : callable
-        Labels, as the patches have them, to (*S, K) true planes.
+        Arrays of the truth by name, as the patches have them, to (*S, K) true planes.
     count : int
         How many patches to show.
     seed : int
@@ -88,13 +88,15 @@ def examples(
     """
     changed, shown = jax.jit(change), 0
     for batch in batches:
-        for image, labels, name in zip(batch.image, batch.labels, batch.names, strict=True):
+        for number, (image, name) in enumerate(zip(batch.image, batch.names, strict=True)):
             if shown == count:
                 return
             key = jax.random.fold_in(jax.random.key(seed), shown)
-            new_image, new_labels = jax.device_get(changed(key, image, labels))
-            before = _Shown(image, labels, targets(labels))
-            after = _Shown(new_image, new_labels, targets(new_labels))
+            truth = {part: values[number] for part, values in batch.truth.items()}
+            new_image, found = jax.device_get(changed(key, image, truth))
+            new = {part: found[part] for part in truth}  # in the same order
+            before = _Shown(image, truth, targets(truth))
+            after = _Shown(new_image, new, targets(new))
             draw = functools.partial(_drawn, like=before, names=names)
             yield Example(
                 f"{shown:03d}_{name}",
@@ -106,7 +108,7 @@ def examples(
 
 def compared(
     image: np.ndarray,
-    labels: np.ndarray,
+    truth: Mapping[str, np.ndarray],
     true: np.ndarray,
     planes: np.ndarray,
     *,
@@ -119,8 +121,8 @@ def compared(
     ----------
     image : numpy.ndarray
         (*S, C).
-    labels : numpy.ndarray
-        (*S) or (*S, n).
+    truth : mapping of names to arrays
+        (*S) or (*S, n) each, as patches have them.
     true : numpy.ndarray
         (*S, K); of another number of planes they are not shown.
     planes : numpy.ndarray
@@ -138,15 +140,14 @@ def compared(
     heads = [names[k] if k < len(names) else f"plane {k}" for k in range(planes.shape[-1])]
     seen = [f"{head} predicted" for head in heads]
     if true.shape != planes.shape:
-        patch = _Shown(image, labels, planes)
+        patch = _Shown(image, truth, planes)
         return _drawn(patch, like=patch, names=seen, title=title)
     # In turn, so that a plane is beside the true one.
     both = np.stack([true, planes], -1).reshape(*planes.shape[:-1], -1)
     scale = np.stack([true, true], -1).reshape(both.shape)
     named = [head for pair in zip(heads, seen, strict=True) for head in pair]
-    return _drawn(
-        _Shown(image, labels, both), like=_Shown(image, labels, scale), names=named, title=title
-    )
+    like = _Shown(image, truth, scale)
+    return _drawn(_Shown(image, truth, both), like=like, names=named, title=title)
 
 
 def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> np.ndarray:
@@ -155,7 +156,7 @@ def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> 
     scale = scale_of(patch.image.shape[:ndim])
     image = _grey(patch.image, like.image)
     image = image if image.shape[-1] == 3 else image.mean(-1, keepdims=True).repeat(3, -1)
-    columns = [image] + [coloured_labels(one) for one in _label_images(patch.labels, ndim)]
+    columns = [image] + [coloured_labels(one) for one in _label_images(patch.truth, ndim)]
     heads = ["image", *HEADS.get(len(columns) - 1, ())]
     planes = _grey(patch.planes, like.planes)
     for number in range(min(planes.shape[-1], MOST_PLANES)):
@@ -165,13 +166,15 @@ def _drawn(patch: _Shown, *, like: _Shown, names: Sequence[str], title: str) -> 
         [resized((panel[index] * 255).astype(np.uint8), scale) for panel in columns]
         for index in slice_indices(patch.image.shape[:ndim])
     ]
-    unknown = [Entry(UNKNOWN, "unknown")] if (patch.labels < 0).any() else []
+    hidden = any((values < 0).any() for values in patch.truth.values())
+    unknown = [Entry(UNKNOWN, "unknown")] if hidden else []
     return compose(rows, title=title, legend=unknown, heads=heads)
 
 
-def _label_images(labels: np.ndarray, ndim: int) -> list[np.ndarray]:
-    """The objects, and their classes where there are both."""
-    return [labels] if labels.ndim == ndim else list(np.moveaxis(labels, -1, 0))
+def _label_images(truth: Mapping[str, np.ndarray], ndim: int) -> list[np.ndarray]:
+    """Every array of the truth, plane by plane."""
+    planes = [values.reshape(*values.shape[:ndim], -1) for values in truth.values()]
+    return [plane for values in planes for plane in np.moveaxis(values, -1, 0)]
 
 
 def coloured_labels(labels: np.ndarray) -> np.ndarray:

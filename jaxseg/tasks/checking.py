@@ -9,6 +9,7 @@ from jaxseg.config import Config
 from jaxseg.config.rules import check as check_options
 from jaxseg.config.rules.postprocessing import object_problems, without_objects
 from jaxseg.config.schema import BY_BLOCKS
+from jaxseg.data.truth import SITES
 from jaxseg.errors import ConfigError
 from jaxseg.runs.division import DECODE
 from jaxseg.tasks.table import TASKS, task_of
@@ -42,8 +43,8 @@ def truth_problems(task: Task, config: Config) -> Iterator[ConfigError]:
     task : of the configuration
     config : of the run
     """
-    sites = [channel.name for channel in config.channels if channel.options.sites]
-    if sites and task.truth.kind != "sites":
+    sites = [channel.name for channel in config.channels if channel.options.truth == SITES.name]
+    if sites and SITES not in task.truth:
         yield ConfigError("channels of synaptic sites", where="channels", found=sites,
                           fix="--task synapses")  # fmt: skip
 

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jaxseg import data, io
-from jaxseg.channels import has_both
 from jaxseg.config import Config, Normalize, Source
 from jaxseg.config.channels import Semantic
 from jaxseg.config.stack import of_results
 from jaxseg.data import Sample
 from jaxseg.data.filters import Filtered
+from jaxseg.data.truth import CLASSES
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.problems import postprocessing_problems, region_problems
 from jaxseg.tasks.rescaling import at_one_size, rescaled, zoomed
 from jaxseg.tasks.stacking import result_samples, stack_problems
-from jaxseg.tasks.table import task_of
+from jaxseg.tasks.table import task_of, truth_of
 
 Samples = Mapping[str, tuple[Sample, ...]]
 
@@ -85,7 +85,7 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
     problems += wrong
     train = samples.get("train", ())
     problems += spacing_problems((*train, *samples.get("val", ())))
-    if not problems and not task_of(config).truth.is_image:
+    if not problems and not truth_of(config)[0].measured:
         problems += data.emptiness_problems(train)
     if (classes := _classes(config)) and train:
         data.warn_of_absent(train, classes=classes.classes)
@@ -114,8 +114,9 @@ def _open_source(
     config: Config, source: Source, reference: np.ndarray | None
 ) -> tuple[tuple[Sample, ...], Sequence[JaxsegError]]:
     """The images of a source, and what is wrong with the others and with the labels."""
-    classes, both = _classes(config), has_both(config.channels)
-    ignore = classes.ignore if classes and not both else config.data.ignore
+    classes, truth = _classes(config), truth_of(config)
+    alone = classes if truth == (CLASSES,) else None
+    ignore = alone.ignore if alone else config.data.ignore
     open_files = functools.partial(
         data.open_samples,
         ndim=config.ndim,
@@ -124,7 +125,6 @@ def _open_source(
         spacing=config.data.spacing,
         normalize=config.normalize,
         ignore=ignore,
-        with_classes=both,
         channels=config.data.image_channels,
         rgb=config.data.gray_as_rgb,
         sizes=_sizes(config, source),
@@ -133,15 +133,15 @@ def _open_source(
         formats=tuple(map(io.format_named, config.data.formats)),
         preprocess=config.preprocess,
         reference=reference,
-        truth=task_of(config).truth,
+        truth=truth,
     )
     opened = task_of(config).open(config, source, open_files)
     samples, problems = opened.samples, list(opened.problems)
-    if classes and not both:
-        samples = data.zero_or_one(samples, classes=classes.classes, ignore=ignore)
+    if alone:
+        samples = data.zero_or_one(samples, classes=alone.classes, ignore=ignore)
     if classes:
         problems += data.class_problems(samples, classes=classes.classes, ignore=classes.ignore)
-    if task_of(config).truth.compact:
+    if truth[0].ids:
         problems += data.mask_problems(samples)
     return samples, problems
 

@@ -15,7 +15,6 @@ from jaxseg.config import Config
 from jaxseg.data import Batch, Sample
 from jaxseg.models import Model
 from jaxseg.runs.layout import Run
-from jaxseg.tasks.table import task_of
 
 # Below the results of a run.
 CHANGES, PLACES, PREDICTIONS = "aug", "probability_map", "train_pred_samples"
@@ -50,13 +49,15 @@ def show_changes(
             io.write_png(path, getattr(example, when))
 
 
-def true_planes(config: Config, labels: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:
-    """What a network is to learn of the labels of a patch.
+def true_planes(
+    config: Config, truth: Mapping[str, np.ndarray], *, spacing: Sequence[float]
+) -> np.ndarray:
+    """What a network is to learn of a patch.
 
     Parameters
     ----------
     config : of the training
-    labels : (*S) or (*S, n), as patches have them
+    truth : arrays by name, as patches have them
     spacing : size of a voxel, (z)yx, µm
 
     Returns
@@ -64,16 +65,8 @@ def true_planes(config: Config, labels: np.ndarray, *, spacing: Sequence[float])
     numpy.ndarray
         (*S, K).
     """
-    if labels.dtype.kind == "f":
-        return labels
-    if task_of(config).truth.kind == "sites":
-        rows = int(labels[..., 2:].max())
-        return np.asarray(
-            table.site_planes(labels, config.channels, spacing=spacing, max_label=rows)
-        )
-    ids, both = np.maximum(labels, 0), labels.ndim > config.ndim
-    ids, classes = (ids[..., 0], ids[..., 1]) if both else (ids, None)
-    return np.asarray(table.encode(ids, config.channels, spacing=spacing, classes=classes))
+    found = table.true_planes(truth, config.channels, ndim=config.ndim, spacing=spacing)
+    return np.asarray(found)
 
 
 def show_places(
@@ -124,10 +117,11 @@ def predictions(
         patch=config.patch,
         size=min(count, len(places)),
         index=0,
-        compact=task_of(config).truth.compact,
         ignore=config.data.ignore,
     )
-    truth = [true_planes(config, labels, spacing=check[0].image.spacing) for labels in batch.labels]
+    spacing = check[0].image.spacing
+    patches = [batch.truth_of(number) for number in range(len(batch.names))]
+    true = [true_planes(config, truth, spacing=spacing) for truth in patches]
     names = table.columns(config.channels, config.ndim).names
 
     @jax.jit
@@ -135,14 +129,14 @@ def predictions(
         return table.activate(model.apply(variables, image), config.channels)
 
     def draw(variables: Mapping[str, Any], epoch: int) -> None:
-        for number, (name, image, labels, true) in enumerate(
-            zip(batch.names, batch.image, batch.labels, truth, strict=True)
+        for number, (name, image, truth, wanted) in enumerate(
+            zip(batch.names, batch.image, patches, true, strict=True)
         ):
             # One patch at a time: the memory of the device is that of the training.
             (planes,) = jax.device_get(forward(variables, image[None]))
             stem = f"{number:03d}_{name}_epoch_{epoch:04d}"
             picture = report.compared(
-                image, labels, true, planes, names=names, title=f"{name}, epoch {epoch}"
+                image, truth, wanted, planes, names=names, title=f"{name}, epoch {epoch}"
             )
             io.write_png(run.results / PREDICTIONS / f"{stem}.png", picture)
 

@@ -61,7 +61,7 @@ def turns_of(config: Config) -> dict[str, int]:
     shape = tuple(2 * side for side in config.blocks.size)
     nothing = np.broadcast_to(np.float32(0), (*shape, 1))
     image = Volume(nothing, "zyxc"[-len(shape) - 1 :], (1.0,) * len(shape), "image")
-    sample = Sample(image, None, Stats((), ()), "image", empty_index(len(shape)))
+    sample = Sample(image, {}, Stats((), ()), "image", empty_index(len(shape)))
     task = task_of(config)
     steps = task.steps(Work(config, run_of(config), sample)).steps
     return {phase: len(levels(steps, phase)) for phase in task.phases}

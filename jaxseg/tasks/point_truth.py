@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from jaxseg.channels import has_both
 from jaxseg.config import Config, Source
 from jaxseg.config.detection import radius_in_um
 from jaxseg.config.schema import PairRule
 from jaxseg.data import Sample
 from jaxseg.data.label_index import index_labels
 from jaxseg.data.samples import Opened
+from jaxseg.data.truth import CLASSES, OBJECTS, parts_read
 from jaxseg.errors import InputError, JaxsegError
 from jaxseg.geometry import Box
 from jaxseg.io.name_parts import match_names
@@ -163,7 +163,7 @@ def tables_of(
 
 def _with_points(config: Config, path: Path | None, sample: Sample) -> Sample:
     """The sample with balls around its points as labels, and their classes if they are learned."""
-    image, options, both = sample.image, config.detection, has_both(config.channels)
+    image, options = sample.image, config.detection
     shape, spacing = image.spatial_shape, image.spacing
     if path is not None:
         table = read_points(path, shape, spacing=spacing, units=options.units, check=options.check)
@@ -171,7 +171,8 @@ def _with_points(config: Config, path: Path | None, sample: Sample) -> Sample:
         assert sample.labels is not None
         path = Path(sample.labels.path)
         table = centroids(sample.labels, sample.classes)
-    if both and len(table.classes) and not table.classes.all():
+    parts = parts_read((OBJECTS, CLASSES), config.channels)
+    if CLASSES in parts and len(table.classes) and not table.classes.all():
         raise InputError(
             "points without a class",
             where=path,
@@ -181,8 +182,8 @@ def _with_points(config: Config, path: Path | None, sample: Sample) -> Sample:
         )
     drawn = Drawn(table, shape, radius_in_um(options, spacing), spacing)
     labels = Volume(drawn, "zyx"[-len(shape) :], spacing, str(path))
-    classes = replace(labels, data=replace(drawn, classes=True)) if both else None
-    return replace(sample, labels=labels, index=index_labels(labels), classes=classes)
+    truth = {part: replace(labels, data=replace(drawn, classes=part is CLASSES)) for part in parts}
+    return replace(sample, truth=truth, index=index_labels(labels))
 
 
 def centroids(labels: Volume, classes: Volume | None = None) -> PointTable:

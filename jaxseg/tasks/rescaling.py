@@ -98,7 +98,7 @@ def at_one_size(
     for sample in () if problems else samples:
         pairs = zip(wanted, sample.image.spacing, strict=True)
         seen = _resampled(sample, tuple(size or own for size, own in pairs))
-        if seen.labels is not None and not task_of(config).truth.is_image:
+        if seen.labels is not None and not task_of(config).truth[0].measured:
             ignored = config.data.ignore
             seen = replace(seen, index=index_labels(seen.labels, ignore=ignored))
         found.append(seen)
@@ -136,17 +136,13 @@ def _resampled(sample: Sample, spacing: tuple[float, ...]) -> Sample:
         return sample
     seen = resampled(image, spacing)
 
-    def moved(labels: Volume | None) -> Volume | None:
-        if labels is None:
-            return None
+    def moved(labels: Volume) -> Volume:
         data = labels_back(labels.data, seen.spatial_shape)
         return replace(labels, data=data, spacing=spacing, held=None)
 
-    return replace(
-        sample,
+    return sample.with_truth(
+        moved,
         image=seen,
-        labels=moved(sample.labels),
-        classes=moved(sample.classes),
         index=empty_index(image.ndim_spatial),
         original=image,
     )

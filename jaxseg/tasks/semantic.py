@@ -76,7 +76,7 @@ def _class_row(file: str, names: Sequence[str], values: np.ndarray) -> dict[str,
 
 SEMANTIC = Task(
     name="semantic",
-    truth=CLASSES,
+    truth=(CLASSES,),
     phases=(DECODE,),
     steps=class_steps,
     compare=compare_classes,

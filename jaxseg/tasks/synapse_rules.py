@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jaxseg.config import Config
+from jaxseg.data.truth import SITES
 from jaxseg.errors import ConfigError
 from jaxseg.io.synapses import SIDES
 from jaxseg.tasks.rules import no_decoder, points_are_compared
@@ -15,7 +16,7 @@ ADVICE = "channels=(ch('F_pre'), ch('F_post'), ch('H_pre'), ch('V_pre'), ch('Z_p
 def synapse_rules(config: Config) -> Iterator[ConfigError]:
     """Channels that do not show synapses, and options that labels are needed for."""
     names = [channel.name for channel in config.channels]
-    others = [channel.name for channel in config.channels if not channel.options.sites]
+    others = [channel.name for channel in config.channels if channel.options.truth != SITES.name]
     if others:
         yield ConfigError("channels that show no synaptic sites", where="channels", found=others,
                           fix=ADVICE)  # fmt: skip

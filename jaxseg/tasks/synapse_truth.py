@@ -16,6 +16,7 @@ from jaxseg.config.detection import radius_in_um
 from jaxseg.data import Sample
 from jaxseg.data.label_index import LabelIndex
 from jaxseg.data.samples import Opened
+from jaxseg.data.truth import SITES
 from jaxseg.errors import InputError, JaxsegError, JaxsegWarning
 from jaxseg.geometry import Box
 from jaxseg.io.annotations import image_attributes
@@ -195,7 +196,7 @@ def _with_sites(config: Config, source: Source, places: dict[str, Place], sample
     radius = radius_in_um(config.detection, spacing)
     drawn = DrawnSites(table, (*shape, len(Sites._fields)), radius, spacing, files)
     labels = Volume(drawn, "zyxc"[-len(shape) - 1 :], spacing, sample.name, str(path), image.unit)
-    return replace(sample, labels=labels, index=_index(table, shape))
+    return replace(sample, truth={SITES: labels}, index=_index(table, shape))
 
 
 def _index(table: SynapseTable, shape: tuple[int, ...]) -> LabelIndex:

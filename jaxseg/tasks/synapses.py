@@ -236,7 +236,7 @@ def _picture(one: ComparedSynapses, several: Sequence[Scores]) -> np.ndarray:
 
 SYNAPSES = Task(
     name="synapses",
-    truth=SITES,
+    truth=(SITES,),
     phases=(DECODE,),
     steps=synapse_steps,
     compare=compare_synapses,

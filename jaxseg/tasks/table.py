@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from jaxseg.config import Config
+from jaxseg.data.truth import Truth, parts_read
 from jaxseg.tasks.detection import DETECTION
 from jaxseg.tasks.instances import INSTANCES
 from jaxseg.tasks.semantic import SEMANTIC
@@ -15,6 +16,11 @@ from jaxseg.tasks.task import Task
 TASKS: Mapping[str, Task] = MappingProxyType(
     {task.name: task for task in (INSTANCES, SEMANTIC, DETECTION, SYNAPSES)}
 )
+
+
+def truth_of(config: Config) -> Truth:
+    """The arrays of the truth beside every image of a configuration."""
+    return parts_read(task_of(config).truth, config.channels)
 
 
 def task_of(config: Config) -> Task:

@@ -11,7 +11,7 @@ from rich.console import Console
 from jaxseg.blocks.stage import Step
 from jaxseg.config import Config, Source
 from jaxseg.data.samples import Opened
-from jaxseg.data.truth import OBJECTS, Truth
+from jaxseg.data.truth import CLASSES, OBJECTS, Truth
 from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.runs.layout import Run, Work
 from jaxseg.runs.results import Found
@@ -31,8 +31,9 @@ class Task:
     ----------
     name : str
         As configurations have it.
-    truth : Truth
-        What the label files hold.
+    truth : tuple of Part
+        The arrays that the label files hold; the first one says where objects are, others are there
+        if a channel names them.
     phases : tuple of str
         Of its stages between planes and results, by blocks; in memory they are one, decode.
     steps : callable
@@ -63,7 +64,7 @@ class Task:
     """
 
     name: str
-    truth: Truth = OBJECTS
+    truth: Truth = (OBJECTS, CLASSES)
     phases: tuple[str, ...] = ()
     steps: Callable[[Work], Steps]
     open: Open = lambda config, source, opened: opened(source)

@@ -20,6 +20,7 @@ from jaxseg.config.load import to_plain
 from jaxseg.config.sampling import Groups
 from jaxseg.config.training import Train
 from jaxseg.data import Batch, Sample
+from jaxseg.data.truth import interpolation
 from jaxseg.errors import JaxsegError, JaxsegWarning
 from jaxseg.models import Model
 from jaxseg.models.recipes import default_recipe, describe
@@ -30,7 +31,7 @@ from jaxseg.runs.manifest import Run
 from jaxseg.tasks import patch_pictures as pictures
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.left_out import copy_left_out
-from jaxseg.tasks.table import task_of
+from jaxseg.tasks.table import task_of, truth_of
 from jaxseg.train import Fitted, Folders, fit, refuse_unfit, transfer
 from jaxseg.train.start import refuse_idle
 
@@ -113,7 +114,6 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
             probability_map=config.data.probability_map,
             cutmix=config.augment.cutmix if config.augment.enable else None,
             left_out=left_out,
-            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 
@@ -125,7 +125,11 @@ def ingredients(config: Config, learn: Sequence[Sample], check: Sequence[Sample]
     return Ingredients(
         network(config, dtype=settings.precision, remat=settings.remat),
         _loss(config, (*learn, *check)),
-        functools.partial(augment.random_augment, settings=_turns(config, learn[0])),
+        functools.partial(
+            augment.random_augment,
+            settings=_turns(config, learn[0]),
+            interpolation=interpolation(truth_of(config)),
+        ),
         steps,
         draw,
     )
@@ -152,7 +156,6 @@ def _grid(
             size=size,
             seed=config.seed,
             step=step,
-            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 
@@ -194,7 +197,6 @@ def _fit(
             patch=patch,
             size=settings.batch,
             index=index,
-            compact=task_of(config).truth.compact,
             ignore=config.data.ignore,
         )
 

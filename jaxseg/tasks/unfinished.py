@@ -217,4 +217,4 @@ def _nominal(config: Config, name: str, shape: tuple[int, ...]) -> Sample:
     nothing = np.broadcast_to(np.float32(0), (*shape, 1))
     axes = "zyxc"[-len(shape) - 1 :]
     image = Volume(nothing, axes, config.data.spacing or (1.0,) * len(shape), name)
-    return Sample(image, None, UNFITTED, name, empty_index(len(shape)))
+    return Sample(image, {}, UNFITTED, name, empty_index(len(shape)))

@@ -30,8 +30,8 @@ class Patches(Protocol):
         """(N, *S, C) float32."""
 
     @property
-    def labels(self) -> np.ndarray:
-        """(N, *S) int32."""
+    def truth(self) -> Mapping[str, np.ndarray]:
+        """Arrays of the truth by name, (N, *S) or with a last axis."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def placed(source: Iterable[Patches], mesh: Mesh) -> Iterator[tuple[Any, tuple[s
     """Batches on the devices; the next is on its way while one is computed on."""
     waiting = None
     for patches in source:
-        batch = place({"image": patches.image, "labels": patches.labels}, mesh)
+        batch = place({"image": patches.image, "truth": patches.truth}, mesh)
         if waiting is not None:
             yield waiting
         waiting = batch, patches.names

@@ -59,7 +59,7 @@ def make_step(
         and metrics map a name to (numerator, denominator), (N,) each; ``key`` is (N,)
     mesh : devices along an axis "data"; their number divides the batch
     weights : of the parts in the total; a part that is not named counts 1
-    augment : ``(key, image (*S, C), labels (*S)) -> (image, labels)`` for one sample
+    augment : ``(key, image (*S, C), truth) -> (image, truth)`` for one sample
     ema : decay of the moving average of the parameters, which the state must hold; 0 = none
     microbatches : parts that every device computes one after another, in the memory of one, see
         :func:`in_turn`; they divide its share of the batch
@@ -68,10 +68,10 @@ def make_step(
 
     Returns
     -------
-    ``step(state, {"image": (N, *S, C), "labels": (N, *S)}) -> (state, logs)``; the given state is
-    used up. Logs: loss, norm (of the gradient), parts and metrics (sums over the batch), ok, and
-    finite (N,), False for the samples to blame. When the loss or the gradient is not finite, ok is
-    False and the state is returned as it was.
+    ``step(state, {"image": (N, *S, C), "truth": {"objects": (N, *S)}}) -> (state, logs)``; the
+    given state is used up. Logs: loss, norm (of the gradient), parts and metrics (sums over the
+    batch), ok, and finite (N,), False for the samples to blame. When the loss or the gradient is
+    not finite, ok is False and the state is returned as it was.
     """
     optimiser = optax.with_extra_args_support(tx)
     spread = model._replace(apply=functools.partial(model.apply, axis="data"))
@@ -81,8 +81,8 @@ def make_step(
 
         def judged(batch: Batch, keys: Any) -> tuple[Any, Any]:
             if augment is not None:
-                image, labels = jax.vmap(augment)(keys[:, 0], batch["image"], batch["labels"])
-                batch = {"image": image, "labels": labels}
+                image, truth = jax.vmap(augment)(keys[:, 0], batch["image"], batch["truth"])
+                batch = {"image": image, "truth": truth}
             parts, metrics, stats = loss(spread, variables, batch, keys[:, 1], True)
             good = functools.reduce(jnp.logical_and, map(jnp.isfinite, jax.tree.leaves(parts)))
             seen = jnp.isfinite(batch["image"]).reshape(len(good), -1).all(axis=1)

@@ -84,7 +84,7 @@ def test_loss_of_calls_the_model_as_training_does(labels: np.ndarray, train: boo
 
     channels = (ch("Db"),)
     both = np.stack([labels, 0 * labels])
-    batch = {"image": jnp.ones((*both.shape, 1)), "labels": jnp.asarray(both)}
+    batch = {"image": jnp.ones((*both.shape, 1)), "truth": {"objects": jnp.asarray(both)}}
     variables = {"params": jnp.float32(0.5), "batch_stats": {"seen": None}}
     loss = loss_of(channels, ndim=2, spacing=(1.0, 1.0), max_distance=(9, 9), max_label=6)
     key = jax.random.key(0)
@@ -105,9 +105,10 @@ def test_parts_do_not_depend_on_the_number_of_devices(rng: np.random.Generator) 
             return image * variables["params"]
 
     channels = (ch("F"), ch("Db"), ch("H"), ch("V"))
+    labels = rng.integers(0, 3, (4, 4, 4), np.int32).repeat(3, axis=1).repeat(3, axis=2)
     batch = {
         "image": rng.normal(size=(4, 12, 12, 4)).astype(np.float32),
-        "labels": rng.integers(0, 3, (4, 4, 4), np.int32).repeat(3, axis=1).repeat(3, axis=2),
+        "truth": {"objects": labels},
     }
     loss = loss_of(channels, ndim=2, max_distance=5, max_label=2)
 

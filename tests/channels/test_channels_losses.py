@@ -166,7 +166,7 @@ class Copy:
 def batch_of(labels: np.ndarray, channels, rng: np.random.Generator) -> dict:
     planes = columns(channels, 2).total
     image = rng.normal(size=(*labels.shape[:3], planes)).astype(np.float32)
-    return {"image": image, "labels": labels}
+    return {"image": image, "truth": {"objects": labels}}
 
 
 def test_unknown_voxels_count_in_no_channel(rng: np.random.Generator) -> None:
@@ -207,7 +207,8 @@ def test_classes_beside_instances_in_any_order(order: tuple[int, ...]) -> None:
     some = (ch("A"), ch("S", classes=4, ignore=4, weight=3.0), ch("Db"))
     channels = tuple(some[place] for place in order)
     loss = loss_of(channels, ndim=2, max_label=6)
-    batch = batch_of(np.stack([ids, classes], axis=-1)[None], channels, rng)
+    batch = batch_of(ids[None], channels, rng)
+    batch["truth"]["classes"] = classes[None]
     parts, metrics = jax.jit(lambda: loss(Copy(), {"params": 1.0}, batch, None, False)[:2])()
     own = columns(channels, 2)["S"]
     counted = (ids > 0) & (classes != 4)

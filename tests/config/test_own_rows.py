@@ -67,7 +67,7 @@ def test_a_few_steps_of_training_with_own_channel_loss_and_network() -> None:
     step = make_step(model, tx, loss_of(CONFIG.channels, ndim=2, max_label=2), mesh)
     found = []
     for _ in range(20):
-        state, logs = step(state, place({"image": image, "labels": LABELS[None]}, mesh))
+        state, logs = step(state, place({"image": image, "truth": {"objects": LABELS[None]}}, mesh))
         found.append(float(logs["loss"]))
     assert found[-1] < 0.5 * found[0]
 

@@ -9,6 +9,7 @@ from jaxseg import data
 from jaxseg.config import SampleCondition
 from jaxseg.data import Sample
 from jaxseg.data.filters import PROPERTIES, filter_samples, patch_filter, summary, whole_summary
+from jaxseg.data.truth import OBJECTS
 from jaxseg.errors import InputError
 from jaxseg.normalize import Stats
 from jaxseg.volume import Volume
@@ -18,9 +19,10 @@ def sample(image: np.ndarray, labels: np.ndarray | None, name: str = "a") -> Sam
     axes = "zyx"[-(image.ndim - 1) :]
     spacing = (1.0,) * (image.ndim - 1)
     volume = None if labels is None else Volume(labels, axes, spacing, name)
+    truth = {} if volume is None else {OBJECTS: volume}
     index = data.empty_index(2) if volume is None else data.index_labels(volume)
     stats = Stats((10.0,) * image.shape[-1], (0.1,) * image.shape[-1])
-    return Sample(Volume(image, axes + "c", spacing, name), volume, stats, name, index)
+    return Sample(Volume(image, axes + "c", spacing, name), truth, stats, name, index)
 
 
 def made(seed: int, shape: tuple[int, ...] = (20, 24)) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +106,9 @@ def test_patches_without_objects_are_drawn_again() -> None:
     rule = patch_filter(((SampleCondition("foreground", "lt", 0.05),),), patch=(8, 8))
     options = {"patch": (8, 8), "size": 32, "seed": 0, "step": 0}
     before, after = (data.batch([one], left_out=out, **options) for out in (None, rule))
-    shares = [(labels > 0).mean((1, 2)) for labels in (before.labels, after.labels)]
+    shares = [
+        (labels > 0).mean((1, 2)) for labels in (before.truth["objects"], after.truth["objects"])
+    ]
     assert (shares[0] < 0.05).mean() > 0.8
     assert (shares[1] < 0.05).mean() < 0.3
     kept = (shares[0] >= 0.05).nonzero()[0]

@@ -15,11 +15,14 @@ from support import real_images
 from jaxseg import data
 from jaxseg.config import CutMix, Source
 from jaxseg.data import Sample
+from jaxseg.data.truth import CLASSES, OBJECTS, Part
 from jaxseg.normalize import Stats, fit_each
 from jaxseg.volume import Volume
 
 
-def sample(labels: np.ndarray, name: str = "a", spacing: tuple[float, ...] = ()) -> Sample:
+def sample(
+    labels: np.ndarray, name: str = "a", spacing: tuple[float, ...] = (), part: Part = OBJECTS
+) -> Sample:
     """A sample whose two channels hold the labels and their negative."""
     spacing = spacing or (1.0,) * labels.ndim
     axes = "zyx"[-labels.ndim :]
@@ -27,7 +30,7 @@ def sample(labels: np.ndarray, name: str = "a", spacing: tuple[float, ...] = ())
     values = (labels.astype(np.uint64) % np.uint64(1000)).astype(np.float32)
     image = Volume(np.stack([values, -values], -1), axes + "c", spacing, name)
     stats = Stats((0.0, 0.0), (1.0, 1.0))
-    return Sample(image, volume, stats, name, data.index_labels(volume))
+    return Sample(image, {part: volume}, stats, name, data.index_labels(volume))
 
 
 def blocks(shape: tuple[int, ...]) -> np.ndarray:
@@ -39,7 +42,7 @@ def blocks(shape: tuple[int, ...]) -> np.ndarray:
 
 def assert_equal(one: data.Batch, other: data.Batch) -> None:
     np.testing.assert_array_equal(one.image, other.image)
-    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_equal(one.truth, other.truth)
     np.testing.assert_array_equal(one.starts, other.starts)
     assert one.names == other.names
 
@@ -67,11 +70,15 @@ def test_batch_is_a_pure_function_of_seed_and_step(
 
 
 def test_patches_are_what_lies_there() -> None:
-    samples = [sample(blocks((40, 50)), "a"), sample(blocks((30, 33)), "b")]
-    batch = data.batch(samples, patch=(16, 20), size=20, seed=0, step=0, compact=False)
+    shapes = {"a": (40, 50), "b": (30, 33)}
+    samples = [sample(blocks(shape), name, part=CLASSES) for name, shape in shapes.items()]
+    batch = data.batch(samples, patch=(16, 20), size=20, seed=0, step=0)
     assert batch.image.shape == (20, 16, 20, 2)
-    assert (batch.image.dtype, batch.labels.dtype) == (np.float32, np.int32)
-    for image, labels, name, (y, x) in zip(*batch, strict=True):
+    found = batch.truth["classes"]
+    assert (batch.image.dtype, found.dtype) == (np.float32, np.int32)
+    for image, labels, name, (y, x) in zip(
+        batch.image, found, batch.names, batch.starts, strict=True
+    ):
         whole = next(item for item in samples if item.name == name).labels.array()  # type: ignore[union-attr]
         np.testing.assert_array_equal(labels, whole[y : y + 16, x : x + 20])
         np.testing.assert_array_equal(image[..., 0], labels)
@@ -93,10 +100,11 @@ def test_every_place_is_reached_and_images_count_by_size() -> None:
 def test_small_images_are_mirrored_at_both_ends(shape: list[int], seed: int) -> None:
     labels = np.random.default_rng(seed).integers(0, 9, shape)
     patch = (8,) * len(shape)
-    batch = data.batch([sample(labels)], patch=patch, size=2, seed=seed, step=0, compact=False)
+    one = sample(labels, part=CLASSES)
+    batch = data.batch([one], patch=patch, size=2, seed=seed, step=0)
     missing = [max(8 - size, 0) for size in shape]
     padded = np.pad(labels, [(n // 2, n - n // 2) for n in missing], mode="reflect")
-    for image, found, start in zip(batch.image, batch.labels, batch.starts, strict=True):
+    for image, found, start in zip(batch.image, batch.truth["classes"], batch.starts, strict=True):
         corner = [at + n // 2 for at, n in zip(start, missing, strict=True)]
         box = tuple(slice(at, at + 8) for at in corner)
         np.testing.assert_array_equal(found, padded[box])
@@ -107,15 +115,14 @@ def test_foreground_patches_show_objects() -> None:
     labels = np.zeros((300, 300), np.int64)
     labels[150:152, 20:22] = 5
     labels[10:60, 200:280] = 9
-    batch = data.batch(
-        [sample(labels)], patch=(16, 16), size=200, seed=0, step=0, foreground=1.0, compact=False
-    )
-    middle = batch.labels[:, 4:12, 4:12]
+    one = sample(labels, part=CLASSES)
+    batch = data.batch([one], patch=(16, 16), size=200, seed=0, step=0, foreground=1.0)
+    middle = batch.truth["classes"][:, 4:12, 4:12]
     seen = [(middle == name).any((1, 2)).mean() for name in (5, 9)]
     assert sum(seen) == pytest.approx(1)
     assert min(seen) > 0.35  # the small object as often as the large one
     none = data.batch([sample(labels)], patch=(16, 16), size=200, seed=0, step=0, foreground=0.0)
-    assert none.labels.any((1, 2)).mean() < 0.2
+    assert none.truth["objects"].any((1, 2)).mean() < 0.2
 
 
 def test_an_image_without_objects_is_drawn_anywhere() -> None:
@@ -123,7 +130,7 @@ def test_an_image_without_objects_is_drawn_anywhere() -> None:
         [sample(np.zeros((20, 20), int))], patch=(8, 8), size=30, seed=0, step=0, foreground=1.0
     )
     assert len(np.unique(batch.starts, axis=0)) > 10
-    assert not batch.labels.any()
+    assert not batch.truth["objects"].any()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "int64", "uint64"])
@@ -133,7 +140,7 @@ def test_labels_are_compact_and_large_ids_stay_apart(dtype: str) -> None:
         names = np.array([0, 2**53, 2**53 + 1, 2**63 - 1 if dtype == "int64" else 2**63 + 1], dtype)
     labels = names[np.random.default_rng(0).integers(0, len(names), (30, 30))]
     batch = data.batch([sample(labels)], patch=(16, 16), size=4, seed=0, step=0)
-    for found, (y, x) in zip(batch.labels, batch.starts, strict=True):
+    for found, (y, x) in zip(batch.truth["objects"], batch.starts, strict=True):
         whole = labels[y : y + 16, x : x + 16]
         np.testing.assert_array_equal(np.unique(found), np.arange(len(np.unique(whole))))
         np.testing.assert_array_equal(found == 0, whole == 0)
@@ -141,11 +148,11 @@ def test_labels_are_compact_and_large_ids_stay_apart(dtype: str) -> None:
             assert len(np.unique(whole[found == number])) == 1
     if dtype == "uint64":
         with pytest.raises(ValueError, match="32 bit"):
-            data.batch([sample(labels)], patch=(16, 16), size=1, seed=0, step=0, compact=False)
+            data.batch([sample(labels, part=CLASSES)], patch=(16, 16), size=1, seed=0, step=0)
 
 
 def test_labels_are_needed() -> None:
-    bare = replace(sample(blocks((20, 20))), labels=None)
+    bare = replace(sample(blocks((20, 20))), truth={})
     with pytest.raises(ValueError, match="no labels"):
         data.batch([bare], patch=(8, 8), size=1, seed=0, step=0)
 
@@ -213,7 +220,7 @@ def test_real_images_give_batches(name: str) -> None:
     train, val = data.split(samples, fraction=0.3, seed=0, patch=patch[name])
     batch = data.batch(train, patch=patch[name], size=4, seed=0, step=0, foreground=0.5)
     assert np.isfinite(batch.image).all()
-    assert batch.labels.max() > 1
+    assert batch.truth["objects"].max() > 1
     grid = data.grid(val, patch=patch[name])
     one = data.grid_batch(val, grid, patch=patch[name], size=2, index=0)
     assert one.image.shape == (2, *patch[name], 1)
@@ -228,14 +235,15 @@ def test_boxes_of_other_patches(shape: tuple[int, ...]) -> None:
     before = data.batch(samples, **options)
     mix = CutMix(probability=0.7, side=(0.25, 0.5))
     found = data.batch(samples, cutmix=mix, **options)
-    as_they_are = data.batch(samples, cutmix=mix, compact=False, **options)
+    classes = [replace(one, truth={CLASSES: one.truth[OBJECTS]}) for one in samples]
+    as_they_are = data.batch(classes, cutmix=mix, **options)
     np.testing.assert_array_equal(found.starts, before.starts)
     assert_equal(found, data.batch(samples, cutmix=mix, **options))
     np.testing.assert_array_equal(as_they_are.image, found.image)
     mixed = 0
-    for number, (image, labels) in enumerate(zip(found.image, found.labels, strict=True)):
+    for number, (image, labels) in enumerate(zip(found.image, found.truth["objects"], strict=True)):
         np.testing.assert_array_equal(image[..., 0], -image[..., 1])
-        np.testing.assert_array_equal(image[..., 0], as_they_are.labels[number])
+        np.testing.assert_array_equal(image[..., 0], as_they_are.truth["classes"][number])
         own = before.image[number].flat[0]
         assert found.names[number] == str(int(own))
         # Objects of both patches keep apart, even where they have the same number.
@@ -253,7 +261,7 @@ def test_pasted_objects_are_those_of_the_other_patch() -> None:
     samples = [sample(blocks((40, 40)), "a")]
     mix = CutMix(probability=1.0, side=(0.5, 0.5))
     found = data.batch(samples, patch=(16, 16), size=8, seed=1, step=0, cutmix=mix, ignore=9)
-    for image, labels in zip(found.image, found.labels, strict=True):
+    for image, labels in zip(found.image, found.truth["objects"], strict=True):
         np.testing.assert_array_equal(labels == -1, image[..., 0] == 9)
         np.testing.assert_array_equal(labels == 0, image[..., 0] == 0)
         ids = labels[labels > 0]
@@ -323,6 +331,6 @@ def test_patches_that_are_scaled_by_themselves() -> None:
     assert mixed.image.max() == 1
     assert one.labels is not None
     small = replace(each, image=one.image.crop((0, 0), (12, 50)))
-    small = replace(small, labels=one.labels.crop((0, 0), (12, 50)))
+    small = replace(small, truth={OBJECTS: one.labels.crop((0, 0), (12, 50))})
     around = data.batch([small], patch=(16, 20), size=1, seed=0, step=0).image[0]
     np.testing.assert_allclose(around[2:14].mean((0, 1)), 0, atol=1e-3)

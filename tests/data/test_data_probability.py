@@ -14,6 +14,7 @@ from jaxseg import data
 from jaxseg.config import ProbabilityMap
 from jaxseg.data import Sample
 from jaxseg.data.probability import mapped_start
+from jaxseg.data.truth import OBJECTS
 from jaxseg.normalize import Stats
 from jaxseg.volume import Volume
 
@@ -23,7 +24,11 @@ def sample(labels: np.ndarray, ignore: int = -1) -> Sample:
     volume = Volume(labels, axes, (1.0,) * labels.ndim, "a")
     image = Volume(labels[..., None].astype(np.float32), axes + "c", volume.spacing, "a")
     return Sample(
-        image, volume, Stats((0.0,), (1.0,)), "a", data.index_labels(volume, ignore=ignore)
+        image,
+        {OBJECTS: volume},
+        Stats((0.0,), (1.0,)),
+        "a",
+        data.index_labels(volume, ignore=ignore),
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jaxseg import data
 from jaxseg.data import Sample
+from jaxseg.data.truth import CLASSES, OBJECTS
 from jaxseg.errors import InputError
 from jaxseg.normalize import Stats
 from jaxseg.volume import Volume
@@ -24,7 +25,7 @@ def sample(shape: tuple[int, ...], name: str = "a") -> Sample:
     axes, spacing = "zyx"[-len(shape) :], (1.0,) * len(shape)
     volume = Volume(labels, axes, spacing, name)
     image = Volume(labels[..., None].astype(np.float32), axes + "c", spacing, name)
-    return Sample(image, volume, Stats((0.0,), (1.0,)), name, data.index_labels(volume))
+    return Sample(image, {CLASSES: volume}, Stats((0.0,), (1.0,)), name, data.index_labels(volume))
 
 
 @given(st.integers(2, 40), st.floats(0.01, 0.99), st.integers(0, 5))
@@ -76,9 +77,7 @@ def test_patches_of_the_parts_share_nothing() -> None:
         np.unique(
             np.concatenate(
                 [
-                    data.batch(
-                        part, patch=(16, 16), size=8, seed=0, step=step, compact=False
-                    ).labels
+                    data.batch(part, patch=(16, 16), size=8, seed=0, step=step).truth["classes"]
                     for step in range(9)
                 ]
             )
@@ -95,7 +94,7 @@ def test_the_end_with_objects_is_held_out() -> None:
     labels[20:30] = 3
     volume = Volume(labels, "yx", (1.0, 1.0))
     one = sample((50, 20))
-    one = Sample(one.image, volume, one.stats, "a", data.index_labels(volume))
+    one = Sample(one.image, {OBJECTS: volume}, one.stats, "a", data.index_labels(volume))
     train, val = data.split([one], fraction=0.2, seed=0, patch=(8, 8))
     assert (train[0].name, val[0].name) == ("a[y 15:50]", "a[y 0:10]")
     assert data.describe_split(train, val) == "training on a[y 15:50], validation on a[y 0:10]"

@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from jaxseg import data
 from jaxseg.data.stack import Stacked
+from jaxseg.data.truth import OBJECTS
 from jaxseg.normalize import Stats
 from jaxseg.volume import Volume
 
 
 def sample(image: np.ndarray, name: str, labels: np.ndarray | None = None) -> data.Sample:
     volume = Volume(image, "yxc", (0.5, 0.25), name, f"/some/{name}.tif")
-    marked = None if labels is None else Volume(labels, "yx", (0.5, 0.25), name, f"/l/{name}.tif")
-    return data.Sample(volume, marked, Stats((0.0,), (1.0,)), name, data.empty_index(2))
+    truth = {}
+    if labels is not None:
+        truth[OBJECTS] = Volume(labels, "yx", (0.5, 0.25), name, f"/l/{name}.tif")
+    return data.Sample(volume, truth, Stats((0.0,), (1.0,)), name, data.empty_index(2))
 
 
 @given(st.data())
@@ -62,7 +65,7 @@ def test_other_sizes_are_no_stack(
 ) -> None:
     usual = sample(np.zeros((4, 6, 1)), "a")
     other = Volume(np.zeros(shape), "yxc", spacing, "b", "b.tif")
-    odd = data.Sample(other, None, Stats((0.0,), (1.0,)), "b", data.empty_index(2))
+    odd = data.Sample(other, {}, Stats((0.0,), (1.0,)), "b", data.empty_index(2))
     (problem,) = data.stack_problems([usual, usual, odd])
     assert words in str(problem)
     assert "b.tif" in str(problem)

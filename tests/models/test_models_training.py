@@ -44,8 +44,8 @@ NETWORKS = [
 def distance(model, variables, batch, key, training):
     """The squared distance of the logits to the labels."""
     logits, stats = model.apply(variables, batch["image"], train=True, key=key)
-    square = ((logits[..., 0] - batch["labels"]) ** 2).sum((1, 2))
-    return {"F": (square, jnp.full_like(square, batch["labels"][0].size))}, {}, stats
+    square = ((logits[..., 0] - batch["truth"]["objects"]) ** 2).sum((1, 2))
+    return {"F": (square, jnp.full_like(square, batch["truth"]["objects"][0].size))}, {}, stats
 
 
 def learn(config, devices, steps=2):
@@ -58,7 +58,7 @@ def learn(config, devices, steps=2):
     step = train.make_step(model, tx, distance, mesh)
     rng = np.random.default_rng(0)
     image = rng.normal(size=(4, size, size, 1)).astype(np.float32)
-    batch = {"image": image, "labels": (image[..., 0] > 0).astype(np.int32)}
+    batch = {"image": image, "truth": {"objects": (image[..., 0] > 0).astype(np.int32)}}
     losses = []
     for _ in range(steps):
         state, logs = step(state, train.place(batch, mesh))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +25,13 @@ def batches(shape: tuple[int, ...], both: bool = False) -> Any:
         labels = np.kron(rng.integers(-1, 3, (2, *shape)), np.ones((1, *(4,) * len(shape)), int))
         image = rng.uniform(size=(*labels.shape, 1)).astype(np.float32)
         names = (f"im{number}a", f"im{number}b")
-        labels = np.stack([labels, labels % 2], -1) if both else labels
-        yield Batch(image, labels.astype(np.int32), names, np.zeros((2, len(shape)), np.int64))
+        labels = labels.astype(np.int32)
+        truth = {"objects": labels} | ({"classes": labels % 2} if both else {})
+        yield Batch(image, truth, names, np.zeros((2, len(shape)), np.int64))
 
 
-def targets(labels: np.ndarray, ndim: int) -> np.ndarray:
-    ids = np.maximum(labels, 0)
-    return channels.encode(ids if ids.ndim == ndim else ids[..., 0], (ch("F"), ch("C")))
+def targets(truth: Mapping[str, np.ndarray]) -> np.ndarray:
+    return channels.encode(np.maximum(truth["objects"], 0), (ch("F"), ch("C")))
 
 
 @pytest.mark.parametrize(("shape", "both"), [((3, 3), False), ((2, 3, 3), True)])
@@ -40,7 +41,7 @@ def test_pairs_of_pictures(shape: tuple[int, ...], both: bool) -> None:
         report.examples(
             batches(shape, both),
             functools.partial(random_augment, settings=settings),
-            functools.partial(targets, ndim=len(shape)),
+            targets,
             count=3,
             seed=0,
             names=("F", "C"),
@@ -71,14 +72,14 @@ def test_nothing_to_show_asks_for_no_patch() -> None:
 
 @pytest.mark.parametrize("shape", [(12, 12), (4, 12, 12)])
 def test_predicted_planes_beside_the_true_ones(shape: tuple[int, ...]) -> None:
-    image, labels = np.zeros((*shape, 1), np.float32), np.ones(shape, np.int32)
+    image, truth = np.zeros((*shape, 1), np.float32), {"objects": np.ones(shape, np.int32)}
     true = np.random.default_rng(0).uniform(size=(*shape, 2)).astype(np.float32)
-    found = report.compared(image, labels, true, true, names=("F", "C"))
+    found = report.compared(image, truth, true, true, names=("F", "C"))
     gap, top = 12, 12 + 2 * 26
     side = (found.shape[1] - gap) // 6 - gap
     panels = [found[top : top + side, gap + n * (side + gap) :][:, :side] for n in range(6)]
     assert (panels[2] == panels[3]).all()
     assert (panels[4] == panels[5]).all()
     assert (panels[2] != panels[4]).any()
-    wider = report.compared(image, labels, true, np.concatenate([true, true], -1))
+    wider = report.compared(image, truth, true, np.concatenate([true, true], -1))
     assert wider.shape[1] == found.shape[1]

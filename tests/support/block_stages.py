@@ -54,7 +54,7 @@ def decode(box: np.ndarray) -> np.ndarray:
 def sample() -> Sample:
     """An image of noise, without labels."""
     values = np.random.default_rng(0).random((24, 28, 1), np.float32)
-    return Sample(Volume(values, "yxc", (1.0, 1.0), "im"), None, Stats((), ()), "im", None)  # type: ignore[arg-type]
+    return Sample(Volume(values, "yxc", (1.0, 1.0), "im"), {}, Stats((), ()), "im", None)  # type: ignore[arg-type]
 
 
 def forward(tiles: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from jaxseg.channels import site_planes
+from jaxseg.channels import true_planes
 from jaxseg.config import Channel
 from jaxseg.io.synapses import SynapseTable
 from jaxseg.tasks.synapse_truth import DrawnSites
@@ -90,9 +90,8 @@ def planes_of(
     """What a perfect network predicts."""
     radii = radius if isinstance(radius, tuple) else (radius,) * len(shape)
     drawn = DrawnSites(table, (*shape, 4), radii, SPACING[-len(shape) :])[...]
-    found = site_planes(drawn, channels, spacing=SPACING[-len(shape) :],
-                        max_label=int(drawn[..., 2:].max()))  # fmt: skip
-    return np.array(found)
+    spacing = SPACING[-len(shape) :]
+    return np.array(true_planes({"sites": drawn}, channels, ndim=len(shape), spacing=spacing))
 
 
 def write_container(

@@ -34,7 +34,7 @@ NET = UNet(features=(4, 8), norm="bn", dropout=(0.2, 0.2))
 
 class Batch(NamedTuple):
     image: np.ndarray
-    labels: np.ndarray
+    truth: dict[str, np.ndarray]
     names: tuple[str, ...]
 
 
@@ -46,7 +46,7 @@ def batch(step: int, size: int = BATCH) -> Batch:
     labels = (np.linalg.norm(yx - centres, axis=-1) < 2.5).astype(np.int32)
     image = labels + rng.normal(0, 0.3, labels.shape)
     names = tuple(f"disc{step}_{number}" for number in range(size))
-    return Batch(image[..., None].astype(np.float32), labels, names)
+    return Batch(image[..., None].astype(np.float32), {"objects": labels}, names)
 
 
 def batches(steps: Iterable[int]) -> Iterator[Batch]:
@@ -64,7 +64,7 @@ def loss(model: Any, variables: Any, data: Any, key: Any, train: bool) -> tuple[
     else:
         logits, stats = model.apply(variables, data["image"]), {}
     logits = logits[..., 0]
-    truth = data["labels"] > 0
+    truth = data["truth"]["objects"] > 0
     cost = jax.nn.softplus(jnp.where(truth, -logits, logits))
     right = (logits > 0) == truth
     space = tuple(range(1, logits.ndim))
@@ -72,10 +72,10 @@ def loss(model: Any, variables: Any, data: Any, key: Any, train: bool) -> tuple[
     return {"F": (cost.sum(space), count)}, {"F_right": (right.sum(space) * 1.0, count)}, stats
 
 
-def augment(key: Any, image: Any, labels: Any) -> tuple[Any, Any]:
+def augment(key: Any, image: Any, truth: Any) -> tuple[Any, Any]:
     """A flip along y or none."""
     flip = jax.random.bernoulli(key)
-    return jnp.where(flip, image[::-1], image), jnp.where(flip, labels[::-1], labels)
+    return jax.tree.map(lambda one: jnp.where(flip, one[::-1], one), (image, truth))
 
 
 def folders(root: Path) -> Folders:

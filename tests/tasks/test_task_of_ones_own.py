@@ -58,7 +58,7 @@ def compare(config, run, results, console):
     io.write_csv(run.metrics, pd.DataFrame(results))
 
 
-REGRESSION = Task(name="regression", truth=IMAGE, steps=steps, count=count, gather=gather,
+REGRESSION = Task(name="regression", truth=(IMAGE,), steps=steps, count=count, gather=gather,
                   compare=compare)  # fmt: skip
 
 # ---- that it works -------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def trained(
     losses, overlaps, order = [], [], np.random.default_rng(0)
     for _ in range(steps):
         chosen = order.permutation(len(images))[:4]
-        batch = {"image": images[chosen], "labels": labels[chosen]}
+        batch = {"image": images[chosen], "truth": {"objects": labels[chosen]}}
         state, logs = step(state, place(batch, mesh))
         losses.append(float(logs["loss"]))
         found, number = logs["metrics"]["E IoU"]

@@ -66,14 +66,14 @@ def uneven(model: Any, variables: Any, data: Any, key: Any, train: bool) -> Any:
     """Samples that count differently, and a denominator that depends on the parameters."""
     parts, metrics, stats = tiny.loss(model, variables, data, key, train)
     above, below = parts["F"]
-    heavy = (data["labels"] > 0).sum((1, 2)) * 1.0
+    heavy = (data["truth"]["objects"] > 0).sum((1, 2)) * 1.0
     size = sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(variables["params"]))
     return {"F": (above, below), "heavy": (above * heavy, heavy + 0.01 * size)}, metrics, stats
 
 
 def data(step: int, mesh: Any) -> Any:
     patches = tiny.batch(step, 8)
-    return place({"image": patches.image, "labels": patches.labels}, mesh)
+    return place({"image": patches.image, "truth": patches.truth}, mesh)
 
 
 def trained(tx: Any, parts: int) -> tuple[Any, Any]:
@@ -113,7 +113,10 @@ def test_evaluation_in_parts_is_that_of_the_whole() -> None:
 def test_parts_take_less_memory() -> None:
     mesh, tx = mesh_of(1), optax.sgd(1.0)
     state = init_state(MODEL, tx, jax.random.key(0), (1, 8, 8, 1), mesh)
-    batch = {"image": np.zeros((8, 64, 64, 1), "f4"), "labels": np.zeros((8, 64, 64), "i4")}
+    batch = {
+        "image": np.zeros((8, 64, 64, 1), "f4"),
+        "truth": {"objects": np.zeros((8, 64, 64), "i4")},
+    }
     batch = place(batch, mesh)
     needs = [
         need_of(make_step(MODEL, tx, tiny.loss, mesh, microbatches=n).lower(state, batch).compile())

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 def data(step: int, mesh):
     patches = tiny.batch(step)
-    return place({"image": patches.image, "labels": patches.labels}, mesh)
+    return place({"image": patches.image, "truth": patches.truth}, mesh)
 
 
 def fresh(mesh, tx=None, **options):
@@ -61,8 +61,8 @@ def test_step_follows_the_gradient_of_the_whole_batch():
     mesh = mesh_of(4)
 
     def loss(model, variables, batch, key, train):
-        error = (batch["image"][..., 0] * variables["params"]["w"] - batch["labels"]) ** 2
-        heavy = batch["labels"] > 0  # samples differ in their denominators
+        error = (batch["image"][..., 0] * variables["params"]["w"] - batch["truth"]["objects"]) ** 2
+        heavy = batch["truth"]["objects"] > 0  # samples differ in their denominators
         return (
             {
                 "all": (error.sum((1, 2)), jnp.full(len(error), 64.0)),
@@ -80,8 +80,8 @@ def test_step_follows_the_gradient_of_the_whole_batch():
     state, logs = make_step(model, tx, loss, mesh, weights={"inside": 3.0})(state, data(0, mesh))
 
     def expected(w):
-        error = (patches.image[..., 0] * w - patches.labels) ** 2
-        return error.mean() + 3 * error[patches.labels > 0].mean()
+        error = (patches.image[..., 0] * w - patches.truth["objects"]) ** 2
+        return error.mean() + 3 * error[patches.truth["objects"] > 0].mean()
 
     value, gradient = jax.value_and_grad(expected)(0.5)
     np.testing.assert_allclose(logs["loss"], value, rtol=1e-6)
@@ -96,7 +96,7 @@ def stepped():
     step = make_step(model, tx, tiny.loss, mesh, augment=tiny.augment, ema=0.5)
 
     def take(patches):
-        image = place({"image": patches.image, "labels": patches.labels}, mesh)
+        image = place({"image": patches.image, "truth": patches.truth}, mesh)
         return step(jax.tree.map(jnp.copy, state), image)
 
     return state, take
@@ -137,19 +137,19 @@ def test_loss_or_gradient_that_is_not_finite_changes_nothing(bad):
         w = variables["params"]["w"]
         values = w * batch["image"].mean((1, 2, 3))
         if bad == "loss":
-            values = jnp.where(batch["labels"][:, 0, 0] == 5, jnp.inf, values)
+            values = jnp.where(batch["truth"]["objects"][:, 0, 0] == 5, jnp.inf, values)
         else:
             values = values + jnp.sqrt(w - 0.5)  # 0, with an infinite slope
         return {"F": (values, jnp.ones_like(values))}, {}, {}
 
     patches, tx = tiny.batch(0), optax.adam(1.0)
-    patches.labels[1, 0, 0] = 5
+    patches.truth["objects"][1, 0, 0] = 5
     model = models.Model(
         lambda key, image: {"params": {"w": jnp.float32(0.5)}}, lambda: None, (), ()
     )
     state = init_state(model, tx, jax.random.key(0), (1, 8, 8, 1), mesh)
     before = arrays(state)
-    batch = place({"image": patches.image, "labels": patches.labels}, mesh)
+    batch = place({"image": patches.image, "truth": patches.truth}, mesh)
     state, logs = make_step(model, tx, loss, mesh)(state, batch)
     assert not logs["ok"]
     assert logs["finite"].tolist() == [True, bad == "gradient", True, True]
@@ -173,7 +173,7 @@ def test_evaluation_does_not_depend_on_the_devices_or_the_batch():
                     place(
                         {
                             "image": patches.image[at : at + size],
-                            "labels": patches.labels[at : at + size],
+                            "truth": {"objects": patches.truth["objects"][at : at + size]},
                         },
                         mesh,
                     ),

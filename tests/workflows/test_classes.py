@@ -13,9 +13,10 @@ import tifffile
 from support import real_images
 
 from jaxseg import augment, data, io
-from jaxseg.channels import columns, encode, has_both
+from jaxseg.channels import columns, encode
 from jaxseg.config import Augment, Config, Rotate, Source, Zoom, ch
 from jaxseg.config.saved import build, plain
+from jaxseg.data.truth import CLASSES, OBJECTS, parts_read
 from jaxseg.decoding import decode, object_classes
 from jaxseg.errors import InputError
 from jaxseg.labels.unknown import without_unknown
@@ -87,7 +88,7 @@ def test_true_planes_give_back_objects_and_classes_in_any_order(rng: np.random.G
         (beside, ch("E", grid_size=16.0)),
     ):
         channels = tuple(some[place] for place in rng.permutation(len(some)))
-        assert has_both(channels)
+        assert parts_read((OBJECTS, CLASSES), channels) == (OBJECTS, CLASSES)
         planes = encode(labels, channels, classes=classes)
         found = decode(planes, channels)
         assert len(np.unique(found)) == 17
@@ -160,7 +161,7 @@ def write(root: Path, name: str, labels: np.ndarray, classes: np.ndarray, **opti
 def test_two_channels_are_instances_and_classes(tmp_path: Path) -> None:
     labels, classes = objects()
     source = write(tmp_path, "a", labels, classes)
-    (sample,), problems = data.open_samples(source, ndim=2, with_classes=True)
+    (sample,), problems = data.open_samples(source, ndim=2, truth=(OBJECTS, CLASSES))
     assert not problems
     assert sample.labels is not None
     assert sample.classes is not None
@@ -199,11 +200,15 @@ def test_patches_of_instances_classes_and_unknown_voxels(tmp_path: Path) -> None
     labels, classes = objects()
     labels[:8] = 999
     source = write(tmp_path, "a", labels, classes)
-    samples = data.open_samples(source, ndim=2, with_classes=True, ignore=999).samples
+    samples = data.open_samples(source, ndim=2, truth=(OBJECTS, CLASSES), ignore=999).samples
     assert 999 not in samples[0].index.ids
     batch = data.batch(samples, patch=(24, 24), size=6, seed=0, step=0, ignore=999)
-    assert batch.labels.shape == (6, 24, 24, 2)
-    for (ids, own), (y, x) in zip(np.moveaxis(batch.labels, -1, 1), batch.starts, strict=True):
+    found = batch.truth
+    assert {name: values.shape for name, values in found.items()} == {
+        "objects": (6, 24, 24),
+        "classes": (6, 24, 24),
+    }
+    for ids, own, (y, x) in zip(found["objects"], found["classes"], batch.starts, strict=True):
         there = labels[y : y + 24, x : x + 24]
         np.testing.assert_array_equal(own, classes[y : y + 24, x : x + 24])
         np.testing.assert_array_equal(ids == -1, there == 999)
@@ -218,19 +223,19 @@ def test_patches_of_instances_classes_and_unknown_voxels(tmp_path: Path) -> None
 
 def test_augmentation_moves_both_label_images_alike() -> None:
     labels, _ = objects()
-    both = jnp.stack([labels, labels % 5], axis=-1)
+    both = {"objects": jnp.asarray(labels), "classes": jnp.asarray(labels % 5)}
     image = jnp.asarray(labels, jnp.float32)[..., None]
     settings = Augment(rotate=Rotate(probability=1.0), zoom=Zoom())
 
     @jax.jit
     @jax.vmap
     def changed(key):
-        alone = augment.random_augment(key, image, both[..., 0], settings=settings)
+        alone = augment.random_augment(key, image, both["objects"], settings=settings)
         return augment.random_augment(key, image, both, settings=settings), alone
 
     (images, found), (images_alone, alone) = changed(jax.random.split(jax.random.key(0), 4))
-    np.testing.assert_array_equal(found[..., 1], found[..., 0] % 5)
-    np.testing.assert_array_equal(found[..., 0], alone)
+    np.testing.assert_array_equal(found["classes"], found["objects"] % 5)
+    np.testing.assert_array_equal(found["objects"], alone)
     np.testing.assert_array_equal(images, images_alone)
 
 
@@ -315,7 +320,7 @@ def test_real_nuclei_with_classes(tmp_path: Path) -> None:
     both = np.stack([truth, kinds], axis=-1)
     tifffile.imwrite(tmp_path / "both.tif", both, metadata={"axes": "YXC"})
     source = Source(raw=str(real_images.path("nuclei2d", "raw")), labels=str(tmp_path / "both.tif"))
-    (sample,), problems = data.open_samples(source, ndim=2, with_classes=True)
+    (sample,), problems = data.open_samples(source, ndim=2, truth=(OBJECTS, CLASSES))
     assert not problems
     labels, classes = sample.labels.array(), sample.classes.array()
     assert data.class_problems((sample,), classes=5) == []
