@@ -169,6 +169,7 @@ class View:
     Parameters
     ----------
     name, needs : as of a :class:`Stage`
+    phase : none: it is made wherever it is read
     reads : files that decide it, by name, looked for when they are asked for
     shape, dtype : of the volume
     read : a box, (*box.shape) or (*box.shape, K)
@@ -178,6 +179,7 @@ class View:
     shape: tuple[int, ...]
     read: Callable[[Box, Results], np.ndarray]
     dtype: Any = np.float32
+    phase: str = ""
     needs: tuple[Step, ...] = ()
     reads: Callable[[], Mapping[str, str | Path]] = dict
 

@@ -6,6 +6,7 @@ What varies within a folder, its *varying part*, is the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 
@@ -60,6 +61,28 @@ def match_names(left: Sequence[str], right: Sequence[str]) -> tuple[int, ...] | 
     if not complete or set(ours) != set(places):
         return None
     return tuple(places[part] for part in ours)
+
+
+def match_by_order(left: Sequence[str], right: Sequence[str]) -> tuple[int, ...]:
+    """For every name of one list the place of its partner in another of the same length, by order.
+
+    Numbers within names count as numbers: ``im2`` is before ``im10``.
+
+    >>> match_by_order(["im10", "im2"], ["x", "y"])
+    (1, 0)
+    """
+    ours, theirs = (
+        sorted(range(len(names)), key=lambda place: _numbers_apart(names[place]))
+        for names in (left, right)
+    )
+    found = dict(zip(ours, theirs, strict=True))
+    return tuple(found[place] for place in range(len(left)))
+
+
+def _numbers_apart(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts numbers within names as numbers."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts)
 
 
 def _common(names: Sequence[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from jaxseg.errors import InputError
 from jaxseg.io.bounds import check_stem
 from jaxseg.io.formats import Format
-from jaxseg.io.name_parts import match_names
+from jaxseg.io.name_parts import match_by_order, match_names
 from jaxseg.io.names import (
     container_of,
     image_name,
@@ -119,10 +118,10 @@ def pair_by_order(raw: Name, labels: Name, *, formats: Sequence[Format] = ()) ->
             expected=f"{len(images)}, as in {raw}",
             found=len(masks),
         )
-    by_number = {path: sorted(masks, key=_numbers_apart)[place]
-                 for place, path in enumerate(sorted(images, key=_numbers_apart))}  # fmt: skip
+    places = match_by_order(*([path.as_posix() for path in paths] for paths in (images, masks)))
+    partners = {path: masks[place] for path, place in zip(images, places, strict=True)}
     named = _named(images, raw, formats)
-    return tuple(pair._replace(labels=by_number[pair.raw]) for pair in named)
+    return tuple(pair._replace(labels=partners[pair.raw]) for pair in named)
 
 
 def described(pairs: Sequence[Pair]) -> str:
@@ -130,12 +129,6 @@ def described(pairs: Sequence[Pair]) -> str:
     left = {pair.stem: [pair.raw] for pair in pairs}
     right = {pair.stem: [pair.labels] if pair.labels else [] for pair in pairs}
     return _table([pair.stem for pair in pairs], left, right)
-
-
-def _numbers_apart(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts numbers within names as numbers."""
-    parts = re.split(r"(\d+)", path.as_posix())
-    return tuple((1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts)
 
 
 def _by_parts(

@@ -156,7 +156,7 @@ def _check(places: np.ndarray, shape: Sequence[int], path: str | Path) -> slice:
 def point_frame(
     places: np.ndarray,
     scores: np.ndarray,
-    classes: np.ndarray,
+    classes: np.ndarray | None = None,
     *,
     spacing: Sequence[float],
     radii: np.ndarray | None = None,
@@ -169,7 +169,7 @@ def point_frame(
     places : (n, ndim) float
         Positions in voxels, (z)yx.
     scores, classes : (n,)
-        Probability and class of every point.
+        Probability and class of every point; None = no classes.
     spacing : sequence of float
         Size of a voxel, (z)yx, µm.
     radii : (n,), optional
@@ -184,9 +184,11 @@ def point_frame(
         f"{name}_um": places[:, axis] * size
         for axis, (name, size) in enumerate(zip(axes, spacing, strict=True))
     }
-    columns |= {"probability": scores, "class": classes}
-    if names:
-        columns["class_name"] = np.asarray(names, object)[classes]
+    columns["probability"] = scores
+    if classes is not None:
+        columns["class"] = classes
+        if names:
+            columns["class_name"] = np.asarray(names, object)[classes]
     if radii is not None and len(radii):
         columns["radius_um"] = radii
     return pd.DataFrame(columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib import colormaps
 
 from jaxseg.report.canvas import Entry, compose
 from jaxseg.report.panels import STRETCH, resized, scale_of, slice_indices
+from jaxseg.train.epoch import Patches
 
 # Planes of targets that are drawn; rays and affinities have many.
 MOST_PLANES = 8
@@ -20,22 +21,6 @@ UNKNOWN = (110, 110, 110)
 HEADS = {1: ("labels",), 2: ("labels", "classes"), 4: ("pre", "post", "partners", "cores")}
 # A colour follows from the label, so that an object keeps it.
 PALETTE = np.array(colormaps["tab20"].colors)  # type: ignore[attr-defined]
-
-
-class Patches(Protocol):
-    """A batch as the data package makes it."""
-
-    @property
-    def image(self) -> np.ndarray:
-        """(N, *S, C) float32."""
-
-    @property
-    def truth(self) -> Mapping[str, np.ndarray]:
-        """Arrays of the truth by name, (N, *S) or with a last axis."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Sample of each patch."""
 
 
 class Example(NamedTuple):

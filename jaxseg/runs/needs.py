@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jaxseg import blocks, io
 from jaxseg.blocks import Ledger
-from jaxseg.blocks.stage import Stage, Step, View, with_needs
+from jaxseg.blocks.stage import Stage, Step, with_needs
 from jaxseg.config import Config
 from jaxseg.errors import ConfigError, Interrupted, JaxsegWarning
 from jaxseg.progress import progress
@@ -86,7 +86,7 @@ def needs_of(plan: Plan, phases: Collection[str]) -> list[Stage]:
                 visit(need)
 
     for step in with_needs(plan.steps):
-        if not isinstance(step, View) and step.phase in phases:
+        if step.phase in phases:
             visit(step)
     return list(found)
 

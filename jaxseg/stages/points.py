@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.blocks import Block
-from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Stage, Table, View
+from jaxseg.blocks.stage import Arrays, Do, Made, Noted, Results, Stage, Summarise, Table, View
 from jaxseg.decoding.point_planes import class_count, point_planes
 from jaxseg.decoding.point_thresholds import fit_point_thresholds
 from jaxseg.decoding.points import Points, points_in, points_margin, sorted_points
@@ -68,17 +68,11 @@ def found_points(work: Work, planes: View) -> tuple[Stage, Table]:
             plane, wide, block.core, grid.shape, spacing=spacing, options=options,
             threshold=known["thresholds"].tolist(), class_planes=classes,
         )  # fmt: skip
-        if region is not None:
-            inside = np.asarray(results[region].array[block.core.slices])
-            found = found.take(within(inside, found.places, block.core))
+        found = confined_points(found, results, region, block.core)
         tables = {} if not len(found.places) else found._asdict()
         return Made(note=lambda: Noted(tables, {"points": len(found.places)}))
 
-    stage = Stage(
-        name="points", phase=DECODE, grid=grid, work=find, done="searched", summarise=summarise,
-        needs=(planes,) if region is None else (planes, region),
-        values=runs.phase_values(DECODE, config) | {"spacing": spacing},
-    )  # fmt: skip
+    stage = search(work, "points", planes, region, summarise=summarise, find=find)
 
     def gather(results: Results) -> pd.DataFrame:
         found = [results[stage].tables(number) for number in range(len(grid))]
@@ -89,20 +83,46 @@ def found_points(work: Work, planes: View) -> tuple[Stage, Table]:
         return point_frame(places, scores, numbers, radii=radii, spacing=spacing,
                            names=config.semantic.names)  # fmt: skip
 
-    table = Table(name="table of points", phase=DECODE, needs=(stage,), gather=gather,
+    table = Table(name="table of points", phase=stage.phase, needs=(stage,), gather=gather,
                   target=points_file(work))  # fmt: skip
     return stage, table
 
 
-def within(inside: np.ndarray, places: np.ndarray, core: Box) -> np.ndarray:
-    """Which points lie in a mask of a box, (n,) bool.
+def search(
+    work: Work, name: str, planes: View, region: View | None, *, summarise: Summarise, find: Do
+) -> Stage:
+    """The stage that searches every block for points.
 
     Parameters
     ----------
-    inside : (*core.shape) the mask
-    places : (n, ndim) positions in voxels of the image
+    work, name : which image, and of the stage
+    planes, region : that it reads
+    summarise, find : what every block needs to know, and what is found in one
+    """
+    return Stage(
+        name=name,
+        phase=DECODE,
+        grid=work.grid,
+        needs=(planes,) if region is None else (planes, region),
+        values=runs.phase_values(DECODE, work.config) | {"spacing": work.spacing},
+        summarise=summarise,
+        work=find,
+        done="searched",
+    )
+
+
+def confined_points(found: Points, results: Results, region: View | None, core: Box) -> Points:
+    """The points of a box that lie where results may be.
+
+    Parameters
+    ----------
+    found : their places in voxels of the image
+    results, region : (*S) bool, where results may be; None = everywhere
     core : the box
     """
-    rows = np.rint(places).astype(int) - np.asarray(core.start)
+    if region is None:
+        return found
+    inside = np.asarray(results[region].array[core.slices])
+    rows = np.rint(found.places).astype(int) - np.asarray(core.start)
     rows = np.clip(rows, 0, np.asarray(inside.shape) - 1)
-    return inside[tuple(rows.T)].astype(bool)
+    return found.take(inside[tuple(rows.T)].astype(bool))

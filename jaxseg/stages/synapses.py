@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from jaxseg.blocks import Block
-from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Stage, Table
+from jaxseg.blocks.stage import Arrays, Made, Noted, Results, Table
 from jaxseg.channels import columns
 from jaxseg.decoding.point_thresholds import Part, fit_point_thresholds
 from jaxseg.decoding.points import points_in, points_margin
@@ -24,11 +24,10 @@ from jaxseg.decoding.synapses import (
     surest_first,
     vector_unit,
 )
-from jaxseg.runs import manifest as runs
-from jaxseg.runs.division import DECODE
+from jaxseg.io.points import point_frame
 from jaxseg.runs.layout import Work
 from jaxseg.stages.planes import filtered_planes, planes_of, predicted, region_of
-from jaxseg.stages.points import within
+from jaxseg.stages.points import confined_points, search
 from jaxseg.stages.shown import Shown, Steps
 
 
@@ -76,7 +75,6 @@ def synapse_steps(work: Work) -> Steps:
     def find(block: Block, results: Results, known: Arrays) -> Made:
         wide = block.core.grown(margin, grid.shape)
         values = np.asarray(results[planes].array[wide.slices])
-        inside = None if region is None else np.asarray(results[region].array[block.core.slices])
         tables: dict[str, np.ndarray] = {}
         counts: dict[str, int] = {}
         for side, column in sides.items():
@@ -84,8 +82,7 @@ def synapse_steps(work: Work) -> Steps:
                 values[..., column], wide, block.core, grid.shape, spacing=spacing,
                 options=options[side], threshold=float(known[side][0]),
             )  # fmt: skip
-            if inside is not None:
-                found = found.take(within(inside, found.places, block.core))
+            found = confined_points(found, results, region, block.core)
             counts[side] = len(found.places)
             if not counts[side]:
                 continue
@@ -97,11 +94,7 @@ def synapse_steps(work: Work) -> Steps:
                 )  # fmt: skip
         return Made(note=lambda: Noted(tables, counts))
 
-    stage = Stage(
-        name="synaptic_sites", phase=DECODE, grid=grid, summarise=summarise, work=find,
-        done="searched", needs=(planes,) if region is None else (planes, region),
-        values=runs.phase_values(DECODE, config) | {"spacing": spacing},
-    )  # fmt: skip
+    stage = search(work, "synaptic_sites", planes, region, summarise=summarise, find=find)
 
     def tables(results: Results) -> dict[str, pd.DataFrame]:
         """The sites of every side with their partners, the surest first."""
@@ -123,26 +116,17 @@ def synapse_steps(work: Work) -> Steps:
             options=config.synapses, min_distance=config.detection.min_distance,
         )  # fmt: skip
         posts = np.bincount(found.partner[found.partner >= 0], minlength=len(found.pre))
+        pres = point_frame(found.pre, found.scores.astype(np.float32), spacing=spacing)
         return {
-            "pre": _frame(found.pre, found.scores, spacing).assign(
-                posts=posts, created=found.created.astype(int)
+            "pre": pres.assign(posts=posts, created=found.created.astype(int)),
+            "post": point_frame(post, weak.astype(np.float32), spacing=spacing).assign(
+                partner=found.partner
             ),
-            "post": _frame(post, weak, spacing).assign(partner=found.partner),
         }
 
     def table(side: str, target: Path) -> Table:
-        return Table(name=f"{side}synaptic sites", phase=DECODE, needs=(stage,), target=target,
+        return Table(name=f"{side}synaptic sites", phase=stage.phase, needs=(stage,), target=target,
                      gather=lambda results: tables(results)[side])  # fmt: skip
 
     pre, post = (table(side, path) for side, path in zip(SIDES, synapse_files(work), strict=True))
     return Steps((stage, pre, post), (Shown("", post),))
-
-
-def _frame(places: np.ndarray, scores: np.ndarray, spacing: tuple[float, ...]) -> pd.DataFrame:
-    """Positions in voxels and µm, which napari reads, ids and probabilities."""
-    axes = "zyx"[-len(spacing) :]
-    found: dict[str, np.ndarray] = {"index": np.arange(len(places))}
-    found |= {f"axis-{axis}": places[:, axis] for axis in range(len(spacing))}
-    found |= {f"{name}_um": places[:, at] * size
-              for at, (name, size) in enumerate(zip(axes, spacing, strict=True))}  # fmt: skip
-    return pd.DataFrame({**found, "probability": scores.astype(np.float32)})

@@ -96,7 +96,7 @@ def results_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegEr
     for work in result_works(config, run_of(config), samples):
         try:
             shown = task.steps(work).shown
-            there = [one for one in shown if getattr(one.result, "phase", "") not in made]
+            there = [one for one in shown if one.result.phase not in made]
             if there or not shown:
                 task.files(work, there)
         except JaxsegError as problem:

@@ -146,22 +146,44 @@ def write_associations(run: Run, one: ComparedPoints, found: PointMatching) -> N
     The tag is TP or FN, or NC for a point in the border that does not count.
     """
     assert one.truth is not None
-    begin = run.point_associations(one.work.name)
     axes = [f"axis-{axis}" for axis in range(one.work.config.ndim)]
     truth = pd.DataFrame(one.truth.places, columns=axes)
     truth.insert(0, "gt_id", np.arange(len(truth)))
-    matches, distances = np.full(len(truth), -1), np.full(len(truth), np.nan)
-    matches[found.pairs[:, 0]] = found.pairs[:, 1]
-    distances[found.pairs[:, 0]] = found.distances
-    tags = np.where(matches >= 0, "TP", "FN")
-    tags[~counting(one.work, one.truth.places)] = "NC"
-    truth = truth.assign(pred_id=matches, distance_um=distances, tag=tags)
+    truth, spurious = associated(truth, one.table, found)
+    truth.loc[~counting(one.work, one.truth.places), "tag"] = "NC"
     if class_count(one.work.config.channels, one.work.config.ndim) > 1:
-        theirs = np.append(one.found.classes, 0)[matches]
+        theirs = np.append(one.found.classes, 0)[truth.pred_id]
         truth = truth.assign(**{"class": one.truth.classes, "pred_class": theirs})
-    spurious = np.ones(len(one.table), bool)
-    spurious[found.pairs[:, 1]] = False
-    ends = {"gt_assoc": truth, "fp": one.table[spurious & counting(one.work, one.found.places)]}
-    for end, table in ends.items():
-        name = f"{begin.name}_within_{found.tolerance:g}um_{end}.csv"
+    spurious = spurious[counting(one.work, one.found.places)[spurious.index]]
+    write_tables(run, one.work, found, {"gt_assoc": truth, "fp": spurious})
+
+
+def associated(
+    truth: pd.DataFrame, found: pd.DataFrame, score: PointMatching
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """True rows with what stands for them, and the found rows that stand for none.
+
+    Parameters
+    ----------
+    truth : one row per true point or pair
+    found : one row per found one, with the ids ``index``, or ``pre_id`` and ``post_id``
+    score : which rows belong together
+    """
+    ids = [name for name in ("index", "pre_id", "post_id") if name in found]
+    matched = found[ids].iloc[score.pairs[:, 1]].set_axis(score.pairs[:, 0])
+    new = [f"pred_{name}".replace("index", "id") for name in ids]
+    matched = matched.set_axis(new, axis=1).reindex(range(len(truth)), fill_value=-1)
+    distances = pd.Series(score.distances, index=score.pairs[:, 0]).reindex(range(len(truth)))
+    tags = np.where(distances.notna(), "TP", "FN")
+    spurious = np.setdiff1d(np.arange(len(found)), score.pairs[:, 1])
+    return truth.join(matched).assign(distance_um=distances, tag=tags), found.iloc[spurious]
+
+
+def write_tables(
+    run: Run, work: Work, score: PointMatching, tables: Mapping[str, pd.DataFrame]
+) -> None:
+    """Write tables about an image at a tolerance, by the ends of their names."""
+    begin = run.point_associations(work.name)
+    for end, table in tables.items():
+        name = f"{begin.name}_within_{score.tolerance:g}um_{end}.csv"
         io.write_csv(begin.with_name(name), table)

@@ -18,7 +18,7 @@ from jaxseg.data.samples import Opened
 from jaxseg.data.truth import CLASSES, OBJECTS, parts_read
 from jaxseg.errors import InputError, JaxsegError
 from jaxseg.geometry import Box
-from jaxseg.io.name_parts import match_names
+from jaxseg.io.name_parts import match_by_order, match_names
 from jaxseg.io.points import PointTable, read_points
 from jaxseg.labels.balls import balls
 from jaxseg.volume import Volume, parse_index
@@ -134,17 +134,17 @@ def tables_of(
     """
     if Path(labels).is_file() and len(names) == 1:
         return {names[0]: next(iter(tables.values()))}, []
-    alike = match_names(list(names), list(tables)) if set(names) - set(tables) else None
-    if alike and pair != "order":
-        places = list(tables.values())
-        return {name: places[place] for name, place in zip(names, alike, strict=True)}, []
-    missing = [name for name in names if name not in tables]
+    stems, missing = list(tables), [name for name in names if name not in tables]
+    alike = match_names(names, stems) if missing and pair != "order" else None
+    if alike:
+        return {name: tables[stems[at]] for name, at in zip(names, alike, strict=True)}, []
     if pair == "order" or (missing and pair == "name_or_order" and len(names) == len(tables)):
         if len(names) != len(tables):
             wrong = InputError("not as many tables of points as images", where=labels,
                                expected=len(names), found=len(tables))  # fmt: skip
             return {}, [wrong]
-        paired = dict(zip(sorted(names), sorted(tables), strict=True))
+        order = match_by_order(names, stems)
+        paired = {name: stems[at] for name, at in zip(names, order, strict=True)}
         print(f"{labels}: tables of points are paired by their order, not by names:")
         print("\n".join(f"    {name}  {paired[name]}" for name in paired), flush=True)
         return {name: tables[other] for name, other in paired.items()}, []

@@ -26,13 +26,13 @@ from jaxseg.runs.results import Found
 from jaxseg.stages.shown import Shown
 from jaxseg.stages.synapses import synapse_files, synapse_steps
 from jaxseg.tasks.comparing import EVALUATE
+from jaxseg.tasks.point_scores import FIELDS, associated, write_tables
 from jaxseg.tasks.showing import write_summary
 from jaxseg.tasks.synapse_rules import synapse_rules
 from jaxseg.tasks.synapse_truth import files_of, open_synapses, synapses_of
 from jaxseg.tasks.task import Task
 
 KINDS = (*SIDES, "pair")
-FIELDS = ("f1", "precision", "recall", "mean_distance", "tp", "fp", "fn")
 # Of what every tolerance is about: the scores of sites of both sides and of pairs.
 Scores = Mapping[str, PointMatching]
 
@@ -153,12 +153,11 @@ def _write_associations(run: Run, one: ComparedSynapses, scores: Scores) -> None
     """Every true site and pair with the one that stands for it, and the spurious ones."""
     assert one.truth is not None
     axes = [f"axis-{axis}" for axis in range(one.work.config.ndim)]
-    begin = run.point_associations(one.work.name)
-    tables: dict[str, pd.DataFrame] = {}
+    sides: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     for side in SIDES:
         truth = pd.DataFrame(getattr(one.truth, side), columns=axes)
         truth.insert(0, "gt_id", getattr(one.truth, f"{side}_ids"))
-        tables |= _associated(side, truth, one.tables[side], scores[side])
+        sides[side] = truth, one.tables[side]
     pairs = {}
     for which, table in (("true", one.truth), ("found", one.found)):
         rows, start = table.pairs, "gt_" if which == "true" else ""
@@ -166,28 +165,10 @@ def _write_associations(run: Run, one: ComparedSynapses, scores: Scores) -> None
             {f"{start}pre_id": table.pre_ids[rows[:, 0]],
              f"{start}post_id": table.post_ids[rows[:, 1]]}
         )  # fmt: skip
-    tables |= _associated("pair", pairs["true"], pairs["found"], scores["pair"])
-    for end, frame in tables.items():
-        tolerance = scores["pair"].tolerance
-        io.write_csv(begin.with_name(f"{begin.name}_within_{tolerance:g}um_{end}.csv"), frame)
-
-
-def _associated(
-    kind: str, truth: pd.DataFrame, found: pd.DataFrame, score: PointMatching
-) -> dict[str, pd.DataFrame]:
-    """True rows with what stands for them, and the rows that stand for none."""
-    ids = [name for name in ("index", "pre_id", "post_id") if name in found]
-    matched = found[ids].iloc[score.pairs[:, 1]].set_axis(score.pairs[:, 0])
-    new = [f"pred_{name}".replace("index", "id") for name in ids]
-    matched = matched.set_axis(new, axis=1).reindex(range(len(truth)), fill_value=-1)
-    distances = pd.Series(score.distances, index=score.pairs[:, 0]).reindex(range(len(truth)))
-    truth = truth.join(matched)
-    tags = np.where(distances.notna(), "TP", "FN")
-    spurious = np.setdiff1d(np.arange(len(found)), score.pairs[:, 1])
-    return {
-        f"{kind}_gt_assoc": truth.assign(distance_um=distances, tag=tags),
-        f"{kind}_fp": found.iloc[spurious],
-    }
+    for kind, (truth, found) in (sides | {"pair": (pairs["true"], pairs["found"])}).items():
+        truth, spurious = associated(truth, found, scores[kind])
+        tables = {f"{kind}_gt_assoc": truth, f"{kind}_fp": spurious}
+        write_tables(run, one.work, scores[kind], tables)
 
 
 def _picture(one: ComparedSynapses, several: Sequence[Scores]) -> np.ndarray:

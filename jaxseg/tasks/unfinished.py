@@ -168,7 +168,7 @@ def _of_work(work: Work, phase: str) -> Iterator[Left]:
     except JaxsegError as problem:
         yield Left(phase, f"{phase} of {work.name}: {problem.what}")
         return
-    mine = [step for step in steps if isinstance(step, (Stage, Table)) and step.phase in phases]
+    mine = [step for step in steps if step.phase in phases]
     if not division.whole:
         yield from (Left(phase, text) for step in mine for text in _of_blocks(work, step))
     elif phase == DECODE and runs.marked(work.run, DECODE, work.name) is None:

@@ -59,7 +59,7 @@ def soft(name: str) -> tuple[np.ndarray, np.ndarray, tuple]:
 
 @pytest.mark.parametrize("decoder", WRONG)
 def test_every_decoder_is_tuned(decoder: str) -> None:
-    pytest.importorskip({"stardist": "stardist", "mutex": "affogato"}.get(decoder, "numpy"))
+    pytest.importorskip({"stardist": "stardist", "mutex": "mwatershed"}.get(decoder, "numpy"))
     name, options = WRONG[decoder]
     planes, truth, channels = soft(name)
     found = tune([planes], [truth], channels, decoder=decoder, options=options)

@@ -20,6 +20,7 @@ from jaxseg.blocks import BlockGrid, Output, Stage, View, whole_grid
 from jaxseg.channels import encode
 from jaxseg.config import Channel, Refine, Repair, StarDist, ch
 from jaxseg.decoding import decoder_of
+from jaxseg.decoding.table import DECODERS as TABLE
 from jaxseg.decoding.table import row_of
 from jaxseg.labels.refine import refine
 from jaxseg.metrics import matching
@@ -55,6 +56,10 @@ OPERATIONS = (
 def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forcing every block to disk takes longer than decoding it."""
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
+
+
+def test_every_decoder_has_channels_here() -> None:
+    assert set(DECODERS) == set(TABLE)
 
 
 @functools.cache

@@ -274,7 +274,11 @@ def _criteria(options: Watershed, role: Role, usable: dict[str, Source]) -> tupl
 def block_problems(
     channels: Sequence[Channel], *, ndim: int, options: Watershed | None = None
 ) -> list[JaxsegError]:
-    """What keeps a plan from being carried out block by block; parameters as for :func:`plan`.
+    """What keeps a plan from being carried out block by block.
+
+    Parameters
+    ----------
+    channels, ndim, options : as for :func:`plan`
 
     Returns
     -------
