@@ -82,17 +82,17 @@ Truth = tuple[Part, ...]
 
 
 def parts_read(truth: Truth, channels: Sequence[Channel]) -> Truth:
-    """The parts of the truth of a task that are there: the first, and those that channels name.
+    """The parts of the truth of a task that channels name; the first one if they name none.
 
     >>> from jaxseg.config import ch
     >>> both = (OBJECTS, CLASSES)
     >>> [part.name for part in parts_read(both, (ch("F"), ch("S", classes=3)))]
     ['objects', 'classes']
-    >>> [part.name for part in parts_read(both, (ch("F"),))]
-    ['objects']
+    >>> [part.name for part in parts_read(both, (ch("F"),))], len(parts_read((IMAGE,), (ch("F"),)))
+    (['objects'], 1)
     """
     named = {channel.options.truth for channel in channels}
-    return tuple(part for part in truth if part is truth[0] or part.name in named)
+    return tuple(part for part in truth if part.name in named) or truth[:1]
 
 
 def interpolation(truth: Truth) -> dict[str, Any]:

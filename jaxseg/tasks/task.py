@@ -32,8 +32,8 @@ class Task:
     name : str
         As configurations have it.
     truth : tuple of Part
-        The arrays that the label files hold; the first one says where objects are, others are there
-        if a channel names them.
+        The arrays that the label files hold: those that channels name, or the first one if they
+        name none.
     phases : tuple of str
         Of its stages between planes and results, by blocks; in memory they are one, decode.
     steps : callable
