@@ -66,12 +66,12 @@ class Block(nn.Module):
 
 
 class HRNetModule(nn.Module):
-    """Stem, bottlenecks, three stages of two to four branches, and heads."""
+    """Stem, bottlenecks, stages of more and more branches, and heads."""
 
     config: HRNet
     heads: tuple[int, ...]
     strides: tuple[Shape, ...]
-    """Of the two stem convolutions and of the three coarser branches."""
+    """Of the two stem convolutions and of the coarser branches."""
     style: Style
 
     @nn.compact
@@ -92,31 +92,35 @@ class HRNetModule(nn.Module):
         for stage, modules in enumerate(config.modules):
             branches = self._widen(stage, branches, train)
             for module in range(modules):
-                branches = self._exchange(f"stage_{stage}_{module}", branches, train)
+                branches = self._exchange(stage, module, branches, train)
         views = [self._resize(view, number, 0) for number, view in enumerate(branches)]
         logits = logits_of([jnp.concatenate(views, axis=-1)], self.heads, style)
         return linear(logits, product(self.strides[:2]))
 
     def _widen(self, stage: int, branches: list[jax.Array], train: bool) -> list[jax.Array]:
-        """One more branch, out of the coarsest one; the widths that the stage wants."""
-        result, width = [], self.config.width
+        """The widths that a stage wants; a branch that is new in it is out of the coarsest one."""
+        result, widths = [], self.config.widths_of[stage]
         for number, branch in enumerate(branches):
-            wanted = width * 2**number
+            wanted = widths[number]
             if branch.shape[-1] != wanted:
                 conv = NormConv(wanted, 3, self.style, name=f"widen_{stage}_{number}")
                 branch = conv(branch, train=train)
             result.append(branch)
         number = len(branches)
+        if number == len(widths):
+            return result
         stride, name = self.strides[number + 1], f"widen_{stage}_{number}"
-        conv = NormConv(width * 2**number, 3, self.style, True, stride, name=name)
+        conv = NormConv(widths[number], 3, self.style, True, stride, name=name)
         return [*result, conv(branches[-1], train=train)]
 
-    def _exchange(self, name: str, branches: list[jax.Array], train: bool) -> list[jax.Array]:
+    def _exchange(
+        self, stage: int, module: int, branches: list[jax.Array], train: bool
+    ) -> list[jax.Array]:
         """Residual blocks on each branch, then each branch the sum of all."""
-        config, style, own = self.config, self.style, []
-        for number, branch in enumerate(branches):
-            width = config.width * 2**number
-            for index in range(config.blocks):
+        config, style, own, name = self.config, self.style, [], f"stage_{stage}_{module}"
+        sizes = zip(config.widths_of[stage], config.blocks_of[stage], strict=True)
+        for number, (branch, (width, blocks)) in enumerate(zip(branches, sizes, strict=True)):
+            for index in range(blocks):
                 at = f"{name}_branch_{number}_{index}"
                 block = Block((width, width), (3, 3), style, config.biapy_compatible, name=at)
                 branch = block(branch, train=train)
@@ -131,7 +135,7 @@ class HRNetModule(nn.Module):
         self, name: str, branches: list[jax.Array], source: int, target: int, train: bool
     ) -> jax.Array:
         """A branch in the resolution and width of another one."""
-        image, width = branches[source], self.config.width * 2**target
+        image, width = branches[source], branches[target].shape[-1]
         name = f"{name}_from_{source}_to_{target}"
         if source > target:
             image = NormConv(width, 1, self.style, False, name=name)(image, train=train)
@@ -177,11 +181,12 @@ def halo_of(config: HRNet, strides: Sequence[Shape]) -> Shape:
     for axis in zip(*strides, strict=True):
         stem, quarter = 1 + axis[0], axis[0] * axis[1]
         reach, coarse = stem + BOTTLENECKS * quarter, quarter
-        for modules, step in zip(config.modules, axis[2:], strict=True):
+        stages = zip(config.modules, config.stages, config.blocks_of, strict=True)
+        for modules, branches, blocks in stages:
             reach += coarse  # the convolution that makes the new branch
-            coarse *= step
+            coarse = math.prod(axis[: branches + 1])
             # Two convolutions a block, strided ones to the next branch, interpolation back.
-            reach += modules * coarse * (2 * config.blocks + 2)
+            reach += modules * coarse * (2 * max(blocks) + 2)
         radii.append(reach + 2 * coarse + quarter)
     return tuple(radii)
 

@@ -29,14 +29,14 @@ class Size(NamedTuple):
     """Feature maps of each stage, and residual blocks in each."""
 
     features: tuple[int, ...]
-    depth: int
+    depths: tuple[int, ...]
 
 
 VARIANTS: Mapping[str, Size] = MappingProxyType(
     {
-        "small": Size((16, 32, 64, 128, 256, 256), 1),
-        "base": Size((32, 64, 128, 256, 512, 512), 1),
-        "large": Size((64, 128, 256, 512, 1024, 1024), 2),
+        "small": Size((16, 32, 64, 128, 256, 256), (1,) * 6),
+        "base": Size((32, 64, 128, 256, 512, 512), (1,) * 6),
+        "large": Size((64, 128, 256, 512, 1024, 1024), (2,) * 6),
     }
 )
 
@@ -65,7 +65,7 @@ class Block(nn.Module):
 
 
 class STUNetModule(nn.Module):
-    """Six stages down, five up, and heads."""
+    """Stages down, one fewer up, and heads."""
 
     config: STUNet
     heads: tuple[int, ...]
@@ -104,7 +104,7 @@ class STUNetModule(nn.Module):
     def _stage(
         self, stage: int, name: str, image: jax.Array, strides: Shape | None, train: bool
     ) -> jax.Array:
-        for index in range(self.size.depth):
+        for index in range(self.size.depths[stage]):
             first = index == 0
             place = (self.size.features[stage], self.kernels[stage], self.style)
             block = Block(*place, strides if first else None, first, name=f"{name}_{index}")
@@ -115,13 +115,22 @@ class STUNetModule(nn.Module):
 def build(config: STUNet, heads: tuple[int, ...], ndim: int, *, style: Style, remat: bool) -> Model:
     """The model; see :func:`jaxseg.models.build`."""
     strides, usual = steps(config, ndim), VARIANTS[config.variant]
-    size = Size(config.features or usual.features, config.depth or usual.depth)
-    kernels = reach.kernels(KERNEL, config.isotropic, len(size.features), ndim)
+    count = config.stages
+    depth = (config.depth or usual.depths[0],) * count
+    size = Size(config.features or usual.features, config.depths or depth)
+    sides = config.kernels or (KERNEL,) * count
+    flat = config.isotropic or (True,) * count
+    kernels = tuple(
+        reach.kernels(side, (whole,), 1, ndim)[0] for side, whole in zip(sides, flat, strict=True)
+    )
     module = STUNetModule(config, heads, size, kernels, strides, style)
-    stages = [reach.around(kernel, 2 * size.depth) for kernel in kernels]
+    stages = [
+        reach.around(kernel, 2 * blocks)
+        for kernel, blocks in zip(kernels, size.depths, strict=True)
+    ]
     # The convolution that reduces looks one voxel further than the block that it reduces.
-    one = reach.around((KERNEL,) * ndim)
-    down = [*(reach.plus(stage, one) for stage in stages[:-1]), stages[-1]]
+    farther = [reach.around((side,) * ndim) for side in sides[1:]]
+    down = [*(reach.plus(*pair) for pair in zip(stages[:-1], farther, strict=True)), stages[-1]]
     halo = reach.u_shape(down, stages[:-1], strides, linear=False)
     stride = tuple(math.prod(axis) for axis in zip(*strides, strict=True))
     return as_model(module, halo, stride, local=is_local(style), remat=remat)

@@ -77,11 +77,11 @@ def test_an_option_of_another_network_is_refused(tmp_path: Path) -> None:
     path.write_text("from jaxseg.config import HRNet\nmodel = HRNet(kernel=5)\n")
     with pytest.raises(ConfigError, match=r"config.py:2: HRNet has no option 'kernel'") as at:
         load(path)
-    assert "width, modules, blocks" in str(at.value)
+    assert "width, modules, branches, blocks" in str(at.value)
     assert len(str(at.value).splitlines()) <= 3
     data = to_plain(dataclasses.replace(SOUND, model=HRNet()))
     data["model"]["kernel"] = 5
-    with pytest.raises(ConfigError, match="width, modules, blocks"):
+    with pytest.raises(ConfigError, match="width, modules, branches, blocks"):
         from_plain(data)
 
 
@@ -103,7 +103,13 @@ def test_an_option_of_another_network_is_refused(tmp_path: Path) -> None:
         (UNeXtV1(layer_scale=0.0), "model.layer_scale"),
         (HRNet(modules=(1, 0, 1)), "model.modules"),
         (HRNet(width=0), "model.width"),
-        (STUNet(features=(8, 16)), "model.features"),
+        (HRNet(branch_blocks=(4,) * 8), "model.branch_blocks"),
+        (HRNet(branch_widths=(4,) * 10), "model.branch_widths"),
+        (HRNet(branches=(2, 4, 4)), "model.branches"),
+        (HRNet(modules=(1, 1), z_down=(2,) * 5), "model.z_down"),
+        (STUNet(features=(8,)), "model.features"),
+        (STUNet(features=(8, 16), depths=(1,)), "model.depths"),
+        (STUNet(kernels=(3,) * 5), "model.kernels"),
         (STUNet(depth=-1), "model.depth"),
         (UNETR(token=12), "model.token"),
         (UNETR(token=1), "model.token"),

@@ -459,6 +459,32 @@ def test_sizes_of_hrnet_in_its_name() -> None:
     assert kind_of(found, "MODEL.HRNET_32.STAGE2.NUM_BLOCKS") == "no effect"
 
 
+def test_networks_out_of_lists() -> None:
+    prefix = "MODEL.HRNET."
+    keys = {"MODEL.ARCHITECTURE": "hrnet", prefix + "VARIANT": "custom", prefix + "NUM_STAGES": 2,
+            prefix + "NUM_MODULES": [1, 2], prefix + "NUM_BRANCHES": [2, 3],
+            prefix + "NUM_BLOCKS": [[1, 2], [3, 4, 5]], prefix + "Z_DOWN": [1, 2],
+            prefix + "NUM_CHANNELS": [[8, 16], [8, 16, 24]],
+            prefix + "YX_DOWN": [2, 1]}  # fmt: skip
+    model: Any = translate(document(OBJECTS | keys)).config().model
+    assert (model.modules, model.branch_blocks) == ((1, 2), (1, 2, 3, 4, 5))
+    assert model.branch_widths == (8, 16, 8, 16, 24)
+    assert (model.yx_down, model.z_down) == ((2, 2, 2, 1), (1, 1, 1, 2))
+    wrong = translate(document(OBJECTS | keys | {prefix + "NUM_BLOCKS": [[1, 2], [3]]}))
+    assert "2 lists of [2, 3] numbers" in str(wrong.problems[0])
+    named = translate(document(OBJECTS | keys | {prefix + "VARIANT": "W18"}))
+    assert kind_of(named, prefix + "NUM_BLOCKS") == "no effect"
+    prefix = "MODEL.STUNET."
+    keys = {"MODEL.ARCHITECTURE": "stunet", prefix + "VARIANT": "custom",
+            prefix + "DIMS": [4, 8, 16], prefix + "DEPTH": [1, 2, 1],
+            prefix + "POOL_OP_KERNEL_SIZES": [[1, 2, 2], [2, 2, 2]],
+            prefix + "CONV_KERNEL_SIZES": [[1, 3, 3], [3, 3, 3], [3, 3, 3]]}  # fmt: skip
+    model = translate(document(OBJECTS | keys)).config().model
+    assert (model.features, model.depths, model.kernels) == ((4, 8, 16), (1, 2, 1), (3, 3, 3))
+    assert (model.z_down, model.yx_down) == ((1, 2), (2, 2))
+    assert model.isotropic == (False, True, True)
+
+
 def test_zoom_of_test_images() -> None:
     prefix = "DATA.PREPROCESS."
     keys = {prefix + "TEST": True, prefix + "ZOOM.ENABLE": True,

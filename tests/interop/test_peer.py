@@ -190,8 +190,8 @@ def test_networks_out_of_the_peers_options():
         {"ARCHITECTURE": "edsr"},
         {"ARCHITECTURE": "unext_v2", "CONVNEXT_STEM_K_SIZE": 4},
         {"ARCHITECTURE": "unext_v2", "ISOTROPY": [True, False]},
-        {"ARCHITECTURE": "hrnet", "HRNET": {"VARIANT": "custom"}},
-        {"ARCHITECTURE": "stunet", "STUNET": {"VARIANT": "custom"}},
+        {"ARCHITECTURE": "hrnet", "HRNET": {"VARIANT": "W20"}},
+        {"ARCHITECTURE": "stunet", "STUNET": {"VARIANT": "huge"}},
     ],
     ids=str,
 )

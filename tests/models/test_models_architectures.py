@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import jax
@@ -217,3 +218,33 @@ def test_nothing_beyond_the_halo_counts(config):
 )
 def test_networks_that_see_beyond_the_halo_say_so(config):
     assert not models.build(config, 1, 2).local
+
+
+def test_named_sizes_are_values_of_the_lists() -> None:
+    widths = [18 * 2**number for count in (2, 3, 4) for number in range(count)]
+    listed = HRNet(branches=(2, 3, 4), branch_blocks=(4,) * 9, branch_widths=tuple(widths))
+    assert size(listed, 2) == size(HRNet(width=18), 2)
+    features = (16, 32, 64, 128, 256, 256)
+    options = {"depths": (1,) * 6, "kernels": (3,) * 6, "yx_down": (2, 2, 2, 2, 1)}
+    assert size(STUNet(features=features, **options), 3) == size(STUNet(variant="small"), 3)
+
+
+@pytest.mark.parametrize("config", [
+    HRNet(modules=(1, 1), branches=(2, 2), branch_blocks=(1, 2, 1, 1), branch_widths=(2, 3, 3, 4),
+          yx_down=(2, 1, 2)),
+    STUNet(features=(2, 3, 4), depths=(1, 2, 1), kernels=(5, 3, 1), yx_down=(2, 1)),
+], ids=["hrnet", "stunet"])  # fmt: skip
+def test_lists_make_networks_of_other_shapes(config: HRNet | STUNet) -> None:
+    model = models.build(config, (2,), ndim=2)
+    assert model.stride == ((4, 4) if isinstance(config, HRNet) else (2, 2))
+    image = jnp.zeros((1, 16, 16, 1))
+    variables = model.init(jax.random.key(0), image)
+    assert model.apply(variables, image).shape == (1, 16, 16, 2)
+
+
+def size(config: HRNet | STUNet, ndim: int) -> int:
+    """Parameters, without computing any."""
+    model = models.build(config, (1,), ndim)
+    image = jax.ShapeDtypeStruct((1, *model.stride, 1), "float32")
+    shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))

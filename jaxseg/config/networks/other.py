@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from jaxseg.config.limits import (
     RATE,
     above,
     at_least,
+    at_least_values,
     lengths,
     one_of,
 )
@@ -106,18 +108,27 @@ class HRNet(Architecture):
     width: int = option(18, at_least(1))
     """Feature maps of the finest branch, twice as many in each coarser one: 18, 32, 48 or 64 in the
     paper."""
-    modules: tuple[int, int, int] = option((1, 4, 3), at_least(1))
-    """Exchanges between branches in each of the three stages."""
+    modules: tuple[int, ...] = option((1, 4, 3), at_least_values(1), at_least(1))
+    """Exchanges between branches in each stage: three stages in the paper."""
+    branches: tuple[int, ...] = option((), at_least(2))
+    """Branches in each stage, at most one more than in the one before; empty = 2 3 4 and so on."""
     blocks: int = option(4, at_least(1))
     """Residual blocks of a branch between two exchanges."""
+    branch_blocks: tuple[int, ...] = option((), at_least(1))
+    """The same for every branch, stage after stage: of 2, 3 and 4 branches nine numbers; empty =
+    blocks everywhere."""
+    branch_widths: tuple[int, ...] = option((), at_least(1))
+    """Feature maps of every branch, stage after stage; empty = width, twice as many in each coarser
+    one."""
     norm: Normalisation = option("bn")
     """in, bn, gn, ln: instance, batch, group, layer normalisation (ln over the channels of a
     voxel)."""
     activation: Activation = option("relu")
     """Non-linearity."""
     z_down: tuple[int, ...] = option((), one_of(1, 2))
-    """Z stride of the two stem convolutions and of the three coarser branches; empty = 2
-    everywhere."""
+    """Z stride of the two stem convolutions and of the coarser branches; empty = 2 everywhere."""
+    yx_down: tuple[int, ...] = option((), one_of(1, 2))
+    """The same along y and x; empty = 2 everywhere."""
     biapy_compatible: bool = option(False)
     """BiaPy's blocks: no activation inside a block, and resizing that fits the outermost voxels
     of two grids to each other."""
@@ -125,12 +136,47 @@ class HRNet(Architecture):
     @property
     def reductions(self) -> tuple[int, ...]:
         """Two halves in the stem, then one for each coarser branch."""
-        return (2,) * 5
+        return self.yx_down or (2,) * (1 + max(self.stages))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Branches in each stage."""
+        return self.branches or tuple(range(2, 2 + len(self.modules)))
+
+    def of_stages(self, values: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """A list of every branch, stage after stage, as one list for each stage."""
+        ends = tuple(itertools.accumulate(self.stages, initial=0))
+        return tuple(values[start:stop] for start, stop in itertools.pairwise(ends))
+
+    @property
+    def blocks_of(self) -> tuple[tuple[int, ...], ...]:
+        """Residual blocks of each branch in each stage."""
+        return self.of_stages(self.branch_blocks or (self.blocks,) * sum(self.stages))
+
+    @property
+    def widths_of(self) -> tuple[tuple[int, ...], ...]:
+        """Feature maps of each branch in each stage."""
+        usual = [self.width * 2**number for count in self.stages for number in range(count)]
+        return self.of_stages(self.branch_widths or tuple(usual))
 
     @property
     def lists(self) -> Mapping[str, int]:
-        """Steps down."""
-        return {"z_down": len(self.reductions)}
+        """Steps down, stages, and branches of all stages."""
+        down, every = 1 + max(self.stages), sum(self.stages)
+        return {"branches": len(self.modules), "z_down": down, "yx_down": down,
+                "branch_blocks": every, "branch_widths": every}  # fmt: skip
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Lists of another length, and branches that come from nowhere."""
+        yield from super().problems(where)
+        steps = itertools.pairwise((1, *self.stages))
+        if any(after - before not in (0, 1) for before, after in steps):
+            yield ConfigError(
+                "a stage has as many branches as the one before, or one more",
+                where=f"{where}.branches",
+                expected="such as 2 3 4",
+                found=self.branches,
+            )
 
 
 @section
@@ -141,17 +187,23 @@ class STUNet(Architecture):
     """Which network."""
     variant: Literal["small", "base", "large"] = option("base")
     """small, base, large: width and depth as published."""
-    features: tuple[int, ...] = option((), lengths(0, STAGES), at_least(1))
-    """Feature maps of the six stages; empty = those of the variant."""
+    features: tuple[int, ...] = option((), at_least(1))
+    """Feature maps of the stages, at least two; empty = those of the variant, of six stages."""
     depth: int = option(0, at_least(0))
     """Residual blocks per stage; 0 = those of the variant."""
+    depths: tuple[int, ...] = option((), at_least(1))
+    """The same for every stage; empty = depth everywhere."""
+    kernels: tuple[int, ...] = option((), ODD)
+    """Side of the kernels of every stage; empty = 3 everywhere."""
     norm: Normalisation = option("in")
     """in, bn, gn, ln: instance, batch, group, layer normalisation (ln over the channels of a
     voxel)."""
     activation: Activation = option("leaky_relu")
     """Non-linearity."""
     z_down: tuple[int, ...] = option((), one_of(1, 2))
-    """Z stride of the five steps down; empty = 2 2 2 2 1, as along y and x."""
+    """Z stride of the steps down; empty = as along y and x."""
+    yx_down: tuple[int, ...] = option((), one_of(1, 2))
+    """Stride of the steps down along y and x; empty = 2 but for the last one, which is 1."""
     isotropic: tuple[bool, ...] = option(())
     """Per stage, False = kernel of size 1 along z; empty = True everywhere."""
     deep_supervision: bool = option(False)
@@ -161,13 +213,32 @@ class STUNet(Architecture):
 
     @property
     def reductions(self) -> tuple[int, ...]:
-        """Four halves; the last stage keeps the resolution."""
-        return (2, 2, 2, 2, 1)
+        """Halves; the last stage keeps the resolution."""
+        return self.yx_down or (*(2,) * (self.stages - 2), 1)
+
+    @property
+    def stages(self) -> int:
+        """How many there are."""
+        return len(self.features) or STAGES
 
     @property
     def lists(self) -> Mapping[str, int]:
         """Steps down, and stages."""
-        return {"z_down": len(self.reductions), "isotropic": STAGES}
+        count = self.stages
+        return {"z_down": count - 1, "yx_down": count - 1, "isotropic": count, "depths": count,
+                "kernels": count}  # fmt: skip
+
+    def problems(self, where: str) -> Iterator[ConfigError]:
+        """Lists of another length, and a single stage."""
+        if self.stages < 2:
+            yield ConfigError(
+                "a single stage is no such network",
+                where=f"{where}.features",
+                expected="at least 2",
+                found=self.features,
+            )
+        else:
+            yield from super().problems(where)
 
 
 @section

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,28 +135,86 @@ def unetr(model: Options, ndim: int) -> dict[str, Any]:
 
 
 def hrnet(model: Options, ndim: int) -> dict[str, Any]:
-    """Options of HRNet."""
+    """Options of HRNet: one of its sizes, or lists of all stages."""
     own = model["HRNET"]
     _only(own, "BLOCK_TYPE", "BASIC", "HRNET.")
     _only(own, "HEAD_TYPE", "FCN", "HRNET.")
-    widths = {f"W{width}": width for width in (18, 32, 48, 64)}
-    fields = {
-        "width": _choice(own, "VARIANT", widths, "HRNET."),
+    fields: dict[str, Any] = {
         "norm": _choice(model, "NORMALIZATION", NORMS),
         "activation": model["ACTIVATION"].lower(),
     }
+    if str(own["VARIANT"]).lower() == "custom":
+        return fields | _stages(own, ndim)
+    widths = {f"W{width}": width for width in (18, 32, 48, 64)}
+    fields["width"] = _choice(own, "VARIANT", {**widths, "custom": 0}, "HRNET.")
     if any(step not in (0, 2) for step in own["YX_DOWN"]):
         raise _refused("HRNET.YX_DOWN", own["YX_DOWN"], "2")
     if ndim == 3:
-        first, second, third = (step or 1 for step in own["Z_DOWN"])
+        first, second, third = (step or 1 for step in [*own["Z_DOWN"], 0, 0, 0][:3])
         fields["z_down"] = (first, first, first, second, third)
     return fields
 
 
+def _stages(own: Options, ndim: int) -> dict[str, Any]:
+    """Stages of HRNet out of lists; a stage has the stride of the branch that is new in it."""
+    count = int(own["NUM_STAGES"])
+    lists = {
+        name: list(own[name])[:count]
+        for name in ("NUM_MODULES", "NUM_BRANCHES", "NUM_BLOCKS", "NUM_CHANNELS")
+    }
+    branches = lists["NUM_BRANCHES"]
+    for name, given in lists.items():
+        nested = name in ("NUM_BLOCKS", "NUM_CHANNELS")
+        sizes = [len(one) for one in given if isinstance(one, list)]
+        if len(given) != count or (nested and sizes != branches):
+            expected = f"{count} lists of {branches} numbers" if nested else f"{count} numbers"
+            raise _refused(f"HRNET.{name}", own[name], expected)
+
+    def down(name: str, usual: int) -> tuple[int, ...]:
+        steps = [step or usual for step in [*own[name], *[0] * count][:count]]
+        new = [step for step, more in zip(steps, _more(branches), strict=True) if more]
+        return (steps[0], steps[0], *new)
+
+    return {
+        "modules": tuple(lists["NUM_MODULES"]),
+        "branches": tuple(branches),
+        "branch_blocks": tuple(itertools.chain(*lists["NUM_BLOCKS"])),
+        "branch_widths": tuple(itertools.chain(*lists["NUM_CHANNELS"])),
+        "yx_down": down("YX_DOWN", 2),
+        **({"z_down": down("Z_DOWN", 1)} if ndim == 3 else {}),
+    }
+
+
+def _more(branches: list[int]) -> list[bool]:
+    """Whether each stage has more branches than the one before."""
+    return [after > before for before, after in itertools.pairwise([1, *branches])]
+
+
 def stunet(model: Options, ndim: int) -> dict[str, Any]:
-    """Options of STU-Net."""
-    variants = {name: name for name in ("small", "base", "large")}
-    return {"variant": _choice(model["STUNET"], "VARIANT", variants, "STUNET.")}
+    """Options of STU-Net: one of its sizes, or lists of all stages."""
+    own = model["STUNET"]
+    if str(own["VARIANT"]).lower() != "custom":
+        variants = {name: name for name in ("small", "base", "large")}
+        return {"variant": _choice(own, "VARIANT", {**variants, "custom": ""}, "STUNET.")}
+    lists: dict[str, list[list[int]]] = {}
+    for name in ("CONV_KERNEL_SIZES", "POOL_OP_KERNEL_SIZES"):
+        # The documents' defaults are of three axes.
+        lists[name] = [list(one)[-ndim:] for one in own[name]]
+        if any(len(one) != ndim or len(set(one[-2:])) > 1 for one in lists[name]):
+            raise _refused(
+                f"STUNET.{name}", own[name], f"{ndim} numbers each, the same for y and x"
+            )
+    kernels, steps = lists["CONV_KERNEL_SIZES"], lists["POOL_OP_KERNEL_SIZES"]
+    if any(one[0] not in (1, one[-1]) for one in kernels):
+        raise _refused("STUNET.CONV_KERNEL_SIZES", kernels, "along z 1, or as along y and x")
+    return {
+        "features": tuple(own["DIMS"]),
+        "depths": tuple(own["DEPTH"]),
+        "kernels": tuple(one[-1] for one in kernels),
+        "yx_down": tuple(one[-1] for one in steps),
+        **({"z_down": tuple(one[0] for one in steps)} if ndim == 3 else {}),
+        **({"isotropic": tuple(one[0] == one[-1] for one in kernels)} if ndim == 3 else {}),
+    }
 
 
 def _z(model: Options, ndim: int, count: int, *, first: int = 0) -> dict[str, Any]:

@@ -231,6 +231,25 @@ def _conv_layers(value: list[int], job: Job) -> Verdict | None:
     return of(*U, *X)(value, job)
 
 
+def _custom(name: str) -> Judge:
+    """A judge for a list of a network, which counts for the variant custom alone."""
+
+    def judge(value: Any, job: Job) -> Verdict | None:
+        variant = job[f"{M}{name.upper()}.VARIANT"]
+        if job.architecture == name and variant.lower() != "custom":
+            return Verdict("no effect", "", f"the variant is {variant}")
+        return of(name)(value, job)
+
+    return judge
+
+
+def _yx_of_hrnet(value: list[int], job: Job) -> Verdict | None:
+    custom = job[M + "HRNET.VARIANT"].lower() == "custom"
+    legal = {0, 1, 2} if custom else {0, 2}
+    found = of(*H)(value, job)
+    return found or (Verdict("refused", "", HALVES) if set(value) - legal else None)
+
+
 def _packed(value: bool, job: Job) -> Verdict | None:
     if value and job[M + "SOURCE"] != "biapy":
         return Verdict("refused", "", "a network of another source is not exported again")
@@ -259,6 +278,17 @@ def _lower(value: str) -> str:
 
 NO_MAE = "of masked autoencoders, another workflow"
 HALVES = "2 at every step along y and x"
+HRNET: Mapping[str, Any] = {
+    "NUM_STAGES": (3, "modules"), "NUM_MODULES": ([1, 4, 3], "modules"),
+    "NUM_BRANCHES": ([2, 3, 4], "branches"),
+    "NUM_BLOCKS": ([[4, 4], [4, 4, 4], [4, 4, 4, 4]], "branch_blocks"),
+    "NUM_CHANNELS": ([[18, 36], [18, 36, 72], [18, 36, 72, 144]], "branch_widths"),
+}  # fmt: skip
+STUNET: Mapping[str, Any] = {
+    "DEPTH": ([1] * 6, "depths"), "DIMS": ([32, 64, 128, 256, 512, 512], "features"),
+    "POOL_OP_KERNEL_SIZES": ([[2, 2, 2]] * 4 + [[1, 1, 1]], "yx_down"),
+    "CONV_KERNEL_SIZES": ([[3, 3, 3]] * 6, "kernels"),
+}  # fmt: skip
 EXPORT = {"MODEL_NAME": ("", "name"), "DESCRIPTION": ("", "description"),
           "AUTHORS": ([], "authors"), "LICENSE": ("CC-BY-4.0", "license"), "TAGS": ([], "tags"),
           "CITE": ([], "cite"), "MODEL_VERSION": ("0.1.0", "version")}  # fmt: skip
@@ -300,23 +330,17 @@ ROWS: tuple[Key, ...] = (
     exact(M + "HRNET.VARIANT", "W48", "model.width", judge=of(*H)),
     exact(M + "HRNET.Z_DOWN", [0, 0, 0], "model.z_down", needs=("3D",), judge=of(*H),
           convert=lambda value: [2 if value else 1] * 3 if isinstance(value, bool) else value),
-    exact(M + "HRNET.YX_DOWN", [0, 0, 0], "model",
-          judge=lambda value, job: of(*H)(value, job) or (
-              Verdict("refused", "", HALVES) if set(value) - {0, 2} else None)),
+    exact(M + "HRNET.YX_DOWN", [0, 0, 0], "model.yx_down", judge=_yx_of_hrnet),
     exact(M + "HRNET.BLOCK_TYPE", "BASIC", "model", judge=limited(H, ("BASIC",), "BASIC only")),
     exact(M + "HRNET.HEAD_TYPE", "FCN", "model", judge=limited(H, ("FCN",), "FCN only")),
-    *many(refused, M + "HRNET.",
-          {"CUSTOM": False, "NUM_STAGES": 3, "NUM_MODULES": [1, 4, 3], "NUM_BRANCHES": [2, 3, 4],
-           "NUM_BLOCKS": [[4, 4], [4, 4, 4], [4, 4, 4, 4]],
-           "NUM_CHANNELS": [[18, 36], [18, 36, 72], [18, 36, 72, 144]]},
-          "the variants W18, W32, W48 and W64 only", judge=of(*H, *U)),
+    exact(M + "HRNET.CUSTOM", False, "model", judge=of(*H),
+          says=lambda value: {M + "HRNET.VARIANT": "custom"} if value is True else {}),
+    *(exact(f"{M}HRNET.{name}", default, f"model.{field}", judge=_custom("hrnet"))
+      for name, (default, field) in HRNET.items()),
     exact(M + "STUNET.VARIANT", "base", "model.variant", judge=of(*T)),
     refused(M + "STUNET.PRETRAINED", False, "published weights are not downloaded"),
-    *many(refused, M + "STUNET.",
-          {"DEPTH": [1] * 6, "DIMS": [32, 64, 128, 256, 512, 512],
-           "POOL_OP_KERNEL_SIZES": [[2, 2, 2]] * 4 + [[1, 1, 1]],
-           "CONV_KERNEL_SIZES": [[3, 3, 3]] * 6},
-          "the variants small, base and large only"),
+    *(exact(f"{M}STUNET.{name}", default, f"model.{field}", judge=_custom("stunet"))
+      for name, (default, field) in STUNET.items()),
     exact(M + "LOAD_CHECKPOINT", False, "predict.checkpoint", judge=_load),
     approximated(M + "ITEMS_TO_LOAD_FROM_CHECKPOINT", ["weights", "norm", "model_arch"],
                  "predict.checkpoint", "the weights; another network or scaling is refused",
