@@ -89,8 +89,7 @@ SECTIONS: Mapping[str, tuple[Row, ...]] = {
              "DATA.FILTER_BY_IMAGE"),
         keys("copies of them", "DATA.SAVE_FILTERED_IMAGES"),
         keys("data repeated", "DATA.TRAIN.REPLICATE"),
-        keys("all training patches on disk", "DATA.CHECK_GENERATORS",
-             here="`augment.show` writes examples"),
+        keys("training patches on disk", "DATA.CHECK_GENERATORS"),
     ),
     "Intensities": (
         keys("normalisation", NORM + "TYPE", NORM + "ZERO_MEAN_UNIT_VAR.MEAN_VAL",
@@ -147,7 +146,7 @@ SECTIONS: Mapping[str, tuple[Row, ...]] = {
              verdict=NONE, here="BASIC blocks and FCN heads; others raise errors in BiaPy, too"),
         keys("STU-Net", "MODEL.STUNET.VARIANT", "MODEL.STUNET.DEPTH", "MODEL.STUNET.DIMS",
              "MODEL.STUNET.POOL_OP_KERNEL_SIZES", "MODEL.STUNET.CONV_KERNEL_SIZES"),
-        keys("trained weights of STU-Net", "MODEL.STUNET.PRETRAINED", here="no downloads"),
+        keys("trained weights of STU-Net", "MODEL.STUNET.PRETRAINED"),
         keys("networks of the BioImage Model Zoo", "MODEL.SOURCE", "MODEL.BMZ.SOURCE_MODEL_ID",
              verdict=OTHER, here="a package with ONNX weights by its path, for prediction; ids are "
              "not fetched, and packages are not trained further"),
@@ -168,8 +167,7 @@ SECTIONS: Mapping[str, tuple[Row, ...]] = {
         keys("length", "TRAIN.EPOCHS", "TRAIN.BATCH_SIZE", "TRAIN.ACCUM_ITER", "TRAIN.PATIENCE"),
         keys("losses of classes", "LOSS.TYPE", "LOSS.WEIGHTS",
              here="weights are in the order of the names"),
-        keys("contrastive loss", "LOSS.CONTRAST.ENABLE",
-             here="it raises an error in BiaPy 3.7.1 with every network"),
+        keys("contrastive loss", "LOSS.CONTRAST.ENABLE"),
         keys("choice of metrics", "TRAIN.METRICS", "TEST.METRICS"),
         keys("charts", "LOG.CHART_CREATION_FREQ"),
         keys("TensorBoard", "LOG.TENSORBOARD_LOG_DIR",

@@ -183,7 +183,8 @@ def _process_in_memory(run: Run, plans: list[Plan], phases: Sequence[str], diges
                 )
             files = [path for stage in results if (path := target_of(stage))]
             if not runs.is_done(run, DECODE, work.name, state, files):
-                with runs.redone_if_damaged(run, PREDICT, work.name):
+                images = [part.name for part in work.sample.parts] or [work.name]
+                with runs.redone_if_damaged(run, PREDICT, images):
                     run_in_memory(plan, phases)
                 runs.mark_done(run, DECODE, work.name, state, files)
             advance(number, len(plans))

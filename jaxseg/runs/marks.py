@@ -94,12 +94,13 @@ def damaged_outputs(results: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 @contextmanager
-def redone_if_damaged(run: Run, phase: str, stem: str) -> Iterator[None]:
+def redone_if_damaged(run: Run, phase: str, stems: Sequence[str]) -> Iterator[None]:
     """Read results of a phase before; where they are damaged, the next start makes them again.
 
     Parameters
     ----------
-    phase, stem : which phase made them, of which image
+    phase : which phase made them
+    stems : of which images; of several, those of a stack, the path tells which is damaged
 
     Raises
     ------
@@ -108,8 +109,14 @@ def redone_if_damaged(run: Run, phase: str, stem: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        inside = run.results in Path(error.where).parents
-        if not inside or not run.marker(phase, stem).exists():
+        place = Path(error.where)
+        inside = run.results in place.parents
+        named = [one for one in stems if run.planes(one) in (place, *place.parents)]
+        # A single image need not be named by the error.
+        if not inside or not (named or len(stems) == 1):
+            raise
+        stem = (named or stems)[0]
+        if not run.marker(phase, stem).exists():
             raise
         run.marker(phase, stem).unlink(missing_ok=True)
         raise InputError(

@@ -410,6 +410,8 @@ def test_gray_images_passes_and_the_last_network() -> None:
     found = translate(document(CLASSES | keys)).config()
     assert (found.data.gray_as_rgb, found.train.passes) == (True, 4)
     assert found.predict.weights == "last"
+    shown = translate(document(CLASSES | {"DATA.CHECK_GENERATORS": True})).config()
+    assert shown.augment.show == 10
     assert (found.train.predictions_every, found.train.predictions) == (5, 3)
     with_file = {"MODEL.LOAD_CHECKPOINT": True, "PATHS.CHECKPOINT_FILE": "a.pth"}
     only_test = translate(document(CLASSES | keys | with_file | {"TRAIN.ENABLE": False}))
@@ -586,7 +588,7 @@ def test_blocks() -> None:
         ("PROBLEM.TYPE: DETECTION\nTEST.DET_MIN_TH_TO_BE_PEAK: [0.1, 0.2]", "one per class"),
         ("PROBLEM.TYPE: DETECTION\nTEST.DET_POINT_CREATION_FUNCTION: dog", "blob_log"),
         ("PROBLEM.TYPE: INSTANCE SEG", "did you mean INSTANCE_SEG"),
-        ("TRAIN.ENABLE: True\nDATA.CHECK_GENERATORS: True", "job.yaml:3: DATA.CHECK_GENERATORS"),
+        ("TRAIN.ENABLE: True\nLOSS.CONTRAST.ENABLE: True", "job.yaml:3: LOSS.CONTRAST.ENABLE"),
         ("TRAIN.EPOCHS: many", "not a finite number"),
         ("TRAIN.EPOCHS: 2.5", "not a whole number"),
         ("TEST.AUGMENTATION: maybe", "not True or False"),
@@ -651,12 +653,12 @@ def test_all_problems_at_once_after_the_table(
 ) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(
-        "TRAIN.EPOCH: 3\nDATA.CHECK_GENERATORS: True\nTEST.ENABEL: True\n"
+        "TRAIN.EPOCH: 3\nLOSS.CONTRAST.ENABLE: True\nTEST.ENABEL: True\n"
         "TRAIN.ENABLE: True\nSYSTEM.SEED: 2"
     )
     with pytest.raises(JaxsegError) as caught:
         load(path)
-    for key in ("TRAIN.EPOCH", "DATA.CHECK_GENERATORS", "TEST.ENABEL"):
+    for key in ("TRAIN.EPOCH", "LOSS.CONTRAST.ENABLE", "TEST.ENABEL"):
         assert key in str(caught.value)
     table = capsys.readouterr().out
     assert "1 refused" in table
@@ -664,11 +666,11 @@ def test_all_problems_at_once_after_the_table(
 
 
 def test_a_switch_that_is_off_softens_a_refusal() -> None:
-    found = translated(OBJECTS, TRAIN__ENABLE=False, DATA__CHECK_GENERATORS=True)
-    assert kind_of(found, "DATA.CHECK_GENERATORS") == "no effect"
+    found = translated(OBJECTS, TRAIN__ENABLE=False, LOSS__CONTRAST__ENABLE=True)
+    assert kind_of(found, "LOSS.CONTRAST.ENABLE") == "no effect"
     assert not found.problems
-    shown = translated(OBJECTS, DATA__CHECK_GENERATORS=True)
-    assert kind_of(shown, "DATA.CHECK_GENERATORS") == "refused"
+    shown = translated(OBJECTS, LOSS__CONTRAST__ENABLE=True)
+    assert kind_of(shown, "LOSS.CONTRAST.ENABLE") == "refused"
 
 
 def test_options_of_another_decoder_have_no_effect() -> None:

@@ -16,6 +16,7 @@ from support.synthetic_objects import touching_balls
 from jaxseg import io
 from jaxseg.channels import encode
 from jaxseg.config import Blocks, Config, Data, Source, ch
+from jaxseg.io import write_sealed
 from jaxseg.main import main
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.inputs import open_data
@@ -99,6 +100,25 @@ def test_masks_of_planes(tmp_path: Path) -> None:
     assert found[0].max() > 0
     assert not found[0][..., 14:].any()
     np.testing.assert_array_equal(*found)
+
+
+def test_a_damaged_plane_is_to_be_predicted_again(tmp_path: Path, capsys) -> None:
+    volume = np.ones(SHAPE, np.uint16)
+    planes = np.ones((*SHAPE, 2), np.float32)
+    results = results_of(tmp_path, "instances", volume, planes, flat=True)
+    markers = results / "manifests/predict"
+    for number in range(len(volume)):
+        write_sealed(markers / f"z{number}.json", {"digest": "d"})
+    (results / "manifests/decode/as_3d_stack.json").unlink()
+    store = results / "per_image/z3.zarr/0/c"
+    chunk = next(path for path in store.rglob("*") if path.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-3] + b"xyz")
+    line = command(tmp_path, ndim=2, channels=CHANNELS["instances"], patch=(8, 8))
+    capsys.readouterr()
+    assert main([*line, "--data.as-3d-stack", "--phases", "decode"]) != 0
+    assert "predict made of z3 is damaged" in capsys.readouterr().err
+    there = {path.stem for path in markers.iterdir()}
+    assert there == {f"z{number}" for number in range(len(volume)) if number != 3}
 
 
 @pytest.mark.slow

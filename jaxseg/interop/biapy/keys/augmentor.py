@@ -164,8 +164,8 @@ def _probability(job: Job, name: str) -> float:
 
 
 def _samples(job: Job) -> int:
-    wanted = job[ENABLE] and job["TRAIN.ENABLE"] and job[A + "AUG_SAMPLES"]
-    return int(job[A + "AUG_NUM_SAMPLES"]) if wanted else 0
+    drawn = (job[ENABLE] and job[A + "AUG_SAMPLES"]) or job["DATA.CHECK_GENERATORS"]
+    return int(job[A + "AUG_NUM_SAMPLES"]) if drawn and job["TRAIN.ENABLE"] else 0
 
 
 def _rows(name: str, change: Change) -> tuple[Key, ...]:

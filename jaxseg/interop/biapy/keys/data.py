@@ -21,7 +21,6 @@ from jaxseg.interop.biapy.keys.row import (
     many,
     nothing,
     old,
-    refused,
     same,
 )
 
@@ -274,8 +273,8 @@ ROWS: tuple[Key, ...] = (
     exact("DATA.N_CLASSES", 2, "channels.S.classes", judge=_classes),
     old("MODEL.N_CLASSES", "DATA.N_CLASSES"),
     nothing("DATA.REFLECT_TO_COMPLETE_SHAPE", True, "images smaller than a patch are mirrored"),
-    refused("DATA.CHECK_GENERATORS", False, "training patches are not written",
-            needs=("training",)),
+    approximated("DATA.CHECK_GENERATORS", False, "augment.show", "pictures of some training "
+                 "patches, before and after their changes", needs=("training",)),
     exact("DATA.FORCE_RGB", False, "data.gray_as_rgb", same),
     *FILTERS,
     approximated(NORM + "ENABLE", False, "data.resample",

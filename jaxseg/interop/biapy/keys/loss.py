@@ -94,6 +94,7 @@ ROWS: tuple[Key, ...] = (
     exact(L + "IGNORE_INDEX", -1, "channels.S.ignore",
           judge=_ignored),
     *switched(L + "CONTRAST.", {"ENABLE": False, "MEMORY_SIZE": 5000, "PROJ_DIM": 256,
-                                "PIXEL_UPD_FREQ": 10}, "no contrastive loss",
+                                "PIXEL_UPD_FREQ": 10},
+              "no contrastive loss; BiaPy 3.7.1 raises an error with every network, too",
               needs=("training",)),
 )  # fmt: skip

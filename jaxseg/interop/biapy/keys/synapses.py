@@ -215,7 +215,7 @@ ROWS: tuple[Key, ...] = (
           needs=SYNAPSES, judge=of_blobs(S)),
     *many(exact, S, {"REMOVE_CLOSE_PRE_POINTS_RADIUS": 0, "REMOVE_CLOSE_POST_POINTS_RADIUS": 0},
           "detection.remove_close", needs=SYNAPSES),
-    refused(S + "REMOVE_CLOSE_POINTS_RADIUS_BY_MASK", False, "masks do not matter",
-            needs=SYNAPSES),
+    refused(S + "REMOVE_CLOSE_POINTS_RADIUS_BY_MASK", False,
+            "close sites are compared wherever they lie", needs=SYNAPSES),
     *(row for part in PARTS for row in container_rows(part)),
 )  # fmt: skip
