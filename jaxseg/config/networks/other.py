@@ -136,7 +136,7 @@ class HRNet(Architecture):
     @property
     def reductions(self) -> tuple[int, ...]:
         """Two halves in the stem, then one for each coarser branch."""
-        return self.yx_down or (2,) * (1 + max(self.stages))
+        return self.yx_down or (2,) * (1 + max(self.stages, default=1))
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ class HRNet(Architecture):
     @property
     def lists(self) -> Mapping[str, int]:
         """Steps down, stages, and branches of all stages."""
-        down, every = 1 + max(self.stages), sum(self.stages)
+        down, every = 1 + max(self.stages, default=1), sum(self.stages)
         return {"branches": len(self.modules), "z_down": down, "yx_down": down,
                 "branch_blocks": every, "branch_widths": every}  # fmt: skip
 
