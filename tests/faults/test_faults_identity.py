@@ -48,6 +48,7 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jaxseg.train.loop.make_step", make_step)
         patch.setattr("jaxseg.train.loop.make_eval", make_eval)
+        patch.setattr("jaxseg.train.logs.draw", lambda folder, rows: None)
         yield
 
 
