@@ -200,7 +200,9 @@ def test_separate_decoders(config):
                 AttentionUNet(**WIDE),
                 MultiResUNet(features=(2, 3, 4)),
                 STUNet(features=(2, 3, 4, 4, 4, 4), norm="bn"),
+                STUNet(features=(2, 3), kernels=(5, 3), yx_down=(2,), depths=(1, 2), norm="bn"),
                 HRNet(width=2, modules=(1, 1, 1), blocks=1),
+                HRNet(width=2, modules=(1, 1), branches=(2, 2), blocks=1, yx_down=(2, 1, 2)),
             )
         ),
     ],
