@@ -49,6 +49,11 @@ def short_patch(samples: Sequence[Sample], patch: Sequence[int]) -> str:
     ----------
     samples : to learn from, at least one
     patch : size, (z)yx
+
+    Returns
+    -------
+    str
+        One sentence, for the console.
     """
     sides = np.concatenate([object_sides(sample.index) for sample in samples])
     if not len(sides):
