@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -83,8 +84,8 @@ def test_rotation_and_zoom_equal_scipy(shape: tuple[int, ...]) -> None:
     change = jax.jit(lambda key: random_rotation_zoom(key, image, labels, degrees=180.0, zoom=2.0))
     for key in KEYS[:3]:
         angle_key, zoom_key = jax.random.split(key)
-        angle = jax.random.uniform(angle_key, minval=-1, maxval=1) * np.pi
-        scale = 2 ** jax.random.uniform(zoom_key, minval=-1, maxval=1)
+        angle = float(jax.random.uniform(angle_key, minval=-1, maxval=1)) * np.pi
+        scale = 2 ** float(jax.random.uniform(zoom_key, minval=-1, maxval=1))
         centre = (np.array(shape[-2:]) - 1) / 2
         places = np.indices(shape[-2:]) - centre[:, None, None]
         cos, sin = np.cos(angle), np.sin(angle)
@@ -104,7 +105,7 @@ def test_rotation_and_zoom_equal_scipy(shape: tuple[int, ...]) -> None:
 
 def test_no_rotation_and_no_zoom_change_nothing() -> None:
     image, labels = patch(5, 6)
-    found = random_rotation_zoom(KEYS[0], image, labels)
+    found = jax.jit(random_rotation_zoom)(KEYS[0], image, labels)
     np.testing.assert_allclose(found[0], image, atol=1e-4)
     np.testing.assert_array_equal(found[1], labels)
     at = places(Affine(2 * jnp.eye(3)), None, (1, 1), (1, 1))
@@ -169,7 +170,7 @@ def test_limits_are_kept_and_used() -> None:
     image = np.linspace(-1, 1, 9, dtype=np.float32).reshape(3, 3, 1)
 
     def all_of(change, limit: float) -> np.ndarray:
-        return np.asarray(jax.vmap(lambda key: change(key, image, limit=limit))(KEYS))
+        return np.asarray(jax.jit(jax.vmap(lambda key: change(key, image, limit=limit)))(KEYS))
 
     shift = (all_of(random_brightness, 0.2) - image)[:, 0, 0, 0]
     assert -0.2 <= shift.min() < -0.15 < 0.15 < shift.max() <= 0.2
@@ -183,7 +184,7 @@ def test_limits_are_kept_and_used() -> None:
 
 def test_noise_has_the_deviation_it_says() -> None:
     image = np.zeros((64, 64, 1), np.float32)
-    noise = jax.vmap(lambda key: random_noise(key, image, limit=0.1))(KEYS)
+    noise = jax.jit(jax.vmap(lambda key: random_noise(key, image, limit=0.1)))(KEYS)
     deviation = np.std(noise, axis=(1, 2, 3))
     assert 0 <= deviation.min() < 0.01 < 0.09 < deviation.max() <= 0.102
     assert abs(np.mean(noise)) < 1e-3
@@ -192,9 +193,10 @@ def test_noise_has_the_deviation_it_says() -> None:
 def test_blur_is_the_gaussian() -> None:
     image = np.zeros((2, 21, 21, 1), np.float32)
     image[0, 10, 10] = 1
-    deviation = jax.random.uniform(KEYS[1], maxval=2.0)
+    deviation = float(jax.random.uniform(KEYS[1], maxval=2.0))
     expected = ndimage.gaussian_filter(image, (0, deviation, deviation, 0), radius=(0, 6, 6, 0))
-    np.testing.assert_allclose(random_blur(KEYS[1], image, limit=2.0), expected, atol=1e-6)
+    found = jax.jit(functools.partial(random_blur, limit=2.0))(KEYS[1], image)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_channels_of_an_image_change_on_their_own() -> None:

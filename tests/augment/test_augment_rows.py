@@ -58,15 +58,17 @@ def patch(*shape: int) -> tuple[np.ndarray, np.ndarray]:
     return image, rng.integers(0, 2**31 - 1, shape, dtype=np.int32)
 
 
-def changed(image: np.ndarray, labels: np.ndarray, settings: Augment) -> tuple[Any, Any]:
-    """What all keys make of a patch."""
+def changed(
+    image: np.ndarray, labels: np.ndarray, settings: Augment, keys: Any = KEYS
+) -> tuple[Any, Any]:
+    """What keys make of a patch."""
 
     @jax.jit
     @jax.vmap
     def change(key: jax.Array) -> tuple[Any, Any]:
         return random_augment(key, image, labels, settings=settings)
 
-    return jax.device_get(change(KEYS))
+    return jax.device_get(change(keys))
 
 
 def test_every_row_is_an_option_and_the_options_are_the_arguments() -> None:
@@ -195,7 +197,7 @@ def stripes(key: jax.Array, image: jax.Array, *, strength: float) -> jax.Array:
 def test_own_change_is_an_object_like_a_row() -> None:
     row = Augmentation("stripes", "intensity", stripes, Stripes(probability=1.0, strength=0.5))
     image, labels = patch(6, 8)
-    found, same = random_augment(KEYS[0], image, labels, settings=replace(OFF, extra=(row,)))
+    (found,), (same,) = changed(image, labels, replace(OFF, extra=(row,)), KEYS[:1])
     np.testing.assert_array_equal(same, labels)
     change = np.asarray(found - image)
     np.testing.assert_allclose(change, np.broadcast_to(change[:1, :, :1], change.shape), atol=1e-6)
