@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +42,9 @@ from hypothesis import settings
 settings.register_profile("jaxseg", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("jaxseg")
 
+# Bytes of compiled programs and of all else that a process may hold after a module.
+MOST_MEMORY = 1.2e9
+
 
 @pytest.fixture(scope="module")
 def quick_compilation() -> Iterator[None]:
@@ -46,9 +52,32 @@ def quick_compilation() -> Iterator[None]:
 
     Modules ask for it with ``pytestmark = pytest.mark.usefixtures("quick_compilation")``.
     """
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_memory() -> Iterator[None]:
+    """Forget the programs that a module compiled when they have become many."""
+    yield
+    if sys.platform == "linux" and held() > MOST_MEMORY:
+        jax.clear_caches()
+        gc.collect()
+        # The C library would keep what was freed.
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def held() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not draw the course of a training, which takes as long as a small one."""
+    monkeypatch.setattr("jaxseg.train.logs.draw", lambda folder, rows: None)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from jaxseg.stages.contacts import ends_bytes
 from jaxseg.stages.planes import predicted
 from jaxseg.tasks import checked, phases_of
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation")]
 
 BLOCKS = ["--blocks.size", "8", "16", "16", "--blocks.halo", "4", "4", "4"]
 
@@ -82,11 +82,7 @@ def test_a_dry_run_tells_everything_and_writes_nothing(
     args = [*written(tmp_path, (48, 40), (16, 16)), "--blocks.size", "16", "16"]
     monkeypatch.setattr("jaxseg.planning.compiled.QUICK_SECONDS", 0)
     monkeypatch.setattr("jaxseg.planning.predictor_of", limited(8, 0))
-    jax.config.update("jax_disable_most_optimizations", True)
-    try:
-        assert main([*args, "--phases", *phases, "--predict.tta", "flips", "--dry-run"]) == 0
-    finally:
-        jax.config.update("jax_disable_most_optimizations", False)
+    assert main([*args, "--phases", *phases, "--predict.tta", "flips", "--dry-run"]) == 0
     assert not (tmp_path / "out").exists()
     said = capsys.readouterr().out
     assert all(part in said for phase in phases for part in TOLD[phase])

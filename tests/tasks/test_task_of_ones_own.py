@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,13 +60,6 @@ REGRESSION = Task(name="regression", truth=(IMAGE,), steps=steps, count=count, g
                   compare=compare)  # fmt: skip
 
 # ---- that it works -------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,30 +15,27 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 from rich.console import Console
 from support import tiny_training as tiny
+from support.shared_programs import share_programs
 
 from jaxseg import checkpoint, models, train
 from jaxseg.errors import ConfigError, InputError, Interrupted, NonFiniteError
-from jaxseg.train import progress
+from jaxseg.train import loop, progress
 from jaxseg.train.plan import affordable_epochs
 from jaxseg.train.record import Record, add_row
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation", "no_charts")]
 
 LAST = tiny.CONFIG.epochs * tiny.STEPS
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compiled_once(tmp_path_factory):
-    """Every run compiles the same functions."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    compilation_cache.reset_cache()
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
-    compilation_cache.reset_cache()
+def shared_programs() -> Iterator[None]:
+    """Nearly every run would compile the same functions."""
+    with pytest.MonkeyPatch.context() as patch:
+        share_programs(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +49,10 @@ def whole(tmp_path_factory) -> Path:
 def stop_after(monkeypatch, number: int, request: int) -> None:
     """Let the process be asked to stop while it works on a step."""
 
+    make = loop.make_step
+
     def make_step(*given, **options):
-        step = train.make_step(*given, **options)
+        step = make(*given, **options)
 
         def watched(state, batch):
             if jax.device_get(state.step) + 1 == number:
@@ -61,7 +61,7 @@ def stop_after(monkeypatch, number: int, request: int) -> None:
 
         return watched
 
-    monkeypatch.setattr("jaxseg.train.loop.make_step", make_step)
+    monkeypatch.setattr(loop, "make_step", make_step)
 
 
 def test_run_leaves_logs_and_pictures(whole):
@@ -289,7 +289,7 @@ def test_the_network_is_shown_every_few_epochs_and_at_the_end(tmp_path):
 
 
 def test_the_last_network_beside_the_best(whole, tmp_path):
-    tiny.run(tmp_path, replace(tiny.CONFIG, epochs=1, ema=0.5))
+    tiny.run(tmp_path, replace(tiny.CONFIG, epochs=1))
     # Of the only epoch it is the best one, too.
     last, best = (
         checkpoint.trained(tmp_path / "checkpoints", which=which) for which in ("last", "best")

@@ -15,9 +15,10 @@ import optax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 from support import tiny_training as tiny
+from support.shared_programs import kept, share_programs
 from support.steps import arrays, mesh_of
 
-from jaxseg import checkpoint, train
+from jaxseg import checkpoint
 from jaxseg.errors import ResourceError
 from jaxseg.memory import need_of
 from jaxseg.models import Model
@@ -27,6 +28,7 @@ from jaxseg.train.exhaustion import divide_further
 pytestmark = pytest.mark.full
 
 CONFIG = replace(tiny.CONFIG, batch=8)
+make_step_once = kept(make_step)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -39,7 +41,9 @@ def fresh_cache(
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     compilation_cache.reset_cache()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        share_programs(patch)
+        yield
     for name, value in before.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
@@ -132,7 +136,7 @@ class Small:
         self.room, self.calls, self.late, self.parts = room, calls, late, []
 
     def __call__(self, *given: Any, microbatches: int, **options: Any) -> Any:
-        step = train.make_step(*given, microbatches=microbatches, **options)
+        step = make_step_once(*given, microbatches=microbatches, **options)
         mesh = given[3]
         self.parts.append(microbatches)
 
@@ -149,7 +153,7 @@ class Small:
 
 
 def run(
-    root: Path, monkeypatch: pytest.MonkeyPatch, device: Any = train.make_step, **changes: Any
+    root: Path, monkeypatch: pytest.MonkeyPatch, device: Any = make_step_once, **changes: Any
 ) -> Any:
     monkeypatch.setattr("jaxseg.train.loop.make_step", device)
     given = {

@@ -14,8 +14,8 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 from support import tiny_training as tiny
+from support.shared_programs import share_programs
 
 from jaxseg import checkpoint
 from jaxseg.config import Config, Train
@@ -23,6 +23,8 @@ from jaxseg.errors import Interrupted
 from jaxseg.tasks.checking import check
 from jaxseg.train import learning_rate, optimizer
 from jaxseg.train.schedule import after_validation, plateau_factor
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 # Nothing is learned at this rate, so that validation gets no better after the first epoch.
 PLATEAU = replace(
@@ -39,16 +41,11 @@ PLATEAU = replace(
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compiled_once(tmp_path_factory):
-    """Every run compiles the same functions."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    compilation_cache.reset_cache()
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.config.update("jax_compilation_cache_dir", None)
-    compilation_cache.reset_cache()
+def shared_programs() -> Iterator[None]:
+    """Every run would compile the same functions."""
+    with pytest.MonkeyPatch.context() as patch:
+        share_programs(patch)
+        yield
 
 
 def steps_of(config: Train, gradients: list[np.ndarray]) -> list[np.ndarray]:
