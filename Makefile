@@ -34,7 +34,7 @@ test: $(READY) # those and the larger ones: about 20 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow and not gpu'
 
 test-slow: $(READY) # the long ones: kills, larger properties, training, the built wheel
-	$(BIN)/python -m pytest -q -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=false $(BIN)/python -m pytest -q -m slow
 
 docs: $(READY) # write the pages of options and of BiaPy's keys and documents
 	$(BIN)/python docs/write_options.py

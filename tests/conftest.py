@@ -26,6 +26,9 @@ os.environ.setdefault(
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+# Programs for arrays as small as those of tests run sooner than they are optimised.
+# `make test-slow` compiles as users do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 
 import signal
 
@@ -48,7 +51,7 @@ MOST_MEMORY = 1.2e9
 
 @pytest.fixture(scope="module")
 def quick_compilation() -> Iterator[None]:
-    """Compile without most optimisations, which take longer than small programs run.
+    """Compile without most optimisations in the slow tests of a module, too.
 
     Modules ask for it with ``pytestmark = pytest.mark.usefixtures("quick_compilation")``.
     """
