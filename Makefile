@@ -30,7 +30,7 @@ demo3d: $(READY) # the same in 3D
 test-quick: $(READY) # the tests of every part: some minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-test: $(READY) # those and the larger ones: about 20 minutes on 2 cores
+test: $(READY) # those and the larger ones: about 12 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow and not gpu'
 
 test-slow: $(READY) # the long ones: kills, larger properties, training, the built wheel

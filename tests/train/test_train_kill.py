@@ -8,12 +8,10 @@ import sys
 import pytest
 from support import tiny_training as tiny
 
-pytestmark = pytest.mark.full
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    "kills", [pytest.param(1, id="1"), pytest.param(20, id="20", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("kills", [20])
 def test_killed_at_random_moments_ends_with_the_same_bits(tmp_path, kills):
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),

@@ -23,7 +23,7 @@ def contents(root: Path) -> dict[str, tuple[int, bytes]]:
     ("ndim", "task", "channels"),
     [
         (2, "instances", "(ch('F'), ch('C'), ch('Db'))"),
-        pytest.param(3, "instances", "(ch('A'), ch('Db', norm=False))", marks=pytest.mark.full),
+        pytest.param(3, "instances", "(ch('A'), ch('Db', norm=False))", marks=pytest.mark.slow),
         pytest.param(2, "instances", "(ch('E'),)", marks=pytest.mark.slow),
         (2, "semantic", "(ch('S', classes=2),)"),
         pytest.param(2, "instances", "(ch('R', nrays=8), ch('Db'))", marks=pytest.mark.slow),
