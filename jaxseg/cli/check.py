@@ -81,17 +81,17 @@ def _sides(images: Sequence[np.ndarray]) -> str:
 
     from jaxseg.data import index_labels, object_sides
     from jaxseg.data.extent import MOST, PATCHES
+    from jaxseg.planning.text import sides
     from jaxseg.volume import Volume
 
     volumes = [Volume(one, "zyx"[-one.ndim :], (1.0,) * one.ndim) for one in images]
-    sides = np.concatenate([object_sides(index_labels(one)) for one in volumes])
-    if not len(sides):
+    found = np.concatenate([object_sides(index_labels(one)) for one in volumes])
+    if not len(found):
         return "no objects"
     shares = (10, 50, MOST)
-    usual = np.percentile(sides, shares, axis=0).round().astype(int).tolist()
+    usual = np.percentile(found, shares, axis=0).round().astype(int).tolist()
     told = ", ".join(
-        f"{share} % up to {' x '.join(map(str, one))}"
-        for share, one in zip(shares, usual, strict=True)
+        f"{share} % up to {sides(one)}" for share, one in zip(shares, usual, strict=True)
     )
     patch = " ".join(str(PATCHES * side) for side in usual[-1])
     return (
