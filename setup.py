@@ -23,8 +23,8 @@ PLAIN = ["-pthread", "-w"]
 
 kernels = Extension(
     "jaxseg.models._native",
-    sources=["native/convolution.cc", "native/normalization.cc"],
-    depends=["native/parallel.h", "native/vectors.h"],
+    sources=[f"native/{name}.cc" for name in ("convolution", "normalization", "rows", "spreading")],
+    depends=[f"native/{name}.h" for name in ("parallel", "rows", "vectors")],
     include_dirs=["native", include()],
     # GCC turns a choice between two values into vectors only where operations may not trap; without
     # it the activations branch voxel by voxel and take ten times as long with AVX2.

@@ -85,12 +85,13 @@ class Spread(nn.Module):
     def __call__(self, image: jax.Array) -> jax.Array:
         """(N, *S, C) to (N, *S * factors, features)."""
         shape, dtype = (*self.factors, image.shape[-1], self.features), self.style.dtype
-        kernel = self.param("kernel", spread_init, shape)
-        spread = RECIPES[self.style.recipe].spread
-        result = spread(image.astype(dtype), kernel.astype(dtype))
-        if not self.bias:
-            return result
-        return result + self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+        kernel = self.param("kernel", spread_init, shape).astype(dtype)
+        bias = None
+        if self.bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+        if self.style.recipe == "native":
+            kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
+        return RECIPES[self.style.recipe].spread(image.astype(dtype), kernel, bias)
 
 
 class Depthwise(nn.Module):

@@ -66,14 +66,16 @@ def _vary(value: jax.Array, axis: str | None) -> jax.Array:
     return lax.pcast(value, axis, to="varying") if axis else value
 
 
-def _shared(value: jax.Array, options: Options) -> jax.Array:
-    """The mean over what shares statistics, given back to each channel: (G, C) to (G, C)."""
+def _shared(first: jax.Array, second: jax.Array, options: Options) -> jax.Array:
+    """Means of two values over what shares statistics, given back to each channel: (2, G, C)."""
+    # Both at once, since devices wait for each other whenever they exchange something.
+    both = jnp.stack([first, second])
     if options.groups:
-        means = value.reshape(value.shape[0], options.groups, -1).mean(-1)
-        value = jnp.repeat(means, value.shape[-1] // options.groups, axis=-1)
+        means = both.reshape(*both.shape[:2], options.groups, -1).mean(-1)
+        both = jnp.repeat(means, both.shape[-1] // options.groups, axis=-1)
     if options.batch and options.axis:
-        value = _vary(lax.pmean(value, options.axis), options.axis)
-    return value
+        both = _vary(lax.pmean(both, options.axis), options.axis)
+    return both
 
 
 def _count(image: jax.Array, options: Options) -> tuple[int, int]:
@@ -86,7 +88,7 @@ def _result(image: jax.Array, scale: jax.Array, bias: jax.Array, options: Option
     groups, voxels = _count(image, options)
     flat = (groups, image.shape[-1])
     sums, squares = native.call("jaxseg_moments", (flat, flat), image)
-    mean, square = _shared(sums / voxels, options), _shared(squares / voxels, options)
+    mean, square = _shared(sums / voxels, squares / voxels, options)
     variance = jnp.maximum(square - mean**2, 0)
     root = lax.rsqrt(variance + options.epsilon)
     factor = scale * root
@@ -107,7 +109,7 @@ def _backward(options: Options, saved, changes):
     # Sum of change times the normalised image.
     along = root * (products - mean * sums)
     of_scale, of_bias = along.sum(0), sums.sum(0)
-    along, sums = _shared(scale * along, options), _shared(scale * sums, options)
+    along, sums = _shared(scale * along, scale * sums, options)
     slope = -(root**2) * along / voxels
     offset = -root * sums / voxels - slope * mean
     of_image = native.call(

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxseg.errors import ConfigError
-from jaxseg.models import native, native_convolution
+from jaxseg.models import native, native_convolution, native_spreading
 from jaxseg.models.depthwise import depthwise_cpu, depthwise_plain
 
 RecipeName = Literal["cpu", "plain", "native"]
@@ -42,8 +42,9 @@ class Recipe(NamedTuple):
     the image."""
     pool: Callable[[jax.Array, Sequence[int]], jax.Array]
     """(image, window): the largest value of each window; the window divides the image."""
-    spread: Callable[[jax.Array, jax.Array], jax.Array]
-    """(image, kernel (*k, C, K)): each voxel becomes k voxels, a transposed convolution."""
+    spread: Callable[..., jax.Array]
+    """(image, kernel (*k, C, K), bias (K,) or None): each voxel becomes k voxels, a transposed
+    convolution."""
     depthwise: Callable[[jax.Array, jax.Array], jax.Array]
     """(image, kernel (*k, C)): each channel on its own, zeros around the image."""
 
@@ -188,19 +189,20 @@ def pool_cpu(image: jax.Array, window: Sequence[int]) -> jax.Array:
     return image
 
 
-def spread_plain(image: jax.Array, kernel: jax.Array) -> jax.Array:
+def spread_plain(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
     """One XLA transposed convolution."""
     axes = tuple(range(kernel.ndim - 2))
-    return lax.conv_transpose(
+    result = lax.conv_transpose(
         image,
         jnp.flip(kernel, axes),
         kernel.shape[:-2],
         "VALID",
         dimension_numbers=_layout(len(axes)),
     )
+    return result if bias is None else result + bias
 
 
-def spread_cpu(image: jax.Array, kernel: jax.Array) -> jax.Array:
+def spread_cpu(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
     """One matrix product, then depth to space."""
     size, width = kernel.shape[:-2], kernel.shape[-1]
     ndim = len(size)
@@ -209,7 +211,17 @@ def spread_cpu(image: jax.Array, kernel: jax.Array) -> jax.Array:
     pairs = [axis for i in range(ndim) for axis in (1 + i, 1 + ndim + i)]
     interleaved = cells.transpose(0, *pairs, 1 + 2 * ndim)
     spatial = (n * s for n, s in zip(image.shape[1:-1], size, strict=True))
-    return interleaved.reshape(image.shape[0], *spatial, width)
+    result = interleaved.reshape(image.shape[0], *spatial, width)
+    return result if bias is None else result + bias
+
+
+def spread_native(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+    """Compiled kernels for float32, :func:`spread_cpu` elsewhere."""
+    if native_spreading.covers(image, kernel):
+        if bias is None:
+            bias = jnp.zeros_like(kernel, shape=kernel.shape[-1:])
+        return native_spreading.spread(image, kernel, bias)
+    return spread_cpu(image, kernel, bias)
 
 
 def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -236,7 +248,7 @@ def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, depthwise_cpu),
-        "native": Recipe(conv_native, pool_cpu, spread_cpu, depthwise_cpu),
+        "native": Recipe(conv_native, pool_cpu, spread_native, depthwise_cpu),
         "plain": Recipe(conv_plain, pool_plain, spread_plain, depthwise_plain),
     }
 )

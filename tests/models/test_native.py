@@ -11,7 +11,13 @@ import pytest
 from jax import lax
 
 from jaxseg.errors import ConfigError
-from jaxseg.models import native, native_convolution, native_normalization, recipes
+from jaxseg.models import (
+    native,
+    native_convolution,
+    native_normalization,
+    native_spreading,
+    recipes,
+)
 
 pytestmark = pytest.mark.skipif(
     bool(native.missing()), reason=f"no compiled kernels: {native.missing()}"
@@ -56,6 +62,27 @@ def test_convolutions_are_those_of_xla(rng, shape, features, size) -> None:
     assert native_convolution.covers(image, kernel, None, 1)
     found, back = jax.vjp(jax.jit(recipes.conv_native), image, kernel)
     wanted, truth = jax.vjp(exact, image, kernel)
+    change = normal(rng, *found.shape)
+    near((found, *back(change)), (wanted, *truth(change)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "features", "factors"),
+    [
+        ((2, 5, 9, 16), 16, (2, 2)),
+        ((1, 3, 40, 32), 8, (1, 2)),
+        ((1, 2, 3, 5), 3, (3, 3)),
+        ((2, 3, 4, 7, 16), 24, (1, 2, 2)),
+        ((1, 2, 3, 17, 1), 5, (2, 2, 1)),
+    ],
+    ids=str,
+)
+def test_transposed_convolutions_are_those_of_xla(rng, shape, features, factors) -> None:
+    image, bias = normal(rng, *shape), normal(rng, features)
+    kernel = normal(rng, *factors, shape[-1], features)
+    assert native_spreading.covers(image, kernel)
+    found, back = jax.vjp(jax.jit(recipes.spread_native), image, kernel, bias)
+    wanted, truth = jax.vjp(recipes.spread_plain, image, kernel, bias)
     change = normal(rng, *found.shape)
     near((found, *back(change)), (wanted, *truth(change)))
 
@@ -119,6 +146,11 @@ def test_normalisation_is_that_of_autodiff(rng, shape, kind, activation) -> None
         ("jaxseg_conv", (1, 8, 8, 16), [(1, 8, 8, 16), (3, 3, 16, 16), (15,)]),
         ("jaxseg_conv_of_kernel", (3, 3, 16, 8), [(1, 8, 8, 16), (1, 8, 8, 16)]),
         ("jaxseg_conv_of_image", (1, 8, 8, 16), [(1, 8, 8, 16), (3, 3, 3, 16, 16)]),
+        ("jaxseg_spread", (1, 8, 8, 16), [(1, 4, 4, 16), (2, 2, 8, 16), (16,)]),
+        ("jaxseg_spread", (1, 8, 9, 16), [(1, 4, 4, 16), (2, 2, 16, 16), (16,)]),
+        ("jaxseg_spread", (1, 8, 8, 16), [(1, 4, 4, 16), (2, 2, 16, 16), (8,)]),
+        ("jaxseg_spread_of_image", (1, 4, 4, 16), [(1, 8, 8, 16), (2, 4, 16, 16)]),
+        ("jaxseg_spread_of_kernel", (2, 2, 16, 8), [(1, 4, 4, 16), (1, 8, 8, 16)]),
     ],
 )
 def test_wrong_shapes_are_refused(name, result, shapes) -> None:

@@ -12,7 +12,7 @@ import jax
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "native" / name for name in ("convolution.cc", "normalization.cc")]
+SOURCES = sorted((ROOT / "native").glob("*.cc"))
 RUN = """
 import ctypes, importlib.machinery, sys
 from jaxseg.models import native
