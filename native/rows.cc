@@ -15,6 +15,8 @@ namespace {
 // a kernel of its own, and to add them up must cost little.
 constexpr int64_t kParts = 8;
 constexpr int64_t kPartPixels = 4096;
+// Pixels of a tile for short rows, as deep levels of networks have.
+constexpr int64_t kShort = 4;
 // Pixels of a row that are read again for every tap of the kernel, so that they stay cached.
 constexpr int64_t kRun = 128;
 
@@ -175,7 +177,9 @@ JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, cons
 template <class V, int PIXELS, int WIDE, int PIXELS_WIDE, int64_t CHANNELS>
 JAXSEG_INLINE void result_of(const Along& s, const float* const* x, const float* k, const float* b,
                              float* const* y, Range rows) {
-  if (WIDE > 1 && s.features >= 16 * WIDE)
+  if (s.width < PIXELS_WIDE && PIXELS_WIDE > kShort)
+    result_rows<V, kShort, WIDE, 0>(s, x, k, b, y, rows);
+  else if (WIDE > 1 && s.features >= 16 * WIDE)
     result_rows<V, PIXELS_WIDE, WIDE, CHANNELS>(s, x, k, b, y, rows);
   else
     result_rows<V, PIXELS, 1, CHANNELS>(s, x, k, b, y, rows);
@@ -291,13 +295,18 @@ void correlate(const Along& s, const std::vector<const float*>& images,
     }
   });
   for_parts(threads, s.positions(), [&](int64_t position) {
-    for (int64_t c = 0; c < s.channels; ++c)
-      for (int64_t k = 0; k < s.features; ++k) {
-        const int64_t place = ((position * sixteens + k / 16) * s.channels + c) * 16 + k % 16;
-        double sum = 0;
-        for (const auto& total : totals) sum += total[place];
-        gradient[(position * s.channels + c) * s.features + k] = static_cast<float>(sum);
+    for (int64_t sixteen = 0; sixteen < sixteens; ++sixteen) {
+      const int64_t most = std::min<int64_t>(16, s.features - 16 * sixteen);
+      for (int64_t c = 0; c < s.channels; ++c) {
+        double sums[16] = {};
+        for (const auto& total : totals) {
+          const float* some = &total[((position * sixteens + sixteen) * s.channels + c) * 16];
+          for (int k = 0; k < 16; ++k) sums[k] += some[k];
+        }
+        float* out = gradient + (position * s.channels + c) * s.features + 16 * sixteen;
+        for (int64_t k = 0; k < most; ++k) out[k] = static_cast<float>(sums[k]);
       }
+    }
   });
 }
 
