@@ -52,11 +52,14 @@ class Case:
     seed: int
     minutes: float
     folds: int
+    options: str
+    """Of our command line, beside those that every run has."""
 
     @property
     def key(self) -> str:
         """What tells it from others."""
-        return f"{self.data} {self.system} {self.seed} {self.minutes:g} {self.folds}"
+        words = (self.data, self.system, self.seed, f"{self.minutes:g}", self.folds, self.options)
+        return " ".join(map(str, words)).strip()
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -65,7 +68,8 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
         for data in options.sets:
             for text in options.systems:
                 name, _, command = text.partition("=")
-                yield Case(data, name, command, seed, options.minutes, options.folds)
+                ours = "" if command else options.options
+                yield Case(data, name, command, seed, options.minutes, options.folds, ours)
 
 
 def divided(source: Path, place: Path, case: Case) -> tuple[Path, Path]:
@@ -97,6 +101,7 @@ def command_of(case: Case, train: Path, test: Path, place: Path) -> list[str]:
         "--train.minutes", str(case.minutes), "--overwrite",
         "--data.train.raw", str(train / "raw"), "--data.train.labels", str(train / "label"),
         "--data.test.raw", str(test / "raw"), "--data.test.labels", str(test / "label"),
+        *case.options.split(),
     ]  # fmt: skip
 
 
@@ -104,7 +109,7 @@ def scored(labels: Path, truth: Path) -> dict[str, float]:
     """Scores of all images together; an image without a result counts as missed."""
     found = []
     for file in sorted(truth.iterdir()):
-        true = io.open_labels(file, ndim=_ndim(file)).array()
+        true = true_objects(file)
         made = next(iter(sorted(labels.glob(f"{io.stem_of(file.name)}.tif*"))), None)
         ours = io.open_labels(made, ndim=true.ndim).array() if made else np.zeros_like(true)
         found.append(matching(true, ours, thresholds=THRESHOLDS))
@@ -114,10 +119,11 @@ def scored(labels: Path, truth: Path) -> dict[str, float]:
     return dict(zip(SCORES, values, strict=True))
 
 
-def _ndim(file: Path) -> int:
-    """Axes of a TIFF of labels."""
+def true_objects(file: Path) -> np.ndarray:
+    """The ids of objects in a TIFF of labels; classes may stand beside them in a second channel."""
     with tifffile.TiffFile(file) as tiff:
-        return len(tiff.series[0].shape)
+        axes, array = tiff.series[0].axes, tiff.asarray()
+    return array.take(0, axis=axes.index("C")) if "C" in axes else array
 
 
 def run(case: Case, data: Path, out: Path) -> dict[str, object]:
@@ -127,7 +133,7 @@ def run(case: Case, data: Path, out: Path) -> dict[str, object]:
     ------
     RuntimeError : the system failed; its output is in ``log.txt``
     """
-    place = out / case.key.replace(" ", "_")
+    place = out / case.key.replace(" ", "_").replace("/", "_")
     place.mkdir(parents=True, exist_ok=True)
     train, test = divided(data / case.data, place / "images", case)
     begun, log = time.monotonic(), place / "log.txt"
@@ -154,7 +160,8 @@ def table(rows: list[dict], machine: dict[str, str]) -> str:
     ]
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
-        group = (row["data"], row["folds"], row["minutes"], row["system"])
+        system = f"{row['system']} {row['options']}".strip()
+        group = (row["data"], row["folds"], row["minutes"], system)
         groups.setdefault(group, []).append(row)
     means = {
         group: [float(np.mean([row[name] for row in found])) for name in SCORES]
@@ -186,6 +193,7 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--options", default="", help="more of our own command line")
     parser.add_argument("--out", type=Path, default=Path("out/accuracy"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,7 @@ JAXSEG_INLINE void result_of(const Along& s, const float* const* x, const float*
       case 64: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 64>(s, x, k, b, y, rows);           \
       case 128: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 128>(s, x, k, b, y, rows);         \
       case 256: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 256>(s, x, k, b, y, rows);         \
-      default: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 0>(s, x, k, b, y, rows);            \
+      default: return result_of<V, PIXELS_WIDE, WIDE, PIXELS_WIDE, 0>(s, x, k, b, y, rows);       \
     }                                                                                             \
   }                                                                                               \
   TARGET void kernel_##NAME(const Along& s, const float* const* x, const float* const* d,         \

@@ -6,7 +6,6 @@ third of the time for one channel, half for 16, nine tenths for 64 and more; in 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import jax
@@ -29,7 +28,6 @@ def covers(
         and all(step == 1 for step in strides or ())
         and dilation == 1
         and all(size % 2 == 1 for size in sizes)
-        and math.prod(sizes) > 1
         and features >= LEAST
         and image.size > 0
     )
