@@ -23,7 +23,10 @@ PLAIN = ["-pthread", "-w"]
 
 kernels = Extension(
     "jaxseg.models._native",
-    sources=[f"native/{name}.cc" for name in ("convolution", "normalization", "rows", "spreading")],
+    sources=[
+        f"native/{name}.cc"
+        for name in ("convolution", "depthwise", "normalization", "rows", "spreading")
+    ],
     depends=[f"native/{name}.h" for name in ("parallel", "rows", "vectors")],
     include_dirs=["native", include()],
     # GCC turns a choice between two values into vectors only where operations may not trap; without

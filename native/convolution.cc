@@ -21,27 +21,15 @@ struct Shape {
   Along along() const { return {rows(), taps_z * taps_y, taps_x, width, channels, features}; }
 };
 
-// For each row of the image and line of the kernel, the row that they meet; null outside the image.
-std::vector<const float*> neighbours(const Shape& s, const float* image) {
-  std::vector<const float*> rows;
-  rows.reserve(s.rows() * s.taps_z * s.taps_y);
-  for (int64_t row = 0; row < s.rows(); ++row)
-    for (int64_t a = 0; a < s.taps_z; ++a)
-      for (int64_t b = 0; b < s.taps_y; ++b) {
-        const int64_t z = row / s.height % s.depth + a - s.taps_z / 2;
-        const int64_t y = row % s.height + b - s.taps_y / 2;
-        const int64_t met = (row / s.height / s.depth * s.depth + z) * s.height + y;
-        const bool inside = z >= 0 && z < s.depth && y >= 0 && y < s.height;
-        rows.push_back(inside ? image + met * s.width * s.channels : nullptr);
-      }
-  return rows;
+std::vector<const float*> sources(const Shape& s, const float* image) {
+  return neighbours(image, s.n, s.depth, s.height, s.width * s.channels, s.taps_z, s.taps_y);
 }
 
 void convolved(const Shape& s, const float* image, const std::vector<float>& kernel,
                const float* bias, float* result, int64_t threads) {
   std::vector<float*> results(s.rows());
   for (int64_t row = 0; row < s.rows(); ++row) results[row] = result + row * s.width * s.features;
-  convolve(s.along(), neighbours(s, image), kernel, bias, results, threads);
+  convolve(s.along(), sources(s, image), kernel, bias, results, threads);
 }
 
 // --------------------------------------------------------------------------------------- handlers
@@ -108,7 +96,7 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
   std::vector<const float*> changes(s.rows() * lines);
   for (int64_t i = 0; i < s.rows() * lines; ++i)
     changes[i] = change.typed_data() + i / lines * s.width * s.features;
-  correlate(s.along(), neighbours(s, image.typed_data()), changes, gradient->typed_data(), threads);
+  correlate(s.along(), sources(s, image.typed_data()), changes, gradient->typed_data(), threads);
   return ffi::Error::Success();
 }
 

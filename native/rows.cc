@@ -135,29 +135,14 @@ JAXSEG_INLINE void tile(const float* const* rows, const Along& s, const float* k
 template <class V, int PIXELS, int WIDE, int64_t CHANNELS>
 JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, const float* kernel,
                                const float* bias, float* const* results, Range range) {
-  const int64_t side = s.taps / 2, wide = PIXELS + s.taps - 1;
   std::vector<const float*> rows(s.lines);
-  std::vector<float> edge(s.lines * wide * s.channels), few(PIXELS * s.features);
+  std::vector<float> edge(s.lines * (PIXELS + s.taps - 1) * s.channels), few(PIXELS * s.features);
   const bool fits = s.width >= PIXELS;
-  for (int64_t row = range.from; row < range.to; ++row) {
-    const float* const* source = sources + row * s.lines;
+  for (int64_t row = range.from; row < range.to; ++row)
     for (int64_t next = 0; next < s.width; next += PIXELS) {
       // The last tile overlaps the one before it, unless the whole row is shorter than a tile.
       const int64_t x = fits ? std::min(next, s.width - PIXELS) : next;
-      const bool inside = fits && x >= side && x - side + wide <= s.width;
-      for (int64_t i = 0; i < s.lines; ++i) {
-        if (!source[i] || inside) {
-          rows[i] = source[i] ? source[i] + (x - side) * s.channels : nullptr;
-          continue;
-        }
-        float* copy = edge.data() + i * wide * s.channels;
-        const int64_t from = std::max<int64_t>(0, x - side);
-        const int64_t to = std::min(s.width, x - side + wide);
-        std::fill(copy, copy + wide * s.channels, 0.f);
-        std::memcpy(copy + (from - x + side) * s.channels, source[i] + from * s.channels,
-                    (to - from) * s.channels * sizeof(float));
-        rows[i] = copy;
-      }
+      window(s, sources + row * s.lines, x, PIXELS, edge.data(), rows.data());
       float* here = results[row] + x * s.features;
       float* out = fits ? here : few.data();
       int64_t k = 0;
@@ -170,7 +155,6 @@ JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, cons
       if (!fits)
         std::memcpy(here, out, std::min<int64_t>(PIXELS, s.width - x) * s.features * sizeof(float));
     }
-  }
 }
 
 // The tile that suits the features.

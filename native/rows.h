@@ -3,6 +3,7 @@
 // same kernels compute convolutions, transposed convolutions and the gradients of both.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -18,6 +19,47 @@ struct Along {
 };
 
 inline int64_t whole_sixteens(int64_t count) { return (count + 15) / 16 * 16; }
+
+// For each row of an image (n, depth, height, row_size) and each line of a kernel (taps_z, taps_y)
+// around it, the row that they meet; null outside the image.
+inline std::vector<const float*> neighbours(const float* image, int64_t n, int64_t depth,
+                                            int64_t height, int64_t row_size, int64_t taps_z,
+                                            int64_t taps_y) {
+  std::vector<const float*> rows;
+  rows.reserve(n * depth * height * taps_z * taps_y);
+  for (int64_t row = 0; row < n * depth * height; ++row)
+    for (int64_t a = 0; a < taps_z; ++a)
+      for (int64_t b = 0; b < taps_y; ++b) {
+        const int64_t z = row / height % depth + a - taps_z / 2;
+        const int64_t y = row % height + b - taps_y / 2;
+        const int64_t met = (row / height / depth * depth + z) * height + y;
+        const bool inside = z >= 0 && z < depth && y >= 0 && y < height;
+        rows.push_back(inside ? image + met * row_size : nullptr);
+      }
+  return rows;
+}
+
+// The input of `pixels` pixels of a row of the result from x on, for each line, from the leftmost pixel
+// that the kernel meets; at the ends of the row a copy with zeros, in `edge`, which has room for
+// lines * (pixels + taps - 1) * channels.
+inline void window(const Along& s, const float* const* source, int64_t x, int64_t pixels, float* edge,
+                   const float** rows) {
+  const int64_t side = s.taps / 2, wide = pixels + s.taps - 1;
+  const bool inside = x >= side && x - side + wide <= s.width;
+  for (int64_t i = 0; i < s.lines; ++i) {
+    if (!source[i] || inside) {
+      rows[i] = source[i] ? source[i] + (x - side) * s.channels : nullptr;
+      continue;
+    }
+    float* copy = edge + i * wide * s.channels;
+    const int64_t from = std::max<int64_t>(0, x - side);
+    const int64_t to = std::min(s.width, x - side + wide);
+    std::fill(copy, copy + wide * s.channels, 0.f);
+    std::copy(source[i] + from * s.channels, source[i] + to * s.channels,
+              copy + (from - x + side) * s.channels);
+    rows[i] = copy;
+  }
+}
 
 // A kernel as convolve() reads it, [features / 16][position][channels][16], with zeros for the
 // features that a multiple of sixteen has more; weight(position, channel, feature).

@@ -107,8 +107,8 @@ class Depthwise(nn.Module):
         kernel = self.param("kernel", depthwise_init, (*self.kernel, channels))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         depthwise = RECIPES[self.style.recipe].depthwise
-        kernel = self.style.varying(kernel)
-        return depthwise(image.astype(dtype), kernel.astype(dtype)) + bias.astype(dtype)
+        kernel, bias = self.style.varying(kernel), self.style.varying(bias)
+        return depthwise(image.astype(dtype), kernel.astype(dtype), bias.astype(dtype))
 
 
 class Linear(nn.Module):

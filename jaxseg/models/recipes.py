@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxseg.errors import ConfigError
-from jaxseg.models import native, native_convolution, native_spreading
+from jaxseg.models import native, native_convolution, native_depthwise, native_spreading
 from jaxseg.models.depthwise import depthwise_cpu, depthwise_plain
 
 RecipeName = Literal["cpu", "plain", "native"]
@@ -45,8 +45,8 @@ class Recipe(NamedTuple):
     spread: Callable[..., jax.Array]
     """(image, kernel (*k, C, K), bias (K,) or None): each voxel becomes k voxels, a transposed
     convolution."""
-    depthwise: Callable[[jax.Array, jax.Array], jax.Array]
-    """(image, kernel (*k, C)): each channel on its own, zeros around the image."""
+    depthwise: Callable[..., jax.Array]
+    """(image, kernel (*k, C), bias (C,)): each channel on its own, zeros around the image."""
 
 
 def default_recipe() -> RecipeName:
@@ -224,6 +224,18 @@ def spread_native(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = 
     return spread_cpu(image, kernel, bias)
 
 
+def depthwise_native(image: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """Compiled kernels for float32, :func:`depthwise_cpu` elsewhere."""
+    if native_depthwise.covers(image, kernel):
+        return native_depthwise.depthwise(image, kernel, bias)
+    return _biased(depthwise_cpu)(image, kernel, bias)
+
+
+def _biased(depthwise: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """A depthwise convolution with its bias."""
+    return lambda image, kernel, bias: depthwise(image, kernel) + bias
+
+
 def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
     """One matrix product for each block of voxels, the inverse of spreading.
 
@@ -247,8 +259,8 @@ def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, depthwise_cpu),
-        "native": Recipe(conv_native, pool_cpu, spread_native, depthwise_cpu),
-        "plain": Recipe(conv_plain, pool_plain, spread_plain, depthwise_plain),
+        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, _biased(depthwise_cpu)),
+        "native": Recipe(conv_native, pool_cpu, spread_native, depthwise_native),
+        "plain": Recipe(conv_plain, pool_plain, spread_plain, _biased(depthwise_plain)),
     }
 )

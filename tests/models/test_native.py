@@ -14,6 +14,7 @@ from jaxseg.errors import ConfigError
 from jaxseg.models import (
     native,
     native_convolution,
+    native_depthwise,
     native_normalization,
     native_spreading,
     recipes,
@@ -87,6 +88,27 @@ def test_transposed_convolutions_are_those_of_xla(rng, shape, features, factors)
     near((found, *back(change)), (wanted, *truth(change)))
 
 
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [
+        ((2, 9, 21, 32), (7, 7)),
+        ((1, 3, 5, 21), (3, 5)),
+        ((1, 1, 1, 16), (7, 7)),
+        ((2, 4, 6, 11, 24), (3, 3, 3)),
+        ((1, 8, 3, 4, 3), (1, 5, 3)),
+    ],
+    ids=str,
+)
+def test_convolutions_of_single_channels_are_those_of_xla(rng, shape, sizes) -> None:
+    image, bias = normal(rng, *shape), normal(rng, shape[-1])
+    kernel = normal(rng, *sizes, shape[-1])
+    assert native_depthwise.covers(image, kernel)
+    found, back = jax.vjp(jax.jit(recipes.depthwise_native), image, kernel, bias)
+    wanted, truth = jax.vjp(recipes.RECIPES["plain"].depthwise, image, kernel, bias)
+    change = normal(rng, *found.shape)
+    near((found, *back(change)), (wanted, *truth(change)))
+
+
 def test_what_the_kernels_do_not_cover_is_left_to_xla(rng) -> None:
     image, kernel = normal(rng, 1, 8, 8, 16), normal(rng, 3, 3, 16, 16)
     covers = native_convolution.covers
@@ -146,6 +168,10 @@ def test_normalisation_is_that_of_autodiff(rng, shape, kind, activation) -> None
         ("jaxseg_conv", (1, 8, 8, 16), [(1, 8, 8, 16), (3, 3, 16, 16), (15,)]),
         ("jaxseg_conv_of_kernel", (3, 3, 16, 8), [(1, 8, 8, 16), (1, 8, 8, 16)]),
         ("jaxseg_conv_of_image", (1, 8, 8, 16), [(1, 8, 8, 16), (3, 3, 3, 16, 16)]),
+        ("jaxseg_depthwise", (1, 8, 8, 16), [(1, 8, 8, 16), (3, 3, 8), (16,)]),
+        ("jaxseg_depthwise", (1, 8, 8, 16), [(1, 8, 8, 16), (3, 2, 16), (16,)]),
+        ("jaxseg_depthwise_of_image", (1, 8, 9, 16), [(1, 8, 8, 16), (3, 3, 16)]),
+        ("jaxseg_depthwise_of_kernel", (3, 3, 3, 16), [(1, 8, 8, 16), (1, 8, 8, 16)]),
         ("jaxseg_spread", (1, 8, 8, 16), [(1, 4, 4, 16), (2, 2, 8, 16), (16,)]),
         ("jaxseg_spread", (1, 8, 9, 16), [(1, 4, 4, 16), (2, 2, 16, 16), (16,)]),
         ("jaxseg_spread", (1, 8, 8, 16), [(1, 4, 4, 16), (2, 2, 16, 16), (8,)]),
