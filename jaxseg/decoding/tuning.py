@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg.config import Channel
+from jaxseg.decoding.knobs import with_true_sizes
 from jaxseg.decoding.table import DecoderSpec, decoder_problems, of_instances, row_of, run_decoder
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.metrics import aggregate, matching
@@ -139,7 +140,7 @@ def tune(
 
     best, complete = start, True
     before = after = tried(start, "", None)
-    for option, values in _plan(row, start, channels, ndim):
+    for option, values in _plan(row, start, channels, truths):
         found: list[tuple[float, Any]] = []
         for value in values:
             if clock() - begun > 60 * minutes:
@@ -157,14 +158,15 @@ def tune(
 
 
 def _plan(
-    row: DecoderSpec, start: Any, channels: Sequence[Channel], ndim: int
+    row: DecoderSpec, start: Any, channels: Sequence[Channel], truths: Sequence[np.ndarray]
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Options to try, each with its values, those near the default first."""
-    knobs = {
+    usual = {
         option: values
-        for option, values in row.tunes(of_instances(channels), ndim).items()
+        for option, values in row.tunes(of_instances(channels), truths[0].ndim).items()
         if getattr(start, option) == getattr(row.options, option)
     }
+    knobs = with_true_sizes(usual, truths)
     for _ in range(ROUNDS if len(knobs) > 1 else 1):
         yield from knobs.items()
 

@@ -73,11 +73,17 @@ def init_state(
         # Not the arrays themselves: a step uses its state up.
         variables = jax.tree.map(jnp.array, transfer(variables, start).variables)
     params = variables["params"]
+
+    def beside(params: Any) -> tuple[Any, Any]:
+        return tx.init(params), jax.tree.map(jnp.copy, params) if ema else {}
+
+    # As one program: hundreds of small ones, one for each shape, take seconds.
+    opt_state, average = jax.jit(beside)(params)
     state = State(
         params=params,
         batch_stats=variables["batch_stats"],
-        opt_state=tx.init(params),
-        ema=jax.tree.map(jnp.copy, params) if ema else {},
+        opt_state=opt_state,
+        ema=average,
         step=jnp.zeros((), jnp.int32),
         total_steps=jnp.asarray(total_steps, jnp.int32),
         key=later,
