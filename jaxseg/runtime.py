@@ -30,13 +30,16 @@ LARGEST_INT = 2**31 - 1
 def configure(*, cpu_devices: int = 0, batch: int = 1) -> bool:
     """Prepare the process for JAX; a variable that the user has set stands.
 
-    Several virtual CPU devices, one per core, use the cores better than one device with several
-    threads. The allocator keeps large arrays instead of returning them to the system at every
-    step, which saves page faults. Compiled functions are kept on disk for the next run.
+    One device uses all cores where the compiled kernels do most of the work. Elsewhere several
+    virtual CPU devices, one per core, use them better than one device with several threads, though
+    each has the network and its optimiser for itself and waits for the others. The allocator keeps
+    large arrays instead of returning them to the system at every step, which saves page faults.
+    Compiled functions are kept on disk for the next run.
 
     Parameters
     ----------
-    cpu_devices : virtual CPU devices; 0 = :func:`device_count` of the cores this process may use
+    cpu_devices : virtual CPU devices; 0 = 1 with compiled kernels, else :func:`device_count` of the
+        cores that this process may use
     batch : samples per step, to be spread over the devices
 
     Returns
@@ -46,12 +49,20 @@ def configure(*, cpu_devices: int = 0, batch: int = 1) -> bool:
     keep_memory()
     if "jax" in sys.modules:
         return False
-    devices = cpu_devices or device_count(batch, usable_cores())
+    cores = usable_cores()
+    devices = cpu_devices or (1 if has_kernels() else device_count(batch, cores))
     os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices))
-    os.environ.setdefault("PJRT_NPROC", str(max(LEAST_THREADS, 4 * devices)))
+    if os.environ["JAX_NUM_CPU_DEVICES"] != "1":
+        os.environ.setdefault("PJRT_NPROC", str(max(LEAST_THREADS, 4 * devices)))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
     return True
+
+
+def has_kernels() -> bool:
+    """Whether the compiled kernels were built and are wanted; loads nothing."""
+    built = any((Path(__file__).parent / "models").glob("_native.*"))
+    return built and (os.environ.get("JAXSEG_RECIPE") or "native") == "native"
 
 
 def device_count(batch: int, available: int) -> int:

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from jaxseg import runtime
 
-NAMES = ("JAX_NUM_CPU_DEVICES", "PJRT_NPROC", "JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
+NAMES = (
+    "JAX_NUM_CPU_DEVICES",
+    "PJRT_NPROC",
+    "JAX_COMPILATION_CACHE_DIR",
+    "JAXSEG_RECIPE",
+    "XDG_CACHE_HOME",
+)
 SCRIPT = """
 import json, os, sys
 from jaxseg import runtime
@@ -35,13 +41,20 @@ def process(options: dict, **environment: str):
 
 def test_configure_sets_what_jax_reads(tmp_path):
     done, heavy, devices, environment, cache, shared = process(
-        {"batch": 6}, XDG_CACHE_HOME=str(tmp_path)
+        {"batch": 6}, XDG_CACHE_HOME=str(tmp_path), JAXSEG_RECIPE="cpu"
     )
     assert done
     assert not heavy
     assert devices == shared == 3
     assert int(environment["PJRT_NPROC"]) >= 16
     assert cache == str(tmp_path / "jaxseg" / "compiled")
+
+
+@pytest.mark.skipif(not runtime.has_kernels(), reason="no compiled kernels")
+def test_one_device_uses_all_cores_with_compiled_kernels():
+    _, _, devices, environment, _, shared = process({"batch": 6})
+    assert devices == shared == 1
+    assert "PJRT_NPROC" not in environment
 
 
 def test_what_the_user_set_stands(tmp_path):

@@ -298,4 +298,5 @@ class Config:
     """Start anew where results of another configuration lie; they are moved to _trash, not deleted.
     """
     cpu_devices: int = option(0, at_least(0), read_by=NOTHING)
-    """CPU devices to spread a batch over; 0 = one per core as far as the batch divides."""
+    """CPU devices to spread a batch over; 0 = 1 with compiled kernels, else one per core as far as
+    the batch divides."""
