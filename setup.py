@@ -27,7 +27,7 @@ kernels = Extension(
         f"native/{name}.cc"
         for name in ("convolution", "depthwise", "normalization", "rows", "spreading")
     ],
-    depends=[f"native/{name}.h" for name in ("parallel", "rows", "vectors")],
+    depends=[f"native/{name}.h" for name in ("handlers", "parallel", "rows", "vectors")],
     include_dirs=["native", include()],
     # GCC turns a choice between two values into vectors only where operations may not trap; without
     # it the activations branch voxel by voxel and take ten times as long with AVX2.

@@ -5,15 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "handlers.h"
 #include "rows.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
 
 namespace jaxseg {
 namespace {
-
-using Image = ffi::Buffer<ffi::F32>;
 
 struct Shape {
   int64_t n, depth, height, width, channels, features, taps_z, taps_y, taps_x;
@@ -34,12 +32,6 @@ void convolved(const Shape& s, const float* image, const std::vector<float>& ker
 
 // --------------------------------------------------------------------------------------- handlers
 
-ffi::Error refuse(const char* what) {
-  return ffi::Error(ffi::ErrorCode::kInvalidArgument, what);
-}
-
-using Sizes = ffi::AnyBuffer::Dimensions;
-
 // Whether an image, a kernel and a result belong together, and their sizes.
 bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
   const size_t rank = image.size();
@@ -56,14 +48,12 @@ bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
          kernel[rank - 1] == s->features;
 }
 
-bool is_vector(Sizes sizes, int64_t length) { return sizes.size() == 1 && sizes[0] == length; }
-
 ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
                    int64_t threads) {
   Shape s;
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
       !is_vector(bias.dimensions(), s.features))
-    return refuse("image, kernel, bias and result do not belong together");
+    return refuse();
   const float* k = kernel.typed_data();
   auto weight = [&](int64_t t, int64_t c, int64_t f) { return k[(t * s.channels + c) * s.features + f]; };
   convolved(s, image.typed_data(), packed(s.along(), threads, weight), bias.typed_data(),
@@ -74,7 +64,7 @@ ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> res
 ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int64_t threads) {
   Shape s;
   if (!fits(gradient->dimensions(), kernel.dimensions(), change.dimensions(), &s))
-    return refuse("change, kernel and gradient do not belong together");
+    return refuse();
   const float* k = kernel.typed_data();
   const int64_t last = s.along().positions() - 1;
   // The gradient is a convolution with the kernel turned round, from features to channels.
@@ -91,7 +81,7 @@ ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int6
 ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int64_t threads) {
   Shape s;
   if (!fits(image.dimensions(), gradient->dimensions(), change.dimensions(), &s))
-    return refuse("image, change and gradient do not belong together");
+    return refuse();
   const int64_t lines = s.along().lines;
   std::vector<const float*> changes(s.rows() * lines);
   for (int64_t i = 0; i < s.rows() * lines; ++i)
@@ -103,22 +93,4 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
 }  // namespace
 }  // namespace jaxseg
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_conv, jaxseg::Forward,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_conv_of_image, jaxseg::OfImage,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_conv_of_kernel, jaxseg::OfKernel,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
+JAXSEG_CONVOLUTION(jaxseg_conv)

@@ -5,17 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "handlers.h"
 #include "rows.h"
 #include "vectors.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
 
 namespace jaxseg {
 namespace {
-
-using Image = ffi::Buffer<ffi::F32>;
-using Sizes = ffi::AnyBuffer::Dimensions;
 
 // Parts of the rows that the gradient of a kernel is added up in at most.
 constexpr int64_t kParts = 8;
@@ -171,11 +168,6 @@ bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
   return kernel[rank - 2] == s->channels;
 }
 
-ffi::Error refuse() {
-  return ffi::Error(ffi::ErrorCode::kInvalidArgument,
-                    "image, kernel, bias and result do not belong together");
-}
-
 void convolved(const Shape& s, const float* image, const float* kernel, const float* bias,
                float* result, int64_t threads) {
   const Along along = s.along();
@@ -191,7 +183,7 @@ ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> res
                    int64_t threads) {
   Shape s;
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
-      bias.dimensions().size() != 1 || bias.dimensions()[0] != s.channels)
+      !is_vector(bias.dimensions(), s.channels))
     return refuse();
   convolved(s, image.typed_data(), kernel.typed_data(), bias.typed_data(), result->typed_data(),
             threads);
@@ -234,22 +226,4 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
 }  // namespace
 }  // namespace jaxseg
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_depthwise, jaxseg::Forward,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_depthwise_of_image, jaxseg::OfImage,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_depthwise_of_kernel, jaxseg::OfKernel,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
+JAXSEG_CONVOLUTION(jaxseg_depthwise)

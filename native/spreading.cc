@@ -7,16 +7,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "handlers.h"
 #include "rows.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
 
 namespace jaxseg {
 namespace {
-
-using Image = ffi::Buffer<ffi::F32>;
-using Sizes = ffi::AnyBuffer::Dimensions;
 
 // Of the image, its channels, those of the result, and how many pixels one becomes.
 struct Shape {
@@ -62,16 +59,11 @@ std::vector<Value*> all_of(const Shape& s, Value* result) {
   return rows;
 }
 
-ffi::Error refuse() {
-  return ffi::Error(ffi::ErrorCode::kInvalidArgument,
-                    "image, kernel, bias and result do not belong together");
-}
-
 ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
                    int64_t threads) {
   Shape s;
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
-      bias.dimensions().size() != 1 || bias.dimensions()[0] != s.features)
+      !is_vector(bias.dimensions(), s.features))
     return refuse();
   std::vector<const float*> sources(s.rows());
   std::vector<float*> results(s.rows());
@@ -126,22 +118,4 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
 }  // namespace
 }  // namespace jaxseg
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_spread, jaxseg::Forward,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_spread_of_image, jaxseg::OfImage,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_spread_of_kernel, jaxseg::OfKernel,
-                              ffi::Ffi::Bind()
-                                  .Arg<jaxseg::Image>()
-                                  .Arg<jaxseg::Image>()
-                                  .Ret<jaxseg::Image>()
-                                  .Attr<int64_t>("threads"));
+JAXSEG_CONVOLUTION(jaxseg_spread)

@@ -19,16 +19,9 @@ import numpy as np
 from jaxseg.errors import ConfigError
 
 MODULE = "jaxseg.models._native"
+KINDS = ("conv", "depthwise", "spread")
 HANDLERS = (
-    "jaxseg_conv",
-    "jaxseg_conv_of_image",
-    "jaxseg_conv_of_kernel",
-    "jaxseg_spread",
-    "jaxseg_spread_of_image",
-    "jaxseg_spread_of_kernel",
-    "jaxseg_depthwise",
-    "jaxseg_depthwise_of_image",
-    "jaxseg_depthwise_of_kernel",
+    *(f"jaxseg_{kind}{part}" for kind in KINDS for part in ("", "_of_image", "_of_kernel")),
     "jaxseg_moments",
     "jaxseg_norm",
     "jaxseg_norm_sums",

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxseg.errors import ConfigError
-from jaxseg.models import native, native_convolution, native_depthwise, native_spreading
+from jaxseg.models import native, native_convolution
 from jaxseg.models.depthwise import depthwise_cpu, depthwise_plain
 
 RecipeName = Literal["cpu", "plain", "native"]
@@ -217,17 +217,17 @@ def spread_cpu(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = Non
 
 def spread_native(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
     """Compiled kernels for float32, :func:`spread_cpu` elsewhere."""
-    if native_spreading.covers(image, kernel):
+    if native_convolution.covers_spread(image, kernel):
         if bias is None:
             bias = jnp.zeros_like(kernel, shape=kernel.shape[-1:])
-        return native_spreading.spread(image, kernel, bias)
+        return native_convolution.spread(image, kernel, bias)
     return spread_cpu(image, kernel, bias)
 
 
 def depthwise_native(image: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
     """Compiled kernels for float32, :func:`depthwise_cpu` elsewhere."""
-    if native_depthwise.covers(image, kernel):
-        return native_depthwise.depthwise(image, kernel, bias)
+    if native_convolution.covers_depthwise(image, kernel):
+        return native_convolution.depthwise(image, kernel, bias)
     return _biased(depthwise_cpu)(image, kernel, bias)
 
 

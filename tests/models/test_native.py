@@ -14,9 +14,7 @@ from jaxseg.errors import ConfigError
 from jaxseg.models import (
     native,
     native_convolution,
-    native_depthwise,
     native_normalization,
-    native_spreading,
     recipes,
 )
 
@@ -81,7 +79,7 @@ def test_convolutions_are_those_of_xla(rng, shape, features, size) -> None:
 def test_transposed_convolutions_are_those_of_xla(rng, shape, features, factors) -> None:
     image, bias = normal(rng, *shape), normal(rng, features)
     kernel = normal(rng, *factors, shape[-1], features)
-    assert native_spreading.covers(image, kernel)
+    assert native_convolution.covers_spread(image, kernel)
     found, back = jax.vjp(jax.jit(recipes.spread_native), image, kernel, bias)
     wanted, truth = jax.vjp(recipes.spread_plain, image, kernel, bias)
     change = normal(rng, *found.shape)
@@ -102,7 +100,7 @@ def test_transposed_convolutions_are_those_of_xla(rng, shape, features, factors)
 def test_convolutions_of_single_channels_are_those_of_xla(rng, shape, sizes) -> None:
     image, bias = normal(rng, *shape), normal(rng, shape[-1])
     kernel = normal(rng, *sizes, shape[-1])
-    assert native_depthwise.covers(image, kernel)
+    assert native_convolution.covers_depthwise(image, kernel)
     found, back = jax.vjp(jax.jit(recipes.depthwise_native), image, kernel, bias)
     wanted, truth = jax.vjp(recipes.RECIPES["plain"].depthwise, image, kernel, bias)
     change = normal(rng, *found.shape)

@@ -1,0 +1,41 @@
+// The three handlers that each kind of convolution has: (image, kernel, bias) to the result, (change,
+// kernel) to the gradient of the image, (image, change) to the gradient of the kernel.
+#pragma once
+
+#include <cstdint>
+
+#include "xla/ffi/api/ffi.h"
+
+namespace jaxseg {
+
+using Image = xla::ffi::Buffer<xla::ffi::F32>;
+using Sizes = xla::ffi::AnyBuffer::Dimensions;
+
+inline xla::ffi::Error refuse() {
+  return xla::ffi::Error(xla::ffi::ErrorCode::kInvalidArgument,
+                         "image, kernel, bias and result do not belong together");
+}
+
+inline bool is_vector(Sizes sizes, int64_t length) {
+  return sizes.size() == 1 && sizes[0] == length;
+}
+
+}  // namespace jaxseg
+
+#define JAXSEG_OF_TWO(NAME, FUNCTION)                             \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(NAME, FUNCTION,                   \
+                                xla::ffi::Ffi::Bind()             \
+                                    .Arg<jaxseg::Image>()         \
+                                    .Arg<jaxseg::Image>()         \
+                                    .Ret<jaxseg::Image>()         \
+                                    .Attr<int64_t>("threads"))
+#define JAXSEG_CONVOLUTION(NAME)                                  \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(NAME, jaxseg::Forward,            \
+                                xla::ffi::Ffi::Bind()             \
+                                    .Arg<jaxseg::Image>()         \
+                                    .Arg<jaxseg::Image>()         \
+                                    .Arg<jaxseg::Image>()         \
+                                    .Ret<jaxseg::Image>()         \
+                                    .Attr<int64_t>("threads"));   \
+  JAXSEG_OF_TWO(NAME##_of_image, jaxseg::OfImage);                \
+  JAXSEG_OF_TWO(NAME##_of_kernel, jaxseg::OfKernel);
