@@ -22,8 +22,9 @@ from jaxseg.metrics import aggregate, matching
 
 # Overlaps whose F1 are averaged.
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(9))
-# A value must be better than the default by this much, or the default stays.
-GAIN = 0.002
+# A value must be better than the default by what so many objects count, or the default stays: few
+# objects tell little. Within these bounds, however many there are.
+GAIN_OBJECTS, LEAST_GAIN, MOST_GAIN = 2, 0.002, 0.05
 # Every option is tried so often, since the best value of one depends on the others.
 ROUNDS = 2
 
@@ -81,8 +82,9 @@ def tune(
     """Search the options of a decoder that matter for the best mean F1 on known objects.
 
     One option after the other is set to each of its values, and the best one stays; then once more
-    from the beginning. Of values that are as good, up to ``GAIN``, the one nearest to the default
-    is taken, so that a flat optimum changes nothing. What was given by hand is not tried.
+    from the beginning. Of values that are as good, up to what ``GAIN_OBJECTS`` count, the one
+    nearest to the default is taken, so that a flat optimum changes nothing. What was given by hand
+    is not tried.
 
     Parameters
     ----------
@@ -138,6 +140,7 @@ def tune(
             known[chosen] = trial.f1
         return known[chosen]
 
+    gain = _gain(truths)
     best, complete = start, True
     before = after = tried(start, "", None)
     for option, values in _plan(row, start, channels, truths):
@@ -150,11 +153,17 @@ def tune(
             if not decoder_problems(channels, ndim=ndim, decoder=row, options=chosen):
                 found.append((tried(chosen, option, value), value))
         top = max((score for score, _ in found), default=after)
-        if top > after + GAIN:
-            value = next(value for score, value in found if score > top - GAIN)
+        if top > after + gain:
+            value = next(value for score, value in found if score > top - gain)
             best = dataclasses.replace(best, **{option: value})
             after = known[best]
     return Tuned(row.name, changed(best, start), before, after, tuple(trials), complete)
+
+
+def _gain(truths: Sequence[np.ndarray]) -> float:
+    """How much better a value must be."""
+    objects = sum(np.unique(truth[truth > 0]).size for truth in truths)
+    return min(max(GAIN_OBJECTS / max(objects, 1), LEAST_GAIN), MOST_GAIN)
 
 
 def _plan(
