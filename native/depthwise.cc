@@ -134,15 +134,6 @@ JAXSEG_KIND(avx2, JAXSEG_AVX2, 32)
 #endif
 JAXSEG_KIND(base, , 16)
 
-#if defined(__x86_64__)
-#define JAXSEG_CHOSEN(NAME, ...)                                      \
-  (level() == Level::avx512   ? NAME##_avx512(__VA_ARGS__)            \
-   : level() == Level::avx2   ? NAME##_avx2(__VA_ARGS__)              \
-                              : NAME##_base(__VA_ARGS__))
-#else
-#define JAXSEG_CHOSEN(NAME, ...) NAME##_base(__VA_ARGS__)
-#endif
-
 struct Shape {
   int64_t n, depth, height, width, channels, taps_z, taps_y, taps_x;
   Along along() const {

@@ -194,24 +194,6 @@ JAXSEG_KIND(avx2, JAXSEG_AVX2, 32, 6, 1, 6, 6, 6)
 #endif
 JAXSEG_KIND(base, , 16, 2, 1, 2, 2, 2)
 
-void some_result(const Along& s, const float* const* x, const float* k, const float* b,
-                 float* const* y, Range r) {
-#if defined(__x86_64__)
-  if (level() == Level::avx512) return result_avx512(s, x, k, b, y, r);
-  if (level() == Level::avx2) return result_avx2(s, x, k, b, y, r);
-#endif
-  result_base(s, x, k, b, y, r);
-}
-
-void some_kernel(const Along& s, const float* const* x, const float* const* d, Range rows,
-                 Range sixteens, float* total) {
-#if defined(__x86_64__)
-  if (level() == Level::avx512) return kernel_avx512(s, x, d, rows, sixteens, total);
-  if (level() == Level::avx2) return kernel_avx2(s, x, d, rows, sixteens, total);
-#endif
-  kernel_base(s, x, d, rows, sixteens, total);
-}
-
 }  // namespace
 
 void convolve(const Along& s, const std::vector<const float*>& sources,
@@ -226,14 +208,15 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
   for_parts(threads, parts, [&](int64_t part) {
     const Range range = part_of(s.rows, part, parts);
     if (same) {
-      some_result(whole, sources.data(), kernel.data(), shift.data(), results.data(), range);
+      JAXSEG_CHOSEN(result, whole, sources.data(), kernel.data(), shift.data(), results.data(), range);
       return;
     }
     // One row at a time is computed with more features than it has, and copied without them.
     std::vector<float> wide(whole.features * s.width);
     float* const row_of[] = {wide.data()};
     for (int64_t row = range.from; row < range.to; ++row) {
-      some_result(whole, &sources[row * s.lines], kernel.data(), shift.data(), row_of, {0, 1});
+      const float* const* source = &sources[row * s.lines];
+      JAXSEG_CHOSEN(result, whole, source, kernel.data(), shift.data(), row_of, Range{0, 1});
       for (int64_t x = 0; x < s.width; ++x)
         std::memcpy(results[row] + x * s.features, &wide[x * whole.features],
                     s.features * sizeof(float));
@@ -257,7 +240,7 @@ void correlate(const Along& s, const std::vector<const float*>& images,
     some = {2 * some.from, std::min(2 * some.to, sixteens)};
     float* total = totals[work / cuts].data();
     if (whole.features == s.features) {
-      some_kernel(whole, images.data(), changes.data(), rows, some, total);
+      JAXSEG_CHOSEN(kernel, whole, images.data(), changes.data(), rows, some, total);
       return;
     }
     // Rows with fewer features than sixteens have are widened by zeros, one at a time.
@@ -275,7 +258,8 @@ void correlate(const Along& s, const std::vector<const float*>& images,
           std::memcpy(&wide[(line * s.width + x) * whole.features], change + x * s.features,
                       s.features * sizeof(float));
       }
-      some_kernel(whole, &images[row * s.lines], widened.data(), {0, 1}, some, total);
+      const float* const* image = &images[row * s.lines];
+      JAXSEG_CHOSEN(kernel, whole, image, widened.data(), Range{0, 1}, some, total);
     }
   });
   for_parts(threads, s.positions(), [&](int64_t position) {

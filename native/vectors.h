@@ -45,3 +45,13 @@ inline Level level() {
 #define JAXSEG_AVX512 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
 #define JAXSEG_AVX2 __attribute__((target("arch=x86-64-v3")))
 #endif
+
+// Calls what was compiled for this processor: NAME_avx512, NAME_avx2 or NAME_base.
+#if defined(__x86_64__)
+#define JAXSEG_CHOSEN(NAME, ...)                                      \
+  (level() == Level::avx512   ? NAME##_avx512(__VA_ARGS__)            \
+   : level() == Level::avx2   ? NAME##_avx2(__VA_ARGS__)              \
+                              : NAME##_base(__VA_ARGS__))
+#else
+#define JAXSEG_CHOSEN(NAME, ...) NAME##_base(__VA_ARGS__)
+#endif

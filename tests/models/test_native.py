@@ -11,12 +11,7 @@ import pytest
 from jax import lax
 
 from jaxseg.errors import ConfigError
-from jaxseg.models import (
-    native,
-    native_convolution,
-    native_normalization,
-    recipes,
-)
+from jaxseg.models import native, native_convolution, native_normalization, recipes
 
 pytestmark = pytest.mark.skipif(
     bool(native.missing()), reason=f"no compiled kernels: {native.missing()}"
