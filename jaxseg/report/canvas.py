@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 Colour = tuple[int, int, int]
 
@@ -88,6 +86,10 @@ def _arranged(legend: Sequence[Entry], top: int, width: int) -> list[Item]:
 
 def _written(picture: np.ndarray, texts: Sequence[tuple[int, int, str, str]]) -> np.ndarray:
     """The picture with texts, each from its upper left corner."""
+    # Not before something is drawn: it takes a while.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     height, width, _ = picture.shape
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     canvas = FigureCanvasAgg(figure)

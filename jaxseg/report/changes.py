@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from matplotlib import colormaps
 
 from jaxseg.report.canvas import Entry, compose
 from jaxseg.report.panels import STRETCH, resized, scale_of, slice_indices
@@ -19,8 +18,6 @@ MOST_PLANES = 8
 UNKNOWN = (110, 110, 110)
 # What is written above the parts of the labels, by their number.
 HEADS = {1: ("labels",), 2: ("labels", "classes"), 4: ("pre", "post", "partners", "cores")}
-# A colour follows from the label, so that an object keeps it.
-PALETTE = np.array(colormaps["tab20"].colors)  # type: ignore[attr-defined]
 
 
 class Example(NamedTuple):
@@ -175,8 +172,12 @@ def coloured_labels(labels: np.ndarray) -> np.ndarray:
     numpy.ndarray
         (*S, 3) from 0 to 1; a label has the same colour in every picture.
     """
+    # Not before something is drawn: it takes a while.
+    from matplotlib import colormaps
+
+    palette = np.array(colormaps["tab20"].colors)  # type: ignore[attr-defined]
     labels = labels.astype(np.int64)
-    colours = PALETTE[(np.maximum(labels, 1) - 1) % len(PALETTE)] * (labels > 0)[..., None]
+    colours = palette[(np.maximum(labels, 1) - 1) % len(palette)] * (labels > 0)[..., None]
     return np.where((labels < 0)[..., None], np.array(UNKNOWN) / 255, colours)
 
 

@@ -248,6 +248,8 @@ def _begun_with(config: Config, sample: Sample, start: Checkpoint | None) -> dic
     ------
     ConfigError : none of the trained weights fit, or frozen parts are not there
     """
+    if start is None and not config.train.freeze:
+        return {}
     model = network(config, dtype=config.train.precision)
     shape = jax.ShapeDtypeStruct((1, *model.stride, sample.image.channels), jnp.float32)
     fresh = jax.eval_shape(model.init, jax.random.key(0), shape)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from jaxseg.io import atomic_path, write_csv, write_text
 from jaxseg.train.step import weighted
@@ -98,6 +97,9 @@ def _is_finite(value: float | None) -> bool:
 
 def draw(folder: Path, rows: Sequence[Row]) -> None:
     """Write one PNG for the loss, its parts, and each metric, training and validation together."""
+    # Not before something is drawn: it takes a while.
+    from matplotlib.figure import Figure
+
     names = [name.removeprefix("val_") for name in rows[0] if name.startswith("val_")]
     for name in names:
         figure = Figure(figsize=(6, 4), layout="constrained")

@@ -132,7 +132,7 @@ def make_step(
                 jnp.where(shares.seen.all(), shares.good, shares.seen), NamedSharding(mesh, P())
             ),
         }
-        return jax.tree.map(functools.partial(jnp.where, ok), new, state), logs
+        return jax.tree.map(functools.partial(jax.lax.select, ok), new, state), logs
 
     return jax.jit(step, donate_argnums=0)
 
