@@ -24,10 +24,10 @@ std::vector<const float*> sources(const Shape& s, const float* image) {
 }
 
 void convolved(const Shape& s, const float* image, const std::vector<float>& kernel,
-               const float* bias, float* result, int64_t threads) {
+               const float* bias, float* result, int64_t threads, Activation activation = kNone) {
   std::vector<float*> results(s.rows());
   for (int64_t row = 0; row < s.rows(); ++row) results[row] = result + row * s.width * s.features;
-  convolve(s.along(), sources(s, image), kernel, bias, results, threads);
+  convolve(s.along(), sources(s, image), kernel, bias, results, threads, activation);
 }
 
 // --------------------------------------------------------------------------------------- handlers
@@ -48,17 +48,23 @@ bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
          kernel[rank - 1] == s->features;
 }
 
-ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                   int64_t threads) {
+ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> result,
+                     int64_t threads, int64_t activation) {
   Shape s;
+  if (activation < kElu || activation > kNone) return refuse();
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
       !is_vector(bias.dimensions(), s.features))
     return refuse();
   const float* k = kernel.typed_data();
   auto weight = [&](int64_t t, int64_t c, int64_t f) { return k[(t * s.channels + c) * s.features + f]; };
   convolved(s, image.typed_data(), packed(s.along(), threads, weight), bias.typed_data(),
-            result->typed_data(), threads);
+            result->typed_data(), threads, static_cast<Activation>(activation));
   return ffi::Error::Success();
+}
+
+ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
+                   int64_t threads) {
+  return Activated(image, kernel, bias, result, threads, kNone);
 }
 
 ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int64_t threads) {
@@ -94,3 +100,4 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
 }  // namespace jaxseg
 
 JAXSEG_CONVOLUTION(jaxseg_conv)
+JAXSEG_CONVOLUTION_ACTIVATED(jaxseg_conv)

@@ -39,3 +39,13 @@ inline bool is_vector(Sizes sizes, int64_t length) {
                                     .Attr<int64_t>("threads"));   \
   JAXSEG_OF_TWO(NAME##_of_image, jaxseg::OfImage);                \
   JAXSEG_OF_TWO(NAME##_of_kernel, jaxseg::OfKernel);
+// A fourth one that computes the activation, too, for networks that do not learn.
+#define JAXSEG_CONVOLUTION_ACTIVATED(NAME)                              \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(NAME##_activated, jaxseg::Activated,    \
+                                xla::ffi::Ffi::Bind()                   \
+                                    .Arg<jaxseg::Image>()               \
+                                    .Arg<jaxseg::Image>()               \
+                                    .Arg<jaxseg::Image>()               \
+                                    .Ret<jaxseg::Image>()               \
+                                    .Attr<int64_t>("threads")           \
+                                    .Attr<int64_t>("activation"));

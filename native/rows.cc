@@ -131,10 +131,24 @@ JAXSEG_INLINE void tile(const float* const* rows, const Along& s, const float* k
       *(typename V::Memory*)(result + p * features + V::LANES * v) = sum[p][v];
 }
 
+#define JAXSEG_IN_PLACE(NAME, A)                                                \
+  JAXSEG_KINDS void in_place_##NAME(float* values, int64_t size) {              \
+    for (int64_t i = 0; i < size; ++i) values[i] = activate<A>(values[i]);      \
+  }
+JAXSEG_IN_PLACE(elu, kElu)
+JAXSEG_IN_PLACE(relu, kRelu)
+
+// Of a tile that has just been computed and is still in the cache.
+void activated(float* values, int64_t size, Activation activation) {
+  if (activation == kElu) in_place_elu(values, size);
+  if (activation == kRelu) in_place_relu(values, size);
+}
+
 // Features are a multiple of sixteen.
 template <class V, int PIXELS, int WIDE, int64_t CHANNELS>
 JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, const float* kernel,
-                               const float* bias, float* const* results, Range range) {
+                               const float* bias, float* const* results, Range range,
+                               Activation activation) {
   std::vector<const float*> rows(s.lines);
   std::vector<float> edge(s.lines * (PIXELS + s.taps - 1) * s.channels), few(PIXELS * s.features);
   const bool fits = s.width >= PIXELS;
@@ -152,6 +166,7 @@ JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, cons
       for (; k < s.features; k += 16)
         tile<V, PIXELS, 1, CHANNELS>(rows.data(), s, kernel + k * s.positions() * s.channels,
                                      bias + k, out + k, s.features);
+      activated(out, PIXELS * s.features, activation);
       if (!fits)
         std::memcpy(here, out, std::min<int64_t>(PIXELS, s.width - x) * s.features * sizeof(float));
     }
@@ -160,28 +175,28 @@ JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, cons
 // The tile that suits the features.
 template <class V, int PIXELS, int WIDE, int PIXELS_WIDE, int64_t CHANNELS>
 JAXSEG_INLINE void result_of(const Along& s, const float* const* x, const float* k, const float* b,
-                             float* const* y, Range rows) {
+                             float* const* y, Range rows, Activation a) {
   if (s.width < PIXELS_WIDE && PIXELS_WIDE > kShort)
-    result_rows<V, kShort, WIDE, 0>(s, x, k, b, y, rows);
+    result_rows<V, kShort, WIDE, 0>(s, x, k, b, y, rows, a);
   else if (WIDE > 1 && s.features >= 16 * WIDE)
-    result_rows<V, PIXELS_WIDE, WIDE, CHANNELS>(s, x, k, b, y, rows);
+    result_rows<V, PIXELS_WIDE, WIDE, CHANNELS>(s, x, k, b, y, rows, a);
   else
-    result_rows<V, PIXELS, 1, CHANNELS>(s, x, k, b, y, rows);
+    result_rows<V, PIXELS, 1, CHANNELS>(s, x, k, b, y, rows, a);
 }
 
 // The same source for each kind of processor: bytes of a register, and what fits the registers; for
 // the numbers of channels that most networks have.
 #define JAXSEG_KIND(NAME, TARGET, BYTES, PIXELS, WIDE, PIXELS_WIDE, BLOCK, BLOCK_WIDE)            \
   TARGET void result_##NAME(const Along& s, const float* const* x, const float* k,                \
-                            const float* b, float* const* y, Range rows) {                        \
+                            const float* b, float* const* y, Range rows, Activation a) {          \
     using V = Vectors<BYTES>;                                                                     \
     switch (s.channels) {                                                                         \
-      case 16: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 16>(s, x, k, b, y, rows);           \
-      case 32: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 32>(s, x, k, b, y, rows);           \
-      case 64: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 64>(s, x, k, b, y, rows);           \
-      case 128: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 128>(s, x, k, b, y, rows);         \
-      case 256: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 256>(s, x, k, b, y, rows);         \
-      default: return result_of<V, PIXELS_WIDE, WIDE, PIXELS_WIDE, 0>(s, x, k, b, y, rows);       \
+      case 16: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 16>(s, x, k, b, y, rows, a);        \
+      case 32: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 32>(s, x, k, b, y, rows, a);        \
+      case 64: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 64>(s, x, k, b, y, rows, a);        \
+      case 128: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 128>(s, x, k, b, y, rows, a);      \
+      case 256: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 256>(s, x, k, b, y, rows, a);      \
+      default: return result_of<V, PIXELS_WIDE, WIDE, PIXELS_WIDE, 0>(s, x, k, b, y, rows, a);    \
     }                                                                                             \
   }                                                                                               \
   TARGET void kernel_##NAME(const Along& s, const float* const* x, const float* const* d,         \
@@ -198,7 +213,7 @@ JAXSEG_KIND(base, , 16, 2, 1, 2, 2, 2)
 
 void convolve(const Along& s, const std::vector<const float*>& sources,
               const std::vector<float>& kernel, const float* bias,
-              const std::vector<float*>& results, int64_t threads) {
+              const std::vector<float*>& results, int64_t threads, Activation activation) {
   Along whole = s;
   whole.features = whole_sixteens(s.features);
   std::vector<float> shift(whole.features);
@@ -208,7 +223,8 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
   for_parts(threads, parts, [&](int64_t part) {
     const Range range = part_of(s.rows, part, parts);
     if (same) {
-      JAXSEG_CHOSEN(result, whole, sources.data(), kernel.data(), shift.data(), results.data(), range);
+      JAXSEG_CHOSEN(result, whole, sources.data(), kernel.data(), shift.data(), results.data(), range,
+                    activation);
       return;
     }
     // One row at a time is computed with more features than it has, and copied without them.
@@ -216,7 +232,8 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
     float* const row_of[] = {wide.data()};
     for (int64_t row = range.from; row < range.to; ++row) {
       const float* const* source = &sources[row * s.lines];
-      JAXSEG_CHOSEN(result, whole, source, kernel.data(), shift.data(), row_of, Range{0, 1});
+      JAXSEG_CHOSEN(result, whole, source, kernel.data(), shift.data(), row_of, Range{0, 1},
+                    activation);
       for (int64_t x = 0; x < s.width; ++x)
         std::memcpy(results[row] + x * s.features, &wide[x * whole.features],
                     s.features * sizeof(float));

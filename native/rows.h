@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "activation.h"
 #include "parallel.h"
 
 namespace jaxseg {
@@ -78,11 +79,11 @@ std::vector<float> packed(const Along& s, int64_t threads, const Weight& weight)
 }
 
 // results[row] (width, features) = bias + the sum over lines of sources[row * lines + line] (width,
-// channels), convolved with zeros beyond its ends; a source outside the image is null, and so is a
-// bias of zeros.
+// channels), convolved with zeros beyond its ends, then the activation; a source outside the image is
+// null, and so is a bias of zeros.
 void convolve(const Along& s, const std::vector<const float*>& sources,
               const std::vector<float>& kernel, const float* bias,
-              const std::vector<float*>& results, int64_t threads);
+              const std::vector<float*>& results, int64_t threads, Activation activation = kNone);
 
 // gradient (position, channels, features) = the sum over rows of the products of the image row
 // images[row * lines + line], moved along itself by the tap, and changes[row * lines + line]; an image

@@ -59,9 +59,10 @@ std::vector<Value*> all_of(const Shape& s, Value* result) {
   return rows;
 }
 
-ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                   int64_t threads) {
+ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> result,
+                     int64_t threads, int64_t activation) {
   Shape s;
+  if (activation < kElu || activation > kNone) return refuse();
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
       !is_vector(bias.dimensions(), s.features))
     return refuse();
@@ -78,9 +79,15 @@ ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> res
     auto weight = [&](int64_t, int64_t c, int64_t k) {
       return kernel.typed_data()[s.weight(line, c, k)];
     };
-    convolve(along, sources, packed(along, threads, weight), shift.data(), results, threads);
+    convolve(along, sources, packed(along, threads, weight), shift.data(), results, threads,
+             static_cast<Activation>(activation));
   }
   return ffi::Error::Success();
+}
+
+ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
+                   int64_t threads) {
+  return Activated(image, kernel, bias, result, threads, kNone);
 }
 
 ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int64_t threads) {
@@ -119,3 +126,4 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
 }  // namespace jaxseg
 
 JAXSEG_CONVOLUTION(jaxseg_spread)
+JAXSEG_CONVOLUTION_ACTIVATED(jaxseg_spread)

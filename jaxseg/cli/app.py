@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ COMMANDS = {
     "verify": "Read all that is finished again, compare it with its hashes, name what is missing.",
     "slurm": "Print the commands that submit a run by blocks to SLURM.",
 }
+# Exit code of a program whose output nobody reads any more, as shells give it.
+PIPE_ENDED = 141
 DESCRIPTION = """Segment microscopy images in 2D and 3D.
 
 Exit codes: 0 done, 1 some blocks failed or are missing, 2 wrong configuration or command,
@@ -70,7 +73,16 @@ def main(args: Sequence[str] | None = None) -> int:
 def program(args: Sequence[str] | None = None) -> int:
     """``main`` as a program: a warning is one line for the user, without a place in our code."""
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    return main(args)
+    try:
+        try:
+            return main(args)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer must go somewhere when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("stopped: what read the output has ended", file=sys.stderr)
+        return PIPE_ENDED
 
 
 def _execute(words: list[str]) -> int:

@@ -24,11 +24,13 @@ class Gate(nn.Module):
     def __call__(self, upsampled: jax.Array, skip: jax.Array, *, train: bool = False) -> jax.Array:
         """(N, *S, C) and (N, *S, D) to (N, *S, D)."""
         one, width = (1,) * (skip.ndim - 2), max(1, upsampled.shape[-1] // 2)
-        signal = Conv(width, one, self.style, name="signal")(upsampled)
-        signal = Norm(self.style, name="signal_norm")(signal, train=train)
-        offered = Conv(width, one, self.style, name="skip")(skip)
-        if not self.biapy_compatible:
-            offered = Norm(self.style, name="skip_norm")(offered, train=train)
+        conv = Conv(width, one, self.style, name="signal")
+        signal = Norm(self.style, name="signal_norm")(upsampled, train=train, after=conv)
+        conv = Conv(width, one, self.style, name="skip")
+        if self.biapy_compatible:
+            offered = conv(skip)
+        else:
+            offered = Norm(self.style, name="skip_norm")(skip, train=train, after=conv)
         weight = Conv(1, one, self.style, name="weight")(nn.relu(signal + offered))
         weight = Norm(self.style, name="weight_norm")(weight, train=train)
         return skip * nn.sigmoid(weight)

@@ -40,8 +40,8 @@ class Stack(nn.Module):
         for index in range(self.convs):
             conv = Conv(self.features, self.kernel, self.style, name=f"conv_{index}")
             norm = Norm(self.style, name=f"norm_{index}")
-            image = image if self.norm_first else conv(image)
-            image = norm(image, train=train, activate=True)
+            before = None if self.norm_first else conv
+            image = norm(image, train=train, activate=True, after=before)
             image = conv(image) if self.norm_first else image
             if train and self.dropout > 0:
                 image = drop_channels(fold(key, index), image, self.dropout)
@@ -76,10 +76,10 @@ class Residual(nn.Module):
         )(change, train=train, key=key)
         change = Conv(self.features, self.kernel, self.style, name="conv_out")(change)
         shape = self.kernel if self.wide_shortcut else (1,) * len(self.kernel)
-        same = Conv(self.features, shape, self.style, name="shortcut")(image)
-        if self.wide_shortcut:
-            same = Norm(self.style, name="shortcut_norm")(same, train=train)
-        return change + same
+        shortcut = Conv(self.features, shape, self.style, name="shortcut")
+        if not self.wide_shortcut:
+            return change + shortcut(image)
+        return change + Norm(self.style, name="shortcut_norm")(image, train=train, after=shortcut)
 
 
 class ExcitedResidual(nn.Module):
@@ -142,14 +142,14 @@ class Up(nn.Module):
     @nn.compact
     def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
         """(N, *S, C) to (N, *S * factors, features)."""
+        norm = Norm(self.style, name="norm")
         if self.method == "transpose":
-            image = Spread(self.features, self.factors, self.style, name="conv")(image)
-        else:
-            # Interpolation and a 1x1 convolution commute; this order has fewer voxels to compute.
-            one = (1,) * len(self.factors)
-            image = Conv(self.features, one, self.style, name="conv")(image)
-            image = linear(image, self.factors)
-        return Norm(self.style, name="norm")(image, train=train, activate=True)
+            spread = Spread(self.features, self.factors, self.style, name="conv")
+            return norm(image, train=train, activate=True, after=spread)
+        # Interpolation and a 1x1 convolution commute; this order has fewer voxels to compute.
+        one = (1,) * len(self.factors)
+        image = Conv(self.features, one, self.style, name="conv")(image)
+        return norm(linear(image, self.factors), train=train, activate=True)
 
 
 class PlainUp(nn.Module):

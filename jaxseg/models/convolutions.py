@@ -12,6 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxseg.models import native_convolution
+from jaxseg.models.native_convolution import Fixed
 from jaxseg.models.recipes import RECIPES, merge
 from jaxseg.models.style import Style
 
@@ -42,9 +44,18 @@ class Conv(nn.Module):
     dilation: int = 1
     bias: bool = True
 
+    def takes_fixed(self, image: jax.Array) -> bool:
+        """Whether it can be called with ``fixed``."""
+        kernel = jax.ShapeDtypeStruct(
+            (*self.kernel, image.shape[-1], self.features), self.style.dtype
+        )
+        return self.style.recipe == "native" and native_convolution.covers(
+            image, kernel, self.strides, self.dilation
+        )
+
     @nn.compact
-    def __call__(self, image: jax.Array) -> jax.Array:
-        """(N, *S, C) to (N, *S / strides, features)."""
+    def __call__(self, image: jax.Array, fixed: Fixed | None = None) -> jax.Array:
+        """(N, *S, C) to (N, *S / strides, features); ``fixed`` is what follows."""
         shape, dtype = (*self.kernel, image.shape[-1], self.features), self.style.dtype
         kernel = self.param("kernel", KERNEL_INIT, shape).astype(dtype)
         bias = None
@@ -52,8 +63,11 @@ class Conv(nn.Module):
             bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
         if self.style.recipe == "native":
             kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
-        conv = RECIPES[self.style.recipe].conv
         image = image.astype(dtype)
+        if fixed is not None:
+            bias = jnp.zeros_like(fixed.shift) if bias is None else bias
+            return native_convolution.conv_fixed(image, kernel, bias, fixed)
+        conv = RECIPES[self.style.recipe].conv
         return conv(image, kernel, bias, strides=self.strides, dilation=self.dilation)
 
 
@@ -81,9 +95,13 @@ class Spread(nn.Module):
     style: Style
     bias: bool = True
 
+    def takes_fixed(self, image: jax.Array) -> bool:
+        """Whether it can be called with ``fixed``."""
+        return self.style.recipe == "native" and native_convolution.covers_spread(image, image)
+
     @nn.compact
-    def __call__(self, image: jax.Array) -> jax.Array:
-        """(N, *S, C) to (N, *S * factors, features)."""
+    def __call__(self, image: jax.Array, fixed: Fixed | None = None) -> jax.Array:
+        """(N, *S, C) to (N, *S * factors, features); ``fixed`` is what follows."""
         shape, dtype = (*self.factors, image.shape[-1], self.features), self.style.dtype
         kernel = self.param("kernel", spread_init, shape).astype(dtype)
         bias = None
@@ -91,7 +109,11 @@ class Spread(nn.Module):
             bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
         if self.style.recipe == "native":
             kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
-        return RECIPES[self.style.recipe].spread(image.astype(dtype), kernel, bias)
+        image = image.astype(dtype)
+        if fixed is not None:
+            bias = jnp.zeros_like(fixed.shift) if bias is None else bias
+            return native_convolution.spread_fixed(image, kernel, bias, fixed)
+        return RECIPES[self.style.recipe].spread(image, kernel, bias)
 
 
 class Depthwise(nn.Module):

@@ -40,7 +40,7 @@ class NormConv(nn.Module):
         kernel = (self.size,) * (image.ndim - 2)
         conv = Conv(self.features, kernel, self.style, self.strides, bias=False, name="conv")
         norm = Norm(self.style, name="norm")
-        return norm(conv(image), train=train, activate=self.active)
+        return norm(image, train=train, activate=self.active, after=conv)
 
 
 class Block(nn.Module):

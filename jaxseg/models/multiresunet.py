@@ -45,9 +45,9 @@ class NormConv(nn.Module):
     def __call__(self, image: jax.Array, *, train: bool = False) -> jax.Array:
         """(N, *S, C) to (N, *S, features)."""
         kernel = (self.size,) * (image.ndim - 2)
-        image = Conv(self.features, kernel, self.style, name="conv")(image)
+        conv = Conv(self.features, kernel, self.style, name="conv")
         norm = Norm(self.style, name="norm")
-        return norm(image, train=train, activate=self.active)
+        return norm(image, train=train, activate=self.active, after=conv)
 
 
 class MultiRes(nn.Module):

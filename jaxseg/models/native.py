@@ -20,8 +20,12 @@ from jaxseg.errors import ConfigError
 
 MODULE = "jaxseg.models._native"
 KINDS = ("conv", "depthwise", "spread")
+# Activations that some kernels compute at the same time, by the number that they know.
+ACTIVATIONS = {"elu": 0, "relu": 1, "none": 2}
 HANDLERS = (
     *(f"jaxseg_{kind}{part}" for kind in KINDS for part in ("", "_of_image", "_of_kernel")),
+    "jaxseg_conv_activated",
+    "jaxseg_spread_activated",
     "jaxseg_moments",
     "jaxseg_norm",
     "jaxseg_norm_sums",

@@ -15,7 +15,6 @@ from jax import lax
 
 from jaxseg.models import native
 
-ACTIVATIONS = {"elu": 0, "relu": 1, "none": 2}
 KINDS = ("in", "gn", "bn")
 
 
@@ -27,7 +26,7 @@ class Options(NamedTuple):
     batch: bool
     """Whether the statistics are those of the whole batch, instead of each sample."""
     activation: str
-    """A name in ``ACTIVATIONS``."""
+    """A name in ``native.ACTIVATIONS``."""
     axis: str | None
     """Mesh axis that the batch is spread over; its statistics are those of all devices."""
     epsilon: float
@@ -39,7 +38,7 @@ def covers(image: jax.Array, kind: str, activation: str) -> bool:
         image.dtype == jnp.float32
         and image.size > 0
         and kind in KINDS
-        and activation in ACTIVATIONS
+        and activation in native.ACTIVATIONS
     )
 
 
@@ -93,14 +92,14 @@ def _result(image: jax.Array, scale: jax.Array, bias: jax.Array, options: Option
     root = lax.rsqrt(variance + options.epsilon)
     factor = scale * root
     shift = bias - mean * factor
-    number = ACTIVATIONS[options.activation]
+    number = native.ACTIVATIONS[options.activation]
     result = native.call("jaxseg_norm", image.shape, image, factor, shift, activation=number)
     return (result, mean, variance), (image, scale, factor, shift, mean, root)
 
 
 def _backward(options: Options, saved, changes):
     image, scale, factor, shift, mean, root = saved
-    change, number = changes[0], ACTIVATIONS[options.activation]
+    change, number = changes[0], native.ACTIVATIONS[options.activation]
     _, voxels = _count(image, options)
     flat = factor.shape
     sums, products = native.call(

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxseg.models import native_normalization
+from jaxseg.models import native, native_normalization
+from jaxseg.models.convolutions import Conv, Spread
+from jaxseg.models.native_convolution import Fixed
 from jaxseg.models.style import Style
 
 EPSILON = 1e-5
@@ -35,9 +37,21 @@ class Norm(nn.Module):
 
     @nn.compact
     def __call__(
-        self, image: jax.Array, *, train: bool = False, activate: bool = False
+        self,
+        image: jax.Array,
+        *,
+        train: bool = False,
+        activate: bool = False,
+        after: Conv | Spread | None = None,
     ) -> jax.Array:
-        """(N, *S, C) to the same shape; with ``activate``, followed by the non-linearity."""
+        """(N, *S, C) to the same shape, or to that of a convolution that it comes after.
+
+        With ``activate``, followed by the non-linearity.
+        """
+        if after is not None:
+            if not train and self._is_fixed(activate) and after.takes_fixed(image):
+                return after(image, self._fixed(after.features, activate))
+            image = after(image)
         if self._is_native(image, train, activate):
             return self._native(image, activate)
         result = self._normalized(image, train)
@@ -54,6 +68,20 @@ class Norm(nn.Module):
                 image, style.norm, style.activation if activate else "none"
             )
         )
+
+    def _is_fixed(self, activate: bool) -> bool:
+        """Whether a compiled convolution can do it at once, when not training."""
+        style = self.style
+        known = not activate or style.activation in native.ACTIVATIONS
+        return style.recipe == "native" and style.norm == "bn" and known
+
+    def _fixed(self, channels: int, activate: bool) -> Fixed:
+        factor = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        mean, variance = (old.value for old in self._running(channels))
+        factor = factor * lax.rsqrt(variance + EPSILON)
+        activation = self.style.activation if activate else "none"
+        return Fixed(factor, bias - mean * factor, activation)
 
     def _native(self, image: jax.Array, activate: bool) -> jax.Array:
         style, channels = self.style, image.shape[-1]

@@ -56,9 +56,9 @@ class Block(nn.Module):
         """(N, *S, C) to (N, *S / strides, features)."""
         style, strides, one = self.style, self.strides, (1,) * len(self.kernel)
         conv = Conv(self.features, self.kernel, style, strides, name="conv_0")
-        change = Norm(style, name="norm_0")(conv(image), train=train, activate=True)
-        change = Conv(self.features, self.kernel, style, name="conv_1")(change)
-        change = Norm(style, name="norm_1")(change, train=train)
+        change = Norm(style, name="norm_0")(image, train=train, activate=True, after=conv)
+        conv = Conv(self.features, self.kernel, style, name="conv_1")
+        change = Norm(style, name="norm_1")(change, train=train, after=conv)
         if self.project:
             image = Conv(self.features, one, style, strides, name="shortcut")(image)
         return style.activate(change + image)

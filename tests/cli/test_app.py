@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +117,14 @@ def test_a_file_is_taken_before_a_shipped_configuration(tmp_path: Path, monkeypa
 def test_debug_shows_where_an_error_comes_from() -> None:
     with pytest.raises(Exception, match=r"data\.train\.raw"):
         app.main(["run", "--debug", "--config", "inst2d"])
+
+
+def test_a_reader_that_ends_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jaxseg.main", "--help"]
+    with os.fdopen(writer, "wb") as output:
+        options = {"stderr": subprocess.PIPE, "text": True, "check": False}
+        done = subprocess.run(command, stdout=output, **options)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxseg import models
+from jaxseg.config import AttentionUNet, ResUNet, UNet
 from jaxseg.errors import ConfigError
 from jaxseg.models import native, native_convolution, native_normalization, recipes
 
@@ -150,6 +152,71 @@ def test_normalisation_is_that_of_autodiff(rng, shape, kind, activation) -> None
     )
     change = normal(rng, *shape)
     near((found, *back(change)), (wanted, *truth(change)))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("shape", "features", "size"), SHAPES, ids=str)
+def test_what_follows_a_convolution_is_computed_with_it(
+    rng, shape, features, size, activation
+) -> None:
+    image, kernel = (
+        normal(rng, *shape),
+        normal(rng, *(size,) * (len(shape) - 2), shape[-1], features),
+    )
+    bias, factor, shift = (normal(rng, features) for _ in range(3))
+
+    def ours(convolution, image, kernel, bias, factor, shift):
+        fixed = native_convolution.Fixed(factor, shift, activation)
+        return convolution(image, kernel, bias, fixed)
+
+    def apart(convolution, image, kernel, bias, factor, shift):
+        return ACTIVATIONS[activation]((convolution(image, kernel) + bias) * factor + shift)
+
+    arrays = image, kernel, bias, factor, shift
+    found, back = jax.vjp(jax.jit(partial(ours, native_convolution.conv_fixed)), *arrays)
+    wanted, truth = jax.vjp(partial(apart, exact), *arrays)
+    change = normal(rng, *found.shape)
+    near((found, *back(change)), (wanted, *truth(change)), 3e-5)
+    found, back = jax.vjp(partial(ours, native_convolution.spread_fixed), *arrays)
+    wanted, truth = jax.vjp(partial(apart, recipes.spread_plain), *arrays)
+    change = normal(rng, *found.shape)
+    near((found, *back(change)), (wanted, *truth(change)), 3e-5)
+
+
+SMALL = {"features": (8, 16), "norm": "bn"}
+TRAINED = [
+    UNet(**SMALL),
+    UNet(**SMALL, activation="silu"),
+    AttentionUNet(**SMALL),
+    ResUNet(**SMALL),
+]
+
+
+@pytest.mark.parametrize(
+    "config", TRAINED, ids=lambda config: f"{config.architecture}-{config.activation}"
+)
+def test_trained_networks_are_those_of_xla(rng, config) -> None:
+    image = normal(rng, 1, 16, 16, 1)
+    ours, plain = (models.build(config, 2, 2, recipe=name) for name in ("native", "plain"))
+    variables = plain.init(jax.random.key(0), image)
+    stats = jax.tree.map(
+        lambda one: jnp.asarray(rng.uniform(0.5, 1.5, one.shape), jnp.float32),
+        variables["batch_stats"],
+    )
+    variables = {**variables, "batch_stats": stats}
+    assert jax.tree.structure(ours.init(jax.random.key(0), image)) == jax.tree.structure(variables)
+    found = jax.jit(ours.apply)(variables, image)
+    near(found, jax.jit(plain.apply)(variables, image), 1e-4)
+    text = jax.jit(ours.apply).lower(variables, image).as_text()
+    assert ("@jaxseg_conv_activated(" in text) == (config.activation == "elu")
+
+
+def test_activations_that_do_not_exist_are_refused() -> None:
+    image, kernel = jnp.zeros((1, 8, 8, 16)), jnp.zeros((3, 3, 16, 16))
+    for name, shape in (("jaxseg_conv", (1, 8, 8, 16)), ("jaxseg_spread", (1, 24, 24, 16))):
+        arrays = image, kernel, jnp.zeros(16)
+        with pytest.raises(jax.errors.JaxRuntimeError, match="do not belong together"):
+            jax.block_until_ready(native.call(f"{name}_activated", shape, *arrays, activation=3))
 
 
 @pytest.mark.parametrize(
