@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +18,13 @@ import jax.numpy as jnp
 from jaxseg.models import native
 
 Shape = tuple[int, ...]
+Kernel: TypeAlias = jax.Array | jax.ShapeDtypeStruct
 
 # The kernels compute sixteen channels at a time, and fewer than this are not worth it.
 LEAST = 8
 
 
-def covers(
-    image: jax.Array, kernel: jax.Array, strides: Sequence[int] | None, dilation: int
-) -> bool:
+def covers(image: jax.Array, kernel: Kernel, strides: Sequence[int] | None, dilation: int) -> bool:
     """Whether the compiled kernels can do a convolution, and gain something in it."""
     return (
         covers_spread(image, kernel)
@@ -41,7 +40,7 @@ def covers_depthwise(image: jax.Array, kernel: jax.Array) -> bool:
     return covers_spread(image, kernel) and all(size % 2 == 1 for size in kernel.shape[:-1])
 
 
-def covers_spread(image: jax.Array, kernel: jax.Array) -> bool:
+def covers_spread(image: jax.Array, kernel: Kernel) -> bool:
     """Whether the compiled kernels can do a transposed convolution."""
     return image.dtype == kernel.dtype == jnp.float32 and image.ndim in (4, 5) and image.size > 0
 
@@ -107,8 +106,11 @@ def _fixed_operation(
     def backward(activation: str, saved: tuple[jax.Array, ...], change: jax.Array):
         image, kernel, result = saved
         # Where the result is negative, ELU has the slope result + 1, and ReLU none.
-        slope = {"elu": jnp.minimum(result, 0) + 1, "relu": result > 0, "none": 1}[activation]
-        return _backward(name, (image, kernel), change * slope)
+        if activation == "elu":
+            change = change * (jnp.minimum(result, 0) + 1)
+        elif activation == "relu":
+            change = change * (result > 0)
+        return _backward(name, (image, kernel), change)
 
     compute.defvjp(forward, backward)
 
