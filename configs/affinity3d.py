@@ -16,7 +16,6 @@ config = Config(
     model=UNet(features=(16, 32, 64), norm="bn"),
     train=Train(epochs=60, batch=2, lr=2e-3, minutes=15),
     predict=Predict(tta="none"),
-    # Boundaries are rare, so that affinities are learnt too high: 0.5 would join everything. Nearly
-    # every voxel is inside a neurite; what is smaller than this is none.
-    agglomeration=Agglomeration(threshold=(0.2,), inside=0.8, merge=0.75, min_size=100),
+    # Nearly every voxel is inside a neurite.
+    agglomeration=Agglomeration(threshold=(0.2,)),
 )

@@ -111,11 +111,12 @@ class Agglomeration:
     threshold: tuple[Threshold, ...] = option((), lengths(0, 1))
     """Threshold of the mask that objects lie in, in units of its channel, or auto; empty = by rule.
     """
-    inside: float = option(0.5, INSIDE)
+    # Boundaries are rare, so that networks learn affinities too high: at 0.5 all would be joined.
+    inside: float = option(0.8, INSIDE)
     """A voxel whose weakest edge is above this is inside a fragment and not at a boundary."""
-    merge: float = option(0.55, INSIDE, read_by=("merge",))
+    merge: float = option(0.8, INSIDE, read_by=("merge",))
     """Fragments are joined where the score of their contact is at least this."""
-    score: Literal["mean", "quantile"] = option("quantile", read_by=("merge",))
+    score: Literal["mean", "quantile"] = option("mean", read_by=("merge",))
     """Score of a contact: the mean of its affinities, or a quantile of them."""
     quantile: float = option(0.25, INSIDE, read_by=("merge",))
     """Which quantile."""

@@ -57,8 +57,8 @@ def embedseg_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
 def agglomeration_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
     """How strong a contact joins fragments, and what a fragment is."""
     return {
-        "merge": (0.55, 0.65, 0.45, 0.75, 0.85, 0.35),
-        "inside": (0.5, 0.6, 0.7, 0.8, 0.4),
+        "merge": (0.8, 0.75, 0.85, 0.7, 0.9, 0.6, 0.5),
+        "inside": (0.8, 0.75, 0.85, 0.7, 0.9, 0.6, 0.5),
         "min_size": SIZES[ndim],
     }
 
