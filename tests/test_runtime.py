@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -87,3 +88,39 @@ def test_device_count_is_the_largest_divisor(batch, available):
 @pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
 def test_allocator_takes_the_settings():
     assert runtime.keep_memory()
+
+
+LARGE = """
+from pathlib import Path
+from jaxseg import runtime
+runtime.keep_memory()
+before = Path("/proc/self/status").read_text()
+import numpy as np
+array = np.ones(64 * 2**20, np.uint8)
+print(before + Path("/proc/self/smaps_rollup").read_text())
+"""
+
+
+def _kib(text: str, name: str) -> int:
+    return int(text.split(f"{name}:")[1].split()[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
+def test_large_arrays_lie_in_large_pages_and_nothing_is_used_before() -> None:
+    choice = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not choice.exists() or "[never]" in choice.read_text():
+        pytest.skip("this system has no large pages")
+    found = subprocess.run(
+        [sys.executable, "-c", LARGE], capture_output=True, check=True, text=True
+    )
+    assert _kib(found.stdout, "VmRSS") < 100_000
+    assert _kib(found.stdout, "AnonHugePages") >= 32 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
+def test_memory_that_is_counted_is_not_taken() -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n" + LARGE
+    found = subprocess.run(
+        [sys.executable, "-c", limited], capture_output=True, check=True, text=True
+    )
+    assert _kib(found.stdout, "VmPeak") < 2**20
