@@ -67,11 +67,11 @@ JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, cons
     float* out = result + row * s.width * s.channels;
     int64_t x = 0;
     for (; x + kPixels <= s.width; x += kPixels) {
-      window(s, source, x, kPixels, edge.data(), rows.data());
+      window(s, source, x, kPixels, s.channels, edge.data(), rows.data());
       channels_of<V, kPixels>(s, rows.data(), kernel, bias, out + x * s.channels);
     }
     for (; x < s.width; ++x) {
-      window(s, source, x, 1, edge.data(), rows.data());
+      window(s, source, x, 1, s.channels, edge.data(), rows.data());
       channels_of<V, 1>(s, rows.data(), kernel, bias, out + x * s.channels);
     }
   }

@@ -98,12 +98,12 @@ JAXSEG_INLINE void kernel_rows(const Along& s, const float* const* images,
 // ------------------------------------------------------------------------------------- the result
 
 // PIXELS pixels and WIDE times sixteen output channels; rows: the input of each line of the kernel,
-// from its leftmost pixel on, null outside the image. A number of channels that is known when
-// this is compiled makes every place a constant, for which no register is needed.
-template <class V, int PIXELS, int WIDE, int64_t CHANNELS>
+// from its leftmost pixel on, null outside the image. A STRIDE between pixels that is known when this
+// is compiled makes every place a constant, for which no register is needed.
+template <class V, int PIXELS, int WIDE, int64_t STRIDE>
 JAXSEG_INLINE void tile(const float* const* rows, const Along& s, const float* kernel,
                         const float* bias, float* result, int64_t features) {
-  const int64_t channels = CHANNELS ? CHANNELS : s.channels;
+  const int64_t channels = s.channels, stride = STRIDE ? STRIDE : channels;
   const int64_t sixteen = s.lines * s.taps * channels * 16;
   typename V::Value sum[PIXELS][WIDE * V::SIXTEEN];
   for (int p = 0; p < PIXELS; ++p)
@@ -115,7 +115,7 @@ JAXSEG_INLINE void tile(const float* const* rows, const Along& s, const float* k
       kernel += s.taps * channels * 16;
       continue;
     }
-    for (int64_t w = 0; w < s.taps; ++w, x += channels)
+    for (int64_t w = 0; w < s.taps; ++w, x += stride)
       for (int64_t c = 0; c < channels; ++c, kernel += 16) {
         typename V::Value k[WIDE * V::SIXTEEN];
         for (int v = 0; v < WIDE * V::SIXTEEN; ++v)
@@ -123,7 +123,7 @@ JAXSEG_INLINE void tile(const float* const* rows, const Along& s, const float* k
                                               V::LANES * (v % V::SIXTEEN));
         _Pragma("GCC unroll 24")
         for (int p = 0; p < PIXELS; ++p)
-          for (int v = 0; v < WIDE * V::SIXTEEN; ++v) sum[p][v] += x[p * channels + c] * k[v];
+          for (int v = 0; v < WIDE * V::SIXTEEN; ++v) sum[p][v] += x[p * stride + c] * k[v];
       }
   }
   for (int p = 0; p < PIXELS; ++p)
@@ -145,26 +145,27 @@ void activated(float* values, int64_t size, Activation activation) {
 }
 
 // Features are a multiple of sixteen.
-template <class V, int PIXELS, int WIDE, int64_t CHANNELS>
+template <class V, int PIXELS, int WIDE, int64_t STRIDE>
 JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, const float* kernel,
                                const float* bias, float* const* results, Range range,
                                Activation activation) {
+  const int64_t stride = STRIDE ? STRIDE : s.channels;
   std::vector<const float*> rows(s.lines);
-  std::vector<float> edge(s.lines * (PIXELS + s.taps - 1) * s.channels), few(PIXELS * s.features);
+  std::vector<float> edge(s.lines * (PIXELS + s.taps - 1) * stride), few(PIXELS * s.features);
   const bool fits = s.width >= PIXELS;
   for (int64_t row = range.from; row < range.to; ++row)
     for (int64_t next = 0; next < s.width; next += PIXELS) {
       // The last tile overlaps the one before it, unless the whole row is shorter than a tile.
       const int64_t x = fits ? std::min(next, s.width - PIXELS) : next;
-      window(s, sources + row * s.lines, x, PIXELS, edge.data(), rows.data());
+      window(s, sources + row * s.lines, x, PIXELS, stride, edge.data(), rows.data());
       float* here = results[row] + x * s.features;
       float* out = fits ? here : few.data();
       int64_t k = 0;
       for (; k + 16 * WIDE <= s.features; k += 16 * WIDE)
-        tile<V, PIXELS, WIDE, CHANNELS>(rows.data(), s, kernel + k * s.positions() * s.channels,
+        tile<V, PIXELS, WIDE, STRIDE>(rows.data(), s, kernel + k * s.positions() * s.channels,
                                         bias + k, out + k, s.features);
       for (; k < s.features; k += 16)
-        tile<V, PIXELS, 1, CHANNELS>(rows.data(), s, kernel + k * s.positions() * s.channels,
+        tile<V, PIXELS, 1, STRIDE>(rows.data(), s, kernel + k * s.positions() * s.channels,
                                      bias + k, out + k, s.features);
       activated(out, PIXELS * s.features, activation);
       if (!fits)
@@ -173,29 +174,41 @@ JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, cons
 }
 
 // The tile that suits the features.
-template <class V, int PIXELS, int WIDE, int PIXELS_WIDE, int64_t CHANNELS>
+template <class V, int PIXELS, int WIDE, int PIXELS_WIDE, int64_t STRIDE>
 JAXSEG_INLINE void result_of(const Along& s, const float* const* x, const float* k, const float* b,
                              float* const* y, Range rows, Activation a) {
   if (s.width < PIXELS_WIDE && PIXELS_WIDE > kShort)
     result_rows<V, kShort, WIDE, 0>(s, x, k, b, y, rows, a);
   else if (WIDE > 1 && s.features >= 16 * WIDE)
-    result_rows<V, PIXELS_WIDE, WIDE, CHANNELS>(s, x, k, b, y, rows, a);
+    result_rows<V, PIXELS_WIDE, WIDE, STRIDE>(s, x, k, b, y, rows, a);
   else
-    result_rows<V, PIXELS, 1, CHANNELS>(s, x, k, b, y, rows, a);
+    result_rows<V, PIXELS, 1, STRIDE>(s, x, k, b, y, rows, a);
 }
 
-// The same source for each kind of processor: bytes of a register, and what fits the registers; for
-// the numbers of channels that most networks have.
+// The least stride among those that are compiled; 0 for the channels themselves. To copy pixels that
+// have other channels costs little beside what is done with them, unless they are few. There are
+// strides beside powers of two since these crowd pixels into few places of the cache.
+int64_t stride_of(int64_t channels) {
+  if (channels < 16) return 0;
+  for (int64_t stride : {16, 32, 64, 112, 128, 224, 256, 432})
+    if (stride >= channels) return stride;
+  return 0;
+}
+
+// The same source for each kind of processor: bytes of a register, and what fits the registers.
 #define JAXSEG_KIND(NAME, TARGET, BYTES, PIXELS, WIDE, PIXELS_WIDE, BLOCK, BLOCK_WIDE)            \
   TARGET void result_##NAME(const Along& s, const float* const* x, const float* k,                \
                             const float* b, float* const* y, Range rows, Activation a) {          \
     using V = Vectors<BYTES>;                                                                     \
-    switch (s.channels) {                                                                         \
+    switch (stride_of(s.channels)) {                                                              \
       case 16: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 16>(s, x, k, b, y, rows, a);        \
       case 32: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 32>(s, x, k, b, y, rows, a);        \
       case 64: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 64>(s, x, k, b, y, rows, a);        \
+      case 112: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 112>(s, x, k, b, y, rows, a);      \
       case 128: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 128>(s, x, k, b, y, rows, a);      \
+      case 224: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 224>(s, x, k, b, y, rows, a);      \
       case 256: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 256>(s, x, k, b, y, rows, a);      \
+      case 432: return result_of<V, PIXELS, WIDE, PIXELS_WIDE, 432>(s, x, k, b, y, rows, a);      \
       default: return result_of<V, PIXELS_WIDE, WIDE, PIXELS_WIDE, 0>(s, x, k, b, y, rows, a);    \
     }                                                                                             \
   }                                                                                               \

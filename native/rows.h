@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "activation.h"
@@ -41,23 +42,26 @@ inline std::vector<const float*> neighbours(const float* image, int64_t n, int64
 }
 
 // The input of `pixels` pixels of a row of the result from x on, for each line, from the leftmost pixel
-// that the kernel meets; at the ends of the row a copy with zeros, in `edge`, which has room for
-// lines * (pixels + taps - 1) * channels.
-inline void window(const Along& s, const float* const* source, int64_t x, int64_t pixels, float* edge,
-                   const float** rows) {
+// that the kernel meets, with `stride` floats for each pixel. Where that is more than the channels, and
+// at the ends of the row, it is a copy, with zeros, in `edge`, which has room for
+// lines * (pixels + taps - 1) * stride.
+inline void window(const Along& s, const float* const* source, int64_t x, int64_t pixels,
+                   int64_t stride, float* edge, const float** rows) {
   const int64_t side = s.taps / 2, wide = pixels + s.taps - 1;
-  const bool inside = x >= side && x - side + wide <= s.width;
+  const bool inside = x >= side && x - side + wide <= s.width && stride == s.channels;
   for (int64_t i = 0; i < s.lines; ++i) {
     if (!source[i] || inside) {
       rows[i] = source[i] ? source[i] + (x - side) * s.channels : nullptr;
       continue;
     }
-    float* copy = edge + i * wide * s.channels;
+    float* copy = edge + i * wide * stride;
     const int64_t from = std::max<int64_t>(0, x - side);
     const int64_t to = std::min(s.width, x - side + wide);
-    std::fill(copy, copy + wide * s.channels, 0.f);
-    std::copy(source[i] + from * s.channels, source[i] + to * s.channels,
-              copy + (from - x + side) * s.channels);
+    std::fill(copy, copy + (from - x + side) * stride, 0.f);
+    std::fill(copy + (to - x + side) * stride, copy + wide * stride, 0.f);
+    for (int64_t p = from; p < to; ++p)
+      std::memcpy(copy + (p - x + side) * stride, source[i] + p * s.channels,
+                  s.channels * sizeof(float));
     rows[i] = copy;
   }
 }
