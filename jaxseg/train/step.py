@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.models import Model
@@ -74,7 +74,8 @@ def make_step(
     not finite, ok is False and the state is returned as it was.
     """
     optimiser = optax.with_extra_args_support(tx)
-    spread = model._replace(apply=functools.partial(model.apply, axis="data"))
+    axis = _axis_of(mesh)
+    spread = model._replace(apply=functools.partial(model.apply, axis=axis))
 
     def share(params: Any, batch_stats: Any, batch: Batch, key: Any) -> tuple[jax.Array, Shares]:
         variables = {"params": params, "batch_stats": batch_stats}
@@ -88,15 +89,15 @@ def make_step(
             seen = jnp.isfinite(batch["image"]).reshape(len(good), -1).all(axis=1)
             return (parts, metrics, good, seen), stats
 
-        given = batch, sample_keys(key, len(batch["image"]))
+        given = batch, sample_keys(key, len(batch["image"]), axis)
         (parts, metrics, good, seen), stats = in_turn(judged, given, microbatches)
-        parts, metrics = add_up(parts), add_up(metrics)
+        parts, metrics = add_up(parts, axis), add_up(metrics, axis)
         ratios = {name: ratio(*part) for name, part in parts.items()}
         return weighted(ratios, weights), Shares(parts, metrics, stats, seen, good)
 
-    total = jax.shard_map(
+    total = _spread_over(
+        mesh,
         share,
-        mesh=mesh,
         in_specs=(P(), P(), P("data"), P()),
         out_specs=(P(), Shares(P(), P(), P(), P("data"), P("data"))),
     )
@@ -156,9 +157,10 @@ def make_eval(
             return loss(model, variables, batch, None, False)[:2], ()
 
         (parts, metrics), _ = in_turn(judged, (batch,), microbatches)
-        return add_up(parts), add_up(metrics)
+        return add_up(parts, axis), add_up(metrics, axis)
 
-    total = jax.shard_map(share, mesh=mesh, in_specs=(P(), P("data")), out_specs=P())
+    axis = _axis_of(mesh)
+    total = _spread_over(mesh, share, in_specs=(P(), P("data")), out_specs=P())
 
     def evaluate(variables: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
         parts, metrics = total(variables, batch)
@@ -197,16 +199,32 @@ def in_turn(
     return whole, jax.tree.map(lambda values: values.mean(axis=0), statistics)
 
 
-def sample_keys(key: jax.Array, count: int) -> jax.Array:
+def _axis_of(mesh: Mesh) -> str | None:
+    """The axis that devices exchange sums over; None for one device, which has them all."""
+    # Of an axis that is explicit, the types of arrays tell even if there is one device.
+    alone = mesh.size == 1 and set(mesh.axis_types) == {AxisType.Auto}
+    return None if alone else "data"
+
+
+def _spread_over(mesh: Mesh, function: Callable[..., Any], **specs: Any) -> Callable[..., Any]:
+    """A function of every device's share; for one device the function itself.
+
+    There ``shard_map`` would copy every gradient once more, and take longer to trace.
+    """
+    return jax.shard_map(function, mesh=mesh, **specs) if _axis_of(mesh) else function
+
+
+def sample_keys(key: jax.Array, count: int, axis: str | None) -> jax.Array:
     """Two keys for each of a device's samples, (N, 2), by their place in the whole batch."""
-    first = jax.lax.axis_index("data") * count
+    first = jax.lax.axis_index(axis) * count if axis else 0
     own = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, first + jnp.arange(count))
     return jax.vmap(jax.random.split)(own)
 
 
-def add_up(parts: Parts) -> Parts:
+def add_up(parts: Parts, axis: str | None) -> Parts:
     """Numerators and denominators (N,) summed over all samples on all devices."""
-    return jax.lax.psum(jax.tree.map(lambda values: values.sum(axis=0), dict(parts)), "data")
+    sums = jax.tree.map(lambda values: values.sum(axis=0), dict(parts))
+    return jax.lax.psum(sums, axis) if axis else sums
 
 
 def weighted(ratios: Mapping[str, Any], weights: Mapping[str, float] | None = None) -> Any:
