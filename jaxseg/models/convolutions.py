@@ -34,6 +34,13 @@ def depthwise_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.floa
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
+def _abstract(
+    sizes: tuple[int, ...], image: jax.Array, features: int, style: Style
+) -> jax.ShapeDtypeStruct:
+    """Shape and type that a kernel will have."""
+    return jax.ShapeDtypeStruct((*sizes, image.shape[-1], features), style.dtype)
+
+
 class Conv(nn.Module):
     """Convolution; without strides as large as its input."""
 
@@ -46,9 +53,7 @@ class Conv(nn.Module):
 
     def takes_fixed(self, image: jax.Array) -> bool:
         """Whether it can be called with ``fixed``."""
-        kernel = jax.ShapeDtypeStruct(
-            (*self.kernel, image.shape[-1], self.features), self.style.dtype
-        )
+        kernel = _abstract(self.kernel, image, self.features, self.style)
         return self.style.recipe == "native" and native_convolution.covers(
             image, kernel, self.strides, self.dilation
         )
@@ -65,8 +70,7 @@ class Conv(nn.Module):
             kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
         image = image.astype(dtype)
         if fixed is not None:
-            bias = jnp.zeros_like(fixed.shift) if bias is None else bias
-            return native_convolution.conv_fixed(image, kernel, bias, fixed)
+            return native_convolution.conv(image, kernel, bias, fixed)
         conv = RECIPES[self.style.recipe].conv
         return conv(image, kernel, bias, strides=self.strides, dilation=self.dilation)
 
@@ -97,7 +101,8 @@ class Spread(nn.Module):
 
     def takes_fixed(self, image: jax.Array) -> bool:
         """Whether it can be called with ``fixed``."""
-        return self.style.recipe == "native" and native_convolution.covers_spread(image, image)
+        kernel = _abstract(self.factors, image, self.features, self.style)
+        return self.style.recipe == "native" and native_convolution.covers_spread(image, kernel)
 
     @nn.compact
     def __call__(self, image: jax.Array, fixed: Fixed | None = None) -> jax.Array:
@@ -111,8 +116,7 @@ class Spread(nn.Module):
             kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
         image = image.astype(dtype)
         if fixed is not None:
-            bias = jnp.zeros_like(fixed.shift) if bias is None else bias
-            return native_convolution.spread_fixed(image, kernel, bias, fixed)
+            return native_convolution.spread(image, kernel, bias, fixed)
         return RECIPES[self.style.recipe].spread(image, kernel, bias)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -45,35 +45,6 @@ def covers_spread(image: jax.Array, kernel: Kernel) -> bool:
     return image.dtype == kernel.dtype == jnp.float32 and image.ndim in (4, 5) and image.size > 0
 
 
-def _operation(
-    name: str, shape_of: Callable[[Shape, Shape], Shape]
-) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
-    """A kind of convolution with its gradients: of an image (N, *S, C), a kernel and a bias.
-
-    Inside ``shard_map`` kernel and bias must be as different between devices as the image is, since
-    the gradient given here is each device's own.
-    """
-
-    @jax.custom_vjp
-    def compute(image: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
-        return native.call(name, shape_of(image.shape, kernel.shape), image, kernel, bias)
-
-    def forward(image: jax.Array, kernel: jax.Array, bias: jax.Array):
-        return compute(image, kernel, bias), (image, kernel)
-
-    compute.defvjp(forward, functools.partial(_backward, name))
-    return compute
-
-
-def _backward(name: str, saved: tuple[jax.Array, jax.Array], change: jax.Array):
-    image, kernel = saved
-    of_image = native.call(f"{name}_of_image", image.shape, change, kernel)
-    of_kernel = native.call(f"{name}_of_kernel", kernel.shape, image, change)
-    flat = (1, kernel.shape[-1])
-    of_bias, _ = native.call("jaxseg_moments", (flat, flat), change)
-    return of_image, of_kernel, of_bias[0]
-
-
 class Fixed(NamedTuple):
     """What follows a convolution and does not depend on its result."""
 
@@ -85,40 +56,54 @@ class Fixed(NamedTuple):
     """A name in ``native.ACTIVATIONS``."""
 
 
-def _fixed_operation(
-    name: str, shape_of: Callable[[Shape, Shape], Shape]
-) -> Callable[[jax.Array, jax.Array, jax.Array, Fixed], jax.Array]:
-    """A kind of convolution together with a fixed normalisation and an activation.
+def _operation(name: str, shape_of: Callable[[Shape, Shape], Shape]) -> Callable[..., jax.Array]:
+    """A kind of convolution with its gradients: of an image (N, *S, C), a kernel and a bias.
 
-    The factor goes into the kernel, and every pixel is activated before it leaves the cache: in
-    place of three passes over the result there is one.
+    Inside ``shard_map`` kernel and bias must be as different between devices as the image is, since
+    the gradient given here is each device's own.
+
+    What is ``fixed`` is computed with it: the factor goes into the kernel, and every pixel is
+    activated before it leaves the cache, so that one pass over the result takes the place of three.
     """
 
     @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-    def compute(image: jax.Array, kernel: jax.Array, bias: jax.Array, activation: str):
-        shape, number = shape_of(image.shape, kernel.shape), native.ACTIVATIONS[activation]
+    def compute(image: jax.Array, kernel: jax.Array, bias: jax.Array, activation: str) -> jax.Array:
+        shape = shape_of(image.shape, kernel.shape)
+        if activation == "none":
+            return native.call(name, shape, image, kernel, bias)
+        number = native.ACTIVATIONS[activation]
         return native.call(f"{name}_activated", shape, image, kernel, bias, activation=number)
 
     def forward(image: jax.Array, kernel: jax.Array, bias: jax.Array, activation: str):
         result = compute(image, kernel, bias, activation)
-        return result, (image, kernel, result)
+        return result, (image, kernel, None if activation == "none" else result)
 
-    def backward(activation: str, saved: tuple[jax.Array, ...], change: jax.Array):
+    def backward(activation: str, saved: tuple[Any, ...], change: jax.Array):
         image, kernel, result = saved
         # Where the result is negative, ELU has the slope result + 1, and ReLU none.
         if activation == "elu":
             change = change * (jnp.minimum(result, 0) + 1)
         elif activation == "relu":
             change = change * (result > 0)
-        return _backward(name, (image, kernel), change)
+        of_image = native.call(f"{name}_of_image", image.shape, change, kernel)
+        of_kernel = native.call(f"{name}_of_kernel", kernel.shape, image, change)
+        flat = (1, kernel.shape[-1])
+        of_bias, _ = native.call("jaxseg_moments", (flat, flat), change)
+        return of_image, of_kernel, of_bias[0]
 
     compute.defvjp(forward, backward)
 
-    def whole(image: jax.Array, kernel: jax.Array, bias: jax.Array, fixed: Fixed) -> jax.Array:
+    def convolve(
+        image: jax.Array, kernel: jax.Array, bias: jax.Array | None, fixed: Fixed | None = None
+    ) -> jax.Array:
+        if bias is None:
+            bias = jnp.zeros_like(kernel, shape=kernel.shape[-1:])
+        if fixed is None:
+            return compute(image, kernel, bias, "none")
         kernel, bias = kernel * fixed.factor, bias * fixed.factor + fixed.shift
         return compute(image, kernel, bias, fixed.activation)
 
-    return whole
+    return convolve
 
 
 def _spread_shape(image: Shape, kernel: Shape) -> Shape:
@@ -126,15 +111,9 @@ def _spread_shape(image: Shape, kernel: Shape) -> Shape:
     return (image[0], *sizes, kernel[-1])
 
 
-def _conv_shape(image: Shape, kernel: Shape) -> Shape:
-    return (*image[:-1], kernel[-1])
-
-
 # Stride 1, zeros around the image; kernel (*k, C, K) of odd sizes, result (N, *S, K).
-conv = _operation("jaxseg_conv", _conv_shape)
-conv_fixed = _fixed_operation("jaxseg_conv", _conv_shape)
-# Each channel on its own; kernel (*k, C) of odd sizes, result (N, *S, C).
+conv = _operation("jaxseg_conv", lambda image, kernel: (*image[:-1], kernel[-1]))
+# Each channel on its own; kernel (*k, C) of odd sizes, result (N, *S, C); takes nothing fixed.
 depthwise = _operation("jaxseg_depthwise", lambda image, kernel: image)
 # Each voxel becomes a block of voxels; kernel (*k, C, K), result (N, *S * k, K).
 spread = _operation("jaxseg_spread", _spread_shape)
-spread_fixed = _fixed_operation("jaxseg_spread", _spread_shape)

@@ -143,8 +143,6 @@ def conv_native(
 ) -> jax.Array:
     """Compiled kernels where they gain, :func:`conv_cpu` elsewhere."""
     if native_convolution.covers(image, kernel, strides, dilation):
-        if bias is None:
-            bias = jnp.zeros_like(kernel, shape=kernel.shape[-1:])
         return native_convolution.conv(image, kernel, bias)
     return conv_cpu(image, kernel, bias, strides=strides, dilation=dilation)
 
@@ -218,8 +216,6 @@ def spread_cpu(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = Non
 def spread_native(image: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
     """Compiled kernels for float32, :func:`spread_cpu` elsewhere."""
     if native_convolution.covers_spread(image, kernel):
-        if bias is None:
-            bias = jnp.zeros_like(kernel, shape=kernel.shape[-1:])
         return native_convolution.spread(image, kernel, bias)
     return spread_cpu(image, kernel, bias)
 
