@@ -97,9 +97,10 @@ def monai_window(case: Case, image: np.ndarray, forward: Callable[[Any], Any]) -
         return torch.from_numpy(np.moveaxis(np.asarray(answer), -1, 1).copy())
 
     tensor = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32))
-    window, batch = case.window or case.tile, 4 if case.window else case.batch
-    overlap = [o / t for o, t in zip(case.overlap, case.tile, strict=True)]
-    overlap = [1 / 8 for _ in window] if case.window else overlap
+    window, batch, overlap = case.window, 4, [1 / 8] * len(case.window)
+    if not window:
+        overlap = [o / t for o, t in zip(case.overlap, case.tile, strict=True)]
+        window, batch = case.tile, case.batch
     return sliding_window_inference(
         tensor, window, batch, predictor, overlap=overlap, mode="gaussian"
     )
