@@ -21,7 +21,7 @@ from jaxseg.errors import InputError
 from jaxseg.io.bounds import check_chunk, check_ratio
 from jaxseg.io.stored import Stored, damaged, read_zarr
 from jaxseg.io.tiff_complaints import complaints, refuse
-from jaxseg.io.tiff_series import choose_series, ome_contradiction
+from jaxseg.io.tiff_series import axes_of, choose_series, ome_contradiction, series_of
 from jaxseg.io.tiff_size import tiff_voxel_size
 from jaxseg.volume import Readable
 
@@ -132,7 +132,7 @@ def _ome_trouble(file: tifffile.TiffFile, name: str) -> str:
 
 def _opened(file: tifffile.TiffFile, choice: str, name: str, reason: str = "") -> Stored:
     """The chosen image of an open file."""
-    series = choose_series(file.series, choice, name, reason)
+    series = choose_series(series_of(file), choice, name, reason)
     if series.is_multifile:
         raise InputError(
             "the image is spread over several files", where=name, fix="save it as one file"
@@ -144,7 +144,7 @@ def _opened(file: tifffile.TiffFile, choice: str, name: str, reason: str = "") -
     alpha = len(page.extrasamples) > 0 and page.extrasamples[-1] in ALPHA and page.axes[-1] == "S"
     return Stored(
         source=_source(file, series, name),
-        letters=series.get_axes(squeeze=False),
+        letters=axes_of(series)[0],
         size=tiff_voxel_size(file),
         alpha=alpha,
         held=lambda _: stored,
@@ -211,6 +211,6 @@ def _source(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str)
     """The voxels, with every axis the metadata name, also those of length one."""
     if series.dataoffset is not None:
         dtype = series.dtype.newbyteorder(file.byteorder)
-        return MappedTiff(name, series.get_shape(squeeze=False), dtype, series.dataoffset)
+        return MappedTiff(name, axes_of(series)[1], dtype, series.dataoffset)
     store = series.aszarr(level=0, squeeze=False)
     return EncodedTiff(name, zarr.open_array(store, mode="r"), file.filehandle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import tifffile
@@ -60,6 +61,22 @@ def _planes(pixels: ElementTree.Element) -> int:
     return math.prod(sizes) // max(per_page, 1)
 
 
+def series_of(file: tifffile.TiffFile) -> Sequence[tifffile.TiffPageSeries]:
+    """The images of a file, with axes of length one."""
+    found: Any = file.series
+    # tifffile 2026.5 and later leave such axes out of a series unless they are asked for; before,
+    # one series told of both, see `axes_of`.
+    return found(squeeze=False) if callable(found) else found
+
+
+def axes_of(series: tifffile.TiffPageSeries) -> tuple[str, tuple[int, ...]]:
+    """The letter and the length of every axis of :func:`series_of`, also of those of length one."""
+    one: Any = series
+    if hasattr(one, "get_axes"):
+        return one.get_axes(squeeze=False), one.get_shape(squeeze=False)
+    return one.axes, one.shape
+
+
 def choose_series(
     series: Sequence[tifffile.TiffPageSeries], choice: str, name: str, reason: str = ""
 ) -> tifffile.TiffPageSeries:
@@ -97,5 +114,10 @@ def choose_series(
 
 def _listed(series: Sequence[tifffile.TiffPageSeries]) -> str:
     """The images with their numbers."""
-    shown = [f"{CHOICE}{at} {item.axes} {item.shape}" for at, item in enumerate(series[:4])]
+    shown = []
+    for at, item in enumerate(series[:4]):
+        long = [(letter, size) for letter, size in zip(*axes_of(item), strict=True) if size > 1]
+        shown.append(
+            f"{CHOICE}{at} {''.join(a for a, _ in long)} {tuple(size for _, size in long)}"
+        )
     return ", ".join(shown) + (", ..." if len(series) > 4 else "")
