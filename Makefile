@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install demo demo3d test-quick test test-slow bench docs lint format clean
+.PHONY: help install demo demo3d test-quick test test-slow test-gpu bench docs lint format clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*#' $(MAKEFILE_LIST) | sed 's/:.*# /\t/' | expand -t 14
@@ -35,6 +35,10 @@ test: $(READY) # those and the larger ones: about 12 minutes on 2 cores
 
 test-slow: $(READY) # the long ones: kills, larger properties, training, the built wheel
 	JAX_DISABLE_MOST_OPTIMIZATIONS=false $(BIN)/python -m pytest -q -m slow
+
+test-gpu: $(READY) # that a GPU computes what a CPU does; install '.[cuda]' before
+	JAX_PLATFORMS=cuda,cpu JAX_DISABLE_MOST_OPTIMIZATIONS=false \
+		$(BIN)/python -m pytest -q -m gpu tests/gpu
 
 docs: $(READY) # write the pages of options and of BiaPy's keys and documents
 	$(BIN)/python docs/write_options.py

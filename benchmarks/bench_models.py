@@ -1,13 +1,17 @@
 """Forward pass and training step of every network, beside the same network of BiaPy in PyTorch.
 
     python benchmarks/bench_models.py [--rounds 3] [--ndim 2] [--models unet,hrnet] [--size 128]
+    python benchmarks/bench_models.py --precision bfloat16 --batch 32 --calls 20     # on a GPU
 
 Both sides have the same weights and images, run in one process and take turns, so that the load of
 the machine meets both alike; the ratios are medians over rounds, above 1 where we are faster. A
 step is the gradient of the mean square of the logits and one update by AdamW. Ours runs as it
 trains and predicts: the batch spread over one CPU device per core, or on the GPU; PyTorch runs as
-the peer ships it, on all cores or on the GPU. ``differs`` is the largest difference of the logits,
-as a part of the largest logit. Without torch and BiaPy, ours alone are timed.
+the peer ships it, on all cores or on the GPU; with bfloat16 under autocast and with channels last.
+So many ``--calls`` are started before their end is waited for. Speeds are voxels per second.
+``differs`` is the largest difference of the logits, as a part of the largest logit; ``TFLOP/s`` is
+that of our step by XLA's own count, which does not see into compiled kernels. Without torch and
+BiaPy, ours alone are timed.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import peer_networks
 
@@ -26,11 +30,15 @@ from jaxseg.interop import biapy
 
 
 class Contest(NamedTuple):
-    """One network, ready to run."""
+    """One network, ready to run; what it gives may be under way still."""
 
     parameters: int
     forward: Callable[[], Any]
     step: Callable[[], Any]
+    wait: Callable[[Any], Any]
+    """For what one of them gave."""
+    flops: float = math.nan
+    """Floating-point operations of a step."""
 
 
 def main() -> None:
@@ -41,6 +49,9 @@ def main() -> None:
     parser.add_argument("--ndim", type=int, default=2, choices=(2, 3))
     parser.add_argument("--size", type=int, default=0, help="of an image; 0 = 128, in 3D 32")
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--calls", type=int, default=1)
+    parser.add_argument("--compile", action="store_true", help="the peer by torch.compile")
     parser.add_argument("--models", default=",".join(ARCHITECTURES))
     options = parser.parse_args()
     runtime.configure(batch=options.batch)
@@ -53,19 +64,21 @@ def main() -> None:
     without = peer_networks.missing()
     if without:
         print(f"skipped: BiaPy's networks, {without}")
-    print(f"{len(jax.devices())} x {jax.devices()[0].device_kind}, batches of {shape[:-1]} voxels")
+    print(f"{len(jax.devices())} x {jax.devices()[0].device_kind}, batches of {shape[:-1]} voxels, "
+          f"{options.precision}{', torch.compile' * options.compile}")  # fmt: skip
     print(f"{'network':>14} {'parameters':>11} {'forward':>11} {'step':>10}   torch: {'forward':>8}"
-          f" {'step':>10} {'ratio':>6} {'step':>6} {'differs':>8}   voxels/s")  # fmt: skip
+          f" {'step':>10} {'ratio':>6} {'step':>6} {'differs':>8} {'TFLOP/s':>8}")  # fmt: skip
     for name in options.models.split(","):
         config = peer_networks.comparable(ARCHITECTURES[name]())
-        theirs = None if without else peer_contest(config, image)
-        ours, differs = our_contest(config, image, theirs)
-        rounds = [measure(ours, theirs and theirs[0]) for _ in range(options.rounds + 1)][1:]
-        print(row(name, ours.parameters, differs, math.prod(shape), rounds), flush=True)
+        theirs = None if without else peer_contest(config, image, options)
+        ours, differs = our_contest(config, image, theirs, options.precision)
+        both = (ours, theirs and theirs[0])
+        rounds = [measure(*both, options.calls) for _ in range(options.rounds + 1)][1:]
+        print(row(name, ours, differs, math.prod(shape), rounds), flush=True)
 
 
 def our_contest(
-    config: Any, image: Any, theirs: tuple[Contest, Any] | None
+    config: Any, image: Any, theirs: tuple[Contest, Any] | None, precision: str
 ) -> tuple[Contest, float]:
     """Our network with the weights of theirs, and how much its logits differ."""
     import jax
@@ -76,7 +89,7 @@ def our_contest(
     from jaxseg.config import Train
 
     ndim, mesh = image.ndim - 2, runtime.data_mesh(len(image))
-    model = models.build(config, 1, ndim)
+    model = models.build(config, 1, ndim, dtype=precision)
     tx = train.optimizer(Train(), 100)
     state = train.init_state(model, tx, jax.random.key(0), image.shape, mesh)
     # A step uses up the arrays of its state.
@@ -87,23 +100,23 @@ def our_contest(
         variables = nested(biapy.convert(tensors, shapes, config, ndim))
     forward = prediction.make_forward(model, variables, lambda logits: logits, mesh=mesh)
     if theirs is not None:
-        expected = np.moveaxis(theirs[0].forward().cpu().numpy(), 1, -1)
+        expected = np.moveaxis(theirs[0].forward().float().cpu().numpy(), 1, -1)
         differs = float(abs(np.asarray(forward(image)) - expected).max() / abs(expected).max())
     step = train.make_step(model, tx, mean_square, mesh)
     labels = np.zeros(image.shape[:-1], np.int32)
     batch = train.place({"image": image, "truth": {"objects": labels}}, mesh)
 
-    def update() -> None:
+    def update() -> Any:
         nonlocal state
         state, logs = step(state, batch)
-        jax.block_until_ready((state.params, logs))
+        # What nobody uses up: the next step takes the arrays of the state.
+        return logs
 
-    contest = Contest(
-        models.count_parameters(variables),
-        lambda: jax.block_until_ready(forward(image)),
-        update,
-    )
-    return contest, differs
+    count = models.count_parameters(variables)
+    costs = cast(Any, step).lower(state, batch).cost_analysis() or {}
+    flops = costs.get("flops", math.nan)
+    there = jax.device_put(image, jax.devices()[0]) if mesh.size == 1 else image
+    return Contest(count, lambda: forward(there), update, jax.block_until_ready, flops), differs
 
 
 def mean_square(model: Any, variables: Any, batch: Any, key: Any, train: bool) -> Any:
@@ -115,7 +128,7 @@ def mean_square(model: Any, variables: Any, batch: Any, key: Any, train: bool) -
     return {"square": (total, jnp.full(len(logits), logits[0].size))}, {}, stats
 
 
-def peer_contest(config: Any, image: Any) -> tuple[Contest, Any]:
+def peer_contest(config: Any, image: Any, options: Any) -> tuple[Contest, Any]:
     """The peer's network, and the module that holds its weights."""
     import numpy as np
     import torch
@@ -124,48 +137,56 @@ def peer_contest(config: Any, image: Any) -> tuple[Contest, Any]:
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = peer_networks.peer_network(config, image.shape[1:]).to(place)
     batch = torch.tensor(np.moveaxis(image, -1, 1).copy()).to(place)
+    half = options.precision == "bfloat16"
+    if half:
+        last = torch.channels_last if batch.ndim == 4 else torch.channels_last_3d
+        network, batch = network.to(memory_format=last), batch.to(memory_format=last)
+    called = torch.compile(network) if options.compile else network
     tx = torch.optim.AdamW(network.parameters(), lr=1e-3)
 
-    def wait() -> None:
+    def logits() -> Any:
+        with torch.autocast(place.type, torch.bfloat16, enabled=half):
+            return called(batch)
+
+    def wait(_: Any) -> None:
         if place.type == "cuda":
             torch.cuda.synchronize()
 
     def forward() -> Any:
         network.eval()
         with torch.no_grad():
-            found = network(batch)
-        wait()
-        return found
+            return logits()
 
     def step() -> None:
         network.train()
         tx.zero_grad()
-        (network(batch) ** 2).mean().backward()
+        (logits().float() ** 2).mean().backward()
         tx.step()
-        wait()
 
     count = sum(parameter.numel() for parameter in network.parameters())
-    return Contest(count, forward, step), network
+    return Contest(count, forward, step, wait), network
 
 
 Seconds = dict[tuple[str, str], float]
 
 
-def measure(ours: Contest, theirs: Contest | None) -> Seconds:
+def measure(ours: Contest, theirs: Contest | None, calls: int) -> Seconds:
     """Seconds of a forward pass and of a step, by side and kind, in turn."""
     seconds = {}
     for kind in ("forward", "step"):
         for side, contest in (("ours", ours), ("torch", theirs)):
             if contest is not None:
                 began = time.perf_counter()
-                getattr(contest, kind)()
-                seconds[side, kind] = time.perf_counter() - began
+                for _ in range(calls):
+                    given = getattr(contest, kind)()
+                contest.wait(given)
+                seconds[side, kind] = (time.perf_counter() - began) / calls
     return seconds
 
 
-def row(name: str, parameters: int, differs: float, voxels: int, rounds: list[Seconds]) -> str:
+def row(name: str, ours: Contest, differs: float, voxels: int, rounds: list[Seconds]) -> str:
     """One line of the table."""
-    text = f"{name:>14} {parameters:>11,}"
+    text = f"{name:>14} {ours.parameters:>11,}"
     kinds = ("forward", "step")
     for side, width, start in (("ours", (11, 10), " "), ("torch", (10, 10), "        ")):
         if (side, "step") not in rounds[0]:
@@ -177,7 +198,8 @@ def row(name: str, parameters: int, differs: float, voxels: int, rounds: list[Se
         statistics.median(each["torch", kind] / each["ours", kind] for each in rounds)
         for kind in kinds
     )
-    return text + "".join(f" {ratio:>6.2f}" for ratio in ratios) + f" {differs:>8.0e}"
+    rate = ours.flops / statistics.median(each["ours", "step"] for each in rounds) / 1e12
+    return text + "".join(f" {ratio:>6.2f}" for ratio in ratios) + f" {differs:>8.0e} {rate:>8.3f}"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Sliding-window prediction: voxels per second, time outside the network, memory.
 
     python benchmarks/bench_predict.py [--rounds 3] [--side 224]
+    python benchmarks/bench_predict.py --volume 64 512 512 --precision bfloat16   # on a GPU
 
 Each round runs, in turn and on the same data: the network alone on as many batches as the image
 needs, our prediction from and into Zarr, and MONAI's sliding window with the same network, tile
-and overlap on arrays in memory (skipped where MONAI is not installed). ``outside`` is the part of
-the time that the network alone does not explain; ``host CPU`` is the processor time of the same
+and overlap on arrays in memory (skipped where MONAI is not installed). On a GPU MONAI's window
+goes around the same network of BiaPy in PyTorch, with the image on the GPU. ``outside`` is the part
+of the time that the network alone does not explain; ``host CPU`` is the processor time of the same
 prediction with a network that costs nothing, as a part of that of the prediction: it is the figure
 to trust on a machine that others use. ``peak`` is the highest resident memory above the start.
 """
@@ -35,6 +37,7 @@ from jaxseg.geometry import TileGrid
 from jaxseg.prediction import chunk_shape, make_forward, predict
 
 PLANES = 3
+NETWORK = UNet(features=(16, 32, 64))
 
 
 class Case(NamedTuple):
@@ -106,9 +109,30 @@ def monai_window(case: Case, image: np.ndarray, forward: Callable[[Any], Any]) -
     )
 
 
-def bench(case: Case, rounds: int, folder: Path) -> None:
+def torch_window(case: Case, image: np.ndarray, precision: str) -> Callable[[], Any]:
+    """MONAI's sliding window around the peer's network, all on the GPU but what it gives."""
+    import peer_networks
+    import torch
+    from monai.inferers import sliding_window_inference
+
+    config = peer_networks.comparable(NETWORK)
+    network = peer_networks.peer_network(config, (*case.tile, 1)).to("cuda").eval()
+    overlap = [o / t for o, t in zip(case.overlap, case.tile, strict=True)]
+
+    def window() -> Any:
+        tensor = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32)).cuda()
+        half = torch.autocast("cuda", torch.bfloat16, enabled=precision == "bfloat16")
+        with torch.no_grad(), half:
+            return sliding_window_inference(
+                tensor, case.tile, case.batch, network, overlap=overlap, mode="gaussian"
+            ).cpu()
+
+    return window
+
+
+def bench(case: Case, rounds: int, folder: Path, precision: str) -> None:
     ndim = len(case.shape)
-    model = models.build(UNet(features=(16, 32, 64)), PLANES, ndim)
+    model = models.build(NETWORK, PLANES, ndim, dtype=precision)
     grid = TileGrid(case.shape, case.tile, case.halo, case.overlap, model.stride)
     devices = jax.device_count()
     mesh = jax.make_mesh((devices,), ("data",))
@@ -141,7 +165,9 @@ def bench(case: Case, rounds: int, folder: Path) -> None:
         "ours": lambda: predict(forward, source, target, **options),
         "free": lambda: predict(lambda _: free, source, target, **options),
     }
-    if importlib.util.find_spec("monai"):
+    if importlib.util.find_spec("monai") and jax.default_backend() == "gpu":
+        sides["monai"] = torch_window(case, image, precision)
+    elif importlib.util.find_spec("monai"):
         sides["monai"] = lambda: monai_window(case, image, forward)
     costs: dict[str, list[Cost]] = {name: [] for name in sides}
     for _ in range(rounds):
@@ -176,16 +202,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--side", type=int, default=224, help="length of the images in y and x")
+    parser.add_argument("--volume", type=int, nargs=3, help="this image in place of all cases")
+    parser.add_argument("--tile", type=int, nargs=3, default=(64, 128, 128), help="for it")
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     options = parser.parse_args()
+    chosen = cases(options.side)
+    if options.volume:
+        around = (0, 16, 16)
+        chosen = (Case("volume", tuple(options.volume), tuple(options.tile), around, around, 4),)
     runtime.keep_memory()
-    print(f"U-Net 16-32-64, float32, {PLANES} planes, {jax.device_count()} {jax.default_backend()}")
+    where = f"{jax.device_count()} {jax.devices()[0].device_kind}"
+    print(f"U-Net 16-32-64, {options.precision}, {PLANES} planes, {where}")
     print(
         f"{'case':<11}{'image':<13}{'tiles':>5}{'seen':>6}{'Mvoxel/s':>10}{'outside':>10}"
         f"{'host CPU':>10}{'peak MB':>9}{'MONAI':>10}{'ratio':>8}{'peak MB':>9}"
     )
-    for case in cases(options.side):
+    for case in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            bench(case, options.rounds, Path(folder))
+            bench(case, options.rounds, Path(folder), options.precision)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,17 @@ def data_mesh(batch: int) -> Mesh:
     )
 
 
+def devices_in_words() -> str:
+    """The devices that JAX computes on, for the log: ``"2 x NVIDIA H100"``, or the cores of a CPU.
+    """
+    import jax
+
+    devices = jax.devices()
+    if devices[0].platform == "cpu":
+        return f"CPU, {usable_cores()} core(s)"
+    return f"{len(devices)} x {devices[0].device_kind}"
+
+
 def usable_cores() -> int:
     """Cores that this process may use, which can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):

@@ -15,6 +15,7 @@ from jaxseg.planning import BlocksPlan, NetworkPlan, Plan
 from jaxseg.planning.compiled import Costs
 from jaxseg.planning.prediction import PredictionPlan
 from jaxseg.planning.training import TrainingPlan
+from jaxseg.runtime import devices_in_words
 
 # Longer tables of layers say less than their total.
 MOST_MODULES = 40
@@ -66,6 +67,7 @@ def lines(plan: Plan, config: Config) -> Iterator[str]:
 def _network(plan: NetworkPlan, config: Config) -> Iterator[str]:
     yield f"NETWORK  {plan.name}, {plan.parameters:,} parameters ({size(4 * plan.parameters)});"
     yield f"  {len(plan.planes)} planes: {' '.join(plan.planes)}; for a patch {sides(config.patch)}"
+    yield f"  device {devices_in_words()}"
     yield f"  arithmetic {describe(default_recipe())}"
     if plan.modules <= MOST_MODULES:
         yield from (f"  {line}" for line in plan.table.splitlines())

@@ -54,6 +54,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
     hosts.first_alone(enter)
     learn, check = divide(config, samples)
     print(data.describe_split(learn, check), flush=True)
+    print(f"device {runtime.devices_in_words()}", flush=True)
     print(f"arithmetic {describe(default_recipe())}", flush=True)
     note = data.short_patch(learn, config.patch) if task_of(config).objects(config) else ""
     if note:
