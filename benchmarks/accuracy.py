@@ -10,6 +10,9 @@ command is given ``{train}`` and ``{test}`` (folders with ``raw`` and ``label``)
 
     --systems inst2d "stardist=ENV/bin/python run_stardist.py {train} {test} {minutes} {seed} {out}"
 
+``--classes 5`` compares class images, such as those of ``sem2d``, in place of objects: the IoU of
+every class over all images, and its mean with and without class 0.
+
 ``--folds 4`` never looks at the test folders: a quarter of the training images, which a seed
 chooses, takes their place; defaults are chosen by that. Every score is that of all objects of a
 data set together. What is finished is in ``accuracy.json`` and is not done again, so that a run of
@@ -35,11 +38,12 @@ import numpy as np
 import tifffile
 
 from jaxseg import io
-from jaxseg.metrics import aggregate, matching
+from jaxseg.metrics import aggregate, class_counts, iou, matching
 
 ROOT = Path(__file__).resolve().parents[1]
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-SCORES = ("F1 .5", "F1 .75", "F1 .5-.95", "PQ .5")
+OBJECT_SCORES = ("F1 .5", "F1 .75", "F1 .5-.95", "PQ .5")
+CLASS_SCORES = ("mean IoU", "without 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Case:
     folds: int
     options: str
     """Of our command line, beside those that every run has."""
+    classes: int = 0
+    """Of class images; 0 = objects are compared."""
 
     @property
     def key(self) -> str:
@@ -69,7 +75,8 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
             for text in options.systems:
                 name, _, command = text.partition("=")
                 ours = "" if command else options.options
-                yield Case(data, name, command, seed, options.minutes, options.folds, ours)
+                yield Case(data, name, command, seed, options.minutes, options.folds, ours,
+                           options.classes)  # fmt: skip
 
 
 def divided(source: Path, place: Path, case: Case) -> tuple[Path, Path]:
@@ -116,7 +123,24 @@ def scored(labels: Path, truth: Path) -> dict[str, float]:
     pooled = [one.matching for one in aggregate(found, by_image=False)]
     f1 = [one.f1 for one in pooled]
     values = (f1[0], f1[THRESHOLDS.index(0.75)], float(np.mean(f1)), pooled[0].panoptic_quality)
-    return dict(zip(SCORES, values, strict=True))
+    return dict(zip(OBJECT_SCORES, values, strict=True))
+
+
+def class_scores(labels: Path, truth: Path, classes: int) -> dict[str, float]:
+    """IoU of the classes of all images together; an image without a result is class 0."""
+    whole = None
+    for file in sorted(truth.iterdir()):
+        true = true_objects(file)
+        made = next(iter(sorted(labels.glob(f"{io.stem_of(file.name)}.tif*"))), None)
+        ours = io.open_labels(made, ndim=true.ndim).array() if made else np.zeros_like(true)
+        counts = class_counts(true, ours, classes=classes)
+        whole = counts if whole is None else whole.plus(counts)
+    if whole is None:
+        raise RuntimeError(f"no images in {truth}")
+    values = iou(whole)
+    means = (float(np.nanmean(values)), float(np.nanmean(values[1:])))
+    each = {f"IoU {number}": float(value) for number, value in enumerate(values)}
+    return dict(zip(CLASS_SCORES, means, strict=True)) | each
 
 
 def true_objects(file: Path) -> np.ndarray:
@@ -143,28 +167,32 @@ def run(case: Case, data: Path, out: Path) -> dict[str, object]:
         )
     if done.returncode:
         raise RuntimeError(f"{case.key} ended with {done.returncode}, see {log}")
-    ours = place / "run/results/run_1/per_image_instances"
+    kind = "binarized" if case.classes else "instances"
+    ours = place / f"run/results/run_1/per_image_{kind}"
+    made = place / "labels" if case.command else ours
     row = dataclasses.asdict(case) | {"seconds": time.monotonic() - begun}
-    return row | scored(place / "labels" if case.command else ours, test / "label")
+    if case.classes:
+        return row | class_scores(made, test / "label", case.classes)
+    return row | scored(made, test / "label")
 
 
-def table(rows: list[dict], machine: dict[str, str]) -> str:
+def table(rows: list[dict], machine: dict[str, str], scores: tuple[str, ...]) -> str:
     """The means over seeds as Markdown, the best of a data set in bold."""
     lines = [
         "# Accuracy per minute",
         "",
         ", ".join(f"{name} {value}" for name, value in machine.items()),
         "",
-        f"| data | images | system | minutes | seeds | {' | '.join(SCORES)} | all, min |",
-        "|" + "---|" * (6 + len(SCORES)),
+        f"| data | images | system | minutes | seeds | {' | '.join(scores)} | all, min |",
+        "|" + "---|" * (6 + len(scores)),
     ]
     groups: dict[tuple, list[dict]] = {}
-    for row in rows:
+    for row in (row for row in rows if scores[0] in row):
         system = f"{row['system']} {row['options']}".strip()
         group = (row["data"], row["folds"], row["minutes"], system)
         groups.setdefault(group, []).append(row)
     means = {
-        group: [float(np.mean([row[name] for row in found])) for name in SCORES]
+        group: [float(np.mean([row[name] for row in found])) for name in scores]
         for group, found in groups.items()
     }
     for (data, folds, minutes, system), found in sorted(groups.items()):
@@ -193,6 +221,7 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--classes", type=int, default=0, help="compare class images of so many")
     parser.add_argument("--options", default="", help="more of our own command line")
     parser.add_argument("--out", type=Path, default=Path("out/accuracy"))
     options = parser.parse_args()
@@ -214,9 +243,10 @@ def main() -> int:
             print(error, file=sys.stderr)
             continue
         io.write_json(file, stored)
-        text = table(list(stored["rows"].values()), stored["machine"])
-        (options.out / "accuracy.md").write_text(text)
-        print(case.key, {name: round(stored["rows"][case.key][name], 3) for name in SCORES})
+        scores = CLASS_SCORES if case.classes else OBJECT_SCORES
+        text = table(list(stored["rows"].values()), stored["machine"], scores)
+        (options.out / f"accuracy{'_classes' * bool(case.classes)}.md").write_text(text)
+        print(case.key, {name: round(stored["rows"][case.key][name], 3) for name in scores})
     return int(failed)
 
 

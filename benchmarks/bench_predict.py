@@ -5,9 +5,10 @@
 
 Each round runs, in turn and on the same data: the network alone on as many batches as the image
 needs, our prediction from and into Zarr, and MONAI's sliding window with the same network, tile
-and overlap on arrays in memory (skipped where MONAI is not installed). On a GPU MONAI's window
-goes around the same network of BiaPy in PyTorch, with the image on the GPU. ``outside`` is the part
-of the time that the network alone does not explain; ``host CPU`` is the processor time of the same
+and overlap on arrays in memory: around our network, and around the same network of BiaPy in
+PyTorch, as MONAI's users run it, on the GPU if there is one (each skipped where its packages are
+not installed). ``outside`` is the part of the time that the network alone does not explain;
+``host CPU`` is the processor time of the same
 prediction with a network that costs nothing, as a part of that of the prediction: it is the figure
 to trust on a machine that others use. ``peak`` is the highest resident memory above the start.
 """
@@ -29,6 +30,7 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
 
 import jax
 import numpy as np
+import peer_networks
 import zarr
 
 from jaxseg import models, runtime
@@ -100,31 +102,36 @@ def monai_window(case: Case, image: np.ndarray, forward: Callable[[Any], Any]) -
         return torch.from_numpy(np.moveaxis(np.asarray(answer), -1, 1).copy())
 
     tensor = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32))
-    window, batch, overlap = case.window, 4, [1 / 8] * len(case.window)
-    if not window:
-        overlap = [o / t for o, t in zip(case.overlap, case.tile, strict=True)]
-        window, batch = case.tile, case.batch
+    window, batch, overlap = window_of(case)
     return sliding_window_inference(
         tensor, window, batch, predictor, overlap=overlap, mode="gaussian"
     )
 
 
+def window_of(case: Case) -> tuple[tuple[int, ...], int, list[float]]:
+    """Window, batch and overlap of MONAI, as a part of the window."""
+    if case.window:
+        return case.window, 4, [1 / 8] * len(case.window)
+    overlap = [o / t for o, t in zip(case.overlap, case.tile, strict=True)]
+    return case.tile, case.batch, overlap
+
+
 def torch_window(case: Case, image: np.ndarray, precision: str) -> Callable[[], Any]:
-    """MONAI's sliding window around the peer's network, all on the GPU but what it gives."""
-    import peer_networks
+    """MONAI's sliding window around the peer's network, all on one device but what it gives."""
     import torch
     from monai.inferers import sliding_window_inference
 
+    place = "cuda" if torch.cuda.is_available() else "cpu"
     config = peer_networks.comparable(NETWORK)
-    network = peer_networks.peer_network(config, (*case.tile, 1)).to("cuda").eval()
-    overlap = [o / t for o, t in zip(case.overlap, case.tile, strict=True)]
+    tile, batch, overlap = window_of(case)
+    network = peer_networks.peer_network(config, (*tile, 1)).to(place).eval()
 
     def window() -> Any:
-        tensor = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32)).cuda()
-        half = torch.autocast("cuda", torch.bfloat16, enabled=precision == "bfloat16")
+        tensor = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32)).to(place)
+        half = torch.autocast(place, torch.bfloat16, enabled=precision == "bfloat16")
         with torch.no_grad(), half:
             return sliding_window_inference(
-                tensor, case.tile, case.batch, network, overlap=overlap, mode="gaussian"
+                tensor, tile, batch, network, overlap=overlap, mode="gaussian"
             ).cpu()
 
     return window
@@ -165,10 +172,10 @@ def bench(case: Case, rounds: int, folder: Path, precision: str) -> None:
         "ours": lambda: predict(forward, source, target, **options),
         "free": lambda: predict(lambda _: free, source, target, **options),
     }
-    if importlib.util.find_spec("monai") and jax.default_backend() == "gpu":
-        sides["monai"] = torch_window(case, image, precision)
-    elif importlib.util.find_spec("monai"):
+    if importlib.util.find_spec("monai"):
         sides["monai"] = lambda: monai_window(case, image, forward)
+        if not peer_networks.missing():
+            sides["torch"] = torch_window(case, image, precision)
     costs: dict[str, list[Cost]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
@@ -190,12 +197,12 @@ def report(case: Case, grid: TileGrid, cost: dict[str, Cost]) -> None:
         f"{cost['free'].cpu / ours.cpu:>10.1%}{ours.peak:>9.0f}",
         end="",
     )
-    if "monai" not in cost:
-        print("   MONAI is not installed: skipped")
-        return
-    theirs = cost["monai"]
-    print(f"{voxels / theirs.seconds / 1e6:>10.3f}{theirs.seconds / ours.seconds:>8.2f}", end="")
-    print(f"{theirs.peak:>9.0f}")
+    for name in ("monai", "torch"):
+        if name in cost:
+            theirs = cost[name]
+            print(f"{voxels / theirs.seconds / 1e6:>10.3f}{theirs.seconds / ours.seconds:>8.2f}"
+                  f"{theirs.peak:>9.0f}", end="")  # fmt: skip
+    print()
 
 
 def main() -> None:
@@ -216,6 +223,7 @@ def main() -> None:
     print(
         f"{'case':<11}{'image':<13}{'tiles':>5}{'seen':>6}{'Mvoxel/s':>10}{'outside':>10}"
         f"{'host CPU':>10}{'peak MB':>9}{'MONAI':>10}{'ratio':>8}{'peak MB':>9}"
+        f"{'+ torch':>10}{'ratio':>8}{'peak MB':>9}"
     )
     for case in chosen:
         with tempfile.TemporaryDirectory() as folder:

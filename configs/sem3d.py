@@ -19,6 +19,6 @@ config = Config(
         z_down=(1, 1, 2),
         isotropic=(False, False, True, True),
     ),
-    train=Train(epochs=60, batch=2, lr=1e-3, minutes=15),
+    train=Train(epochs=200, batch=2, lr=1e-3, minutes=15),
     predict=Predict(tta="flips"),
 )

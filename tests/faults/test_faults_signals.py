@@ -101,8 +101,9 @@ def test_after_the_end_its_own_code_stands() -> None:
 
 def test_children_die_of_signals_as_any_other_process() -> None:
     process = begun("""
-import os, signal
+import os, signal, warnings
 entry, exit = os.pipe()
+warnings.simplefilter("ignore")  # Python 3.12 and later tell of the thread of `signals`
 child = os.fork()
 if not child:
     os.write(exit, b"."); time.sleep(20); os._exit(9)

@@ -78,6 +78,7 @@ def objects() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_true_planes_give_back_objects_and_classes_in_any_order(rng: np.random.Generator) -> None:
+    pytest.importorskip("stardist")
     labels, classes = objects()
     beside = ch("S", classes=4)
     for some in (
