@@ -110,8 +110,7 @@ def data_mesh(batch: int) -> Mesh:
 
 
 def devices_in_words() -> str:
-    """The devices that JAX computes on, for the log: ``"2 x NVIDIA H100"``, or the cores of a CPU.
-    """
+    """The devices that JAX computes on, for the log: ``"2 x NVIDIA H100"``, or cores of a CPU."""
     import jax
 
     devices = jax.devices()

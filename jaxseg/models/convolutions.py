@@ -147,9 +147,13 @@ class Linear(nn.Module):
     @nn.compact
     def __call__(self, values: jax.Array) -> jax.Array:
         """(..., C) to (..., features)."""
-        dtype = self.style.dtype
-        kernel = self.param("kernel", KERNEL_INIT, (values.shape[-1], self.features))
-        result = values.astype(dtype) @ kernel.astype(dtype)
-        if not self.bias:
-            return result
-        return result + self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+        shape, dtype = (values.shape[-1], self.features), self.style.dtype
+        kernel, bias = self.param("kernel", KERNEL_INIT, shape).astype(dtype), None
+        if self.bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
+        values = values.astype(dtype)
+        if self.style.recipe == "native" and native_convolution.covers_linear(values, kernel):
+            kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
+            return native_convolution.linear(values, kernel, bias)
+        result = values @ kernel
+        return result if bias is None else result + bias

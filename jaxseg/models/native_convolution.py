@@ -22,6 +22,9 @@ Kernel: TypeAlias = jax.Array | jax.ShapeDtypeStruct
 
 # The kernels compute sixteen channels at a time, and fewer than this are not worth it.
 LEAST = 8
+# A matrix product with more channels than this on both sides takes XLA no longer; with 16 to 64 it
+# takes up to three times as long.
+NARROW = 64
 
 
 def covers(image: jax.Array, kernel: Kernel, strides: Sequence[int] | None, dilation: int) -> bool:
@@ -33,6 +36,12 @@ def covers(image: jax.Array, kernel: Kernel, strides: Sequence[int] | None, dila
         and all(size % 2 == 1 for size in kernel.shape[:-2])
         and kernel.shape[-1] >= LEAST
     )
+
+
+def covers_linear(image: jax.Array, kernel: Kernel) -> bool:
+    """Whether the compiled kernels can do a product with (C, K) at each voxel, and gain by it."""
+    taps = jax.ShapeDtypeStruct((1,) * (image.ndim - 2) + kernel.shape, kernel.dtype)
+    return min(kernel.shape) <= NARROW and covers(image, taps, None, 1)
 
 
 def covers_depthwise(image: jax.Array, kernel: jax.Array) -> bool:
@@ -104,6 +113,11 @@ def _operation(name: str, shape_of: Callable[[Shape, Shape], Shape]) -> Callable
         return compute(image, kernel, bias, fixed.activation)
 
     return convolve
+
+
+def linear(image: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    """A matrix product (C, K) over the channels of an image (N, *S, C)."""
+    return conv(image, kernel[(None,) * (image.ndim - 2)], bias)
 
 
 def _spread_shape(image: Shape, kernel: Shape) -> Shape:

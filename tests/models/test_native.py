@@ -104,6 +104,17 @@ def test_convolutions_of_single_channels_are_those_of_xla(rng, shape, sizes) -> 
     near((found, *back(change)), (wanted, *truth(change)))
 
 
+@pytest.mark.parametrize(("shape", "features"), [((2, 9, 7, 16), 64), ((1, 3, 4, 5, 96), 24)])
+def test_matrix_products_are_those_of_xla(rng, shape, features) -> None:
+    image, kernel = normal(rng, *shape), normal(rng, shape[-1], features)
+    bias = normal(rng, features)
+    assert native_convolution.covers_linear(image, kernel)
+    found, back = jax.vjp(jax.jit(native_convolution.linear), image, kernel, bias)
+    wanted, truth = jax.vjp(lambda image, kernel, bias: image @ kernel + bias, image, kernel, bias)
+    change = normal(rng, *found.shape)
+    near((found, back(change)), (wanted, truth(change)))
+
+
 def test_what_the_kernels_do_not_cover_is_left_to_xla(rng) -> None:
     image, kernel = normal(rng, 1, 8, 8, 16), normal(rng, 3, 3, 16, 16)
     covers = native_convolution.covers
