@@ -16,7 +16,7 @@ from jaxseg.models import Model
 from jaxseg.signals import interruptible
 from jaxseg.train.epoch import Draw, Job, Patches, reason_to_stop, run_epoch
 from jaxseg.train.exhaustion import divide_further, parts_of
-from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds
+from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds, is_due, recent_pace
 from jaxseg.train.progress import display
 from jaxseg.train.record import Folders, Record, resume, save_last
 from jaxseg.train.schedule import learning_rate, optimizer
@@ -64,10 +64,11 @@ def fit(
     After every epoch the network is validated, the best one is kept, and every ``save_every``
     epochs the whole state is saved. A run that was killed at any moment continues from there and
     ends with the same bits and the same logs, on the same number of devices and cores. The one
-    exception is a run with a limit of minutes that is killed before it has measured its pace.
+    exception is a run with a limit of minutes that is killed before half of its epochs are done.
 
-    With ``minutes``, the time of the first epochs, compilation apart, decides once how many epochs
-    fit; the learning rate then follows this shorter plan, which the checkpoint holds.
+    With ``minutes``, the time of the first epochs, compilation apart, decides how many epochs fit;
+    the learning rate then follows this shorter plan, which the checkpoint holds. It is made anew
+    after 2, 4, 8 and so on epochs, until half of them are done.
 
     When the device runs out of memory, the run begins again where it was last saved, and computes a
     batch in parts, one after another; see :func:`jaxseg.train.step.in_turn`. The checkpoints hold
@@ -172,15 +173,25 @@ def _epochs(state: State, record: Record, job: Job) -> Fitted | None:
 def plan(
     state: State, record: Record, job: Job, times: Times, *, first: bool
 ) -> tuple[State, Record]:
-    """Fit the number of epochs into the limit of minutes, once, as soon as the pace is known."""
+    """Fit the number of epochs into the limit of minutes: at first, and whenever it is due."""
     minutes, done = job.config.minutes, len(record.history)
-    pace = epoch_seconds(times, job.steps, first=first)
-    if not minutes or record.planned or pace is None:
+    if not minutes:
+        return state, record
+    before = int(jax.device_get(state.total_steps)) // job.steps
+    if not record.planned:
+        pace = epoch_seconds(times, job.steps, first=first)
+    elif is_due(done, before):
+        pace = recent_pace([row["seconds"] for row in record.history])
+    else:
+        return state, record
+    if pace is None:
         return state, record
     epochs = affordable_epochs(
         minutes, spent=record.seconds, pace=pace, done=done, most=job.config.epochs
     )
     epochs = hosts.from_first(epochs)
+    if record.planned and epochs == before:
+        return state, record
     total = replicate(jnp.asarray(epochs * job.steps, jnp.int32), job.mesh)
     state, record = state._replace(total_steps=total), record._replace(planned=True)
     job.guard()

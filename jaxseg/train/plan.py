@@ -43,6 +43,27 @@ def epoch_seconds(times: Times, steps: int, *, first: bool) -> float | None:
     return per_step * steps + per_evaluation * len(times.evaluations) + rest
 
 
+def is_due(done: int, epochs: int) -> bool:
+    """Whether a plan is made anew: when twice as many epochs are done as the last time, up to half.
+
+    The first epochs are slower than the others, and other work beside comes and goes.
+
+    >>> [done for done in range(1, 40) if is_due(done, 40)]
+    [1, 2, 4, 8, 16]
+    """
+    return done & (done - 1) == 0 and 2 * done <= epochs
+
+
+def recent_pace(seconds: Sequence[float]) -> float:
+    """Seconds per epoch in the later half of those that are done.
+
+    >>> recent_pace([50.0, 30.0, 20.0, 20.0])
+    20.0
+    """
+    recent = seconds[len(seconds) // 2 :]
+    return sum(recent) / len(recent)
+
+
 def affordable_epochs(minutes: float, *, spent: float, pace: float, done: int, most: int) -> int:
     """How many epochs, those done included, a run can have within its limit.
 

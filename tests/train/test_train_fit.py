@@ -22,7 +22,7 @@ from support.shared_programs import share_programs
 from jaxseg import checkpoint, models, train
 from jaxseg.errors import ConfigError, InputError, Interrupted, NonFiniteError
 from jaxseg.train import loop, progress
-from jaxseg.train.plan import affordable_epochs
+from jaxseg.train.plan import affordable_epochs, is_due, recent_pace
 from jaxseg.train.record import Record, add_row
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation", "no_charts")]
@@ -142,7 +142,7 @@ def test_bad_image_stops_the_run_and_is_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_minutes_shorten_the_run_once(tmp_path):
+def test_minutes_shorten_the_run(tmp_path):
     config = replace(tiny.CONFIG, epochs=500, minutes=1e-6)
     ended = tiny.run(tmp_path, config)
     assert ended.epochs == 1
@@ -150,6 +150,21 @@ def test_minutes_shorten_the_run_once(tmp_path):
     assert last.arrays["total_steps"] == tiny.STEPS
     assert last.meta["record"]["planned"]
     assert tiny.run(tmp_path, config).epochs == 1
+
+
+@pytest.mark.parametrize("later", [10.0, 30.0, 50.0])
+def test_minutes_are_used_whatever_the_first_epoch_took(later):
+    """The first epoch is three times as slow, or the machine gets slower after it."""
+    seconds, minutes = [30.0], 60.0
+    epochs = affordable_epochs(minutes, spent=30.0, pace=30.0, done=1, most=10_000)
+    while len(seconds) < epochs:
+        seconds.append(later)
+        if is_due(len(seconds), epochs):
+            pace = recent_pace(seconds)
+            epochs = affordable_epochs(
+                minutes, spent=sum(seconds), pace=pace, done=len(seconds), most=10_000
+            )
+    assert 0.97 < sum(seconds) / (60 * minutes) <= 1
 
 
 def test_ample_minutes_change_nothing(whole, tmp_path):
