@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxseg.models.convolutions import Depthwise, Linear
 from jaxseg.models.dropping import drop_change, fold
 from jaxseg.models.normalization import LayerNorm
-from jaxseg.models.style import Style
+from jaxseg.models.style import Style, gelu
 
 EXPANSION = 4
 # Of the normalisation within a block, as published.
@@ -39,7 +39,7 @@ class ConvNeXt(nn.Module):
         change = Depthwise(self.kernel, style, name="depthwise")(image)
         change = LayerNorm(style, EPSILON, name="norm")(change)
         change = Linear(EXPANSION * channels, style, name="expand")(change)
-        change = nn.gelu(change, approximate=False)
+        change = gelu(change)
         if self.response:
             change = Response(self.response_axes, name="response")(change)
         change = Linear(channels, style, name="reduce")(change)

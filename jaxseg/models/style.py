@@ -12,12 +12,21 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+
+def gelu(image: jax.Array) -> jax.Array:
+    """Each value times the probability that a normal one is smaller (Hendrycks & Gimpel 2016).
+
+    As in PyTorch by ``erf``; that of flax is by ``erfc``, which takes XLA three times as long.
+    """
+    return image * (0.5 * (1 + lax.erf(image * 2**-0.5)))
+
+
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
     {
         "elu": nn.elu,
         "relu": nn.relu,
         "leaky_relu": nn.leaky_relu,
-        "gelu": nn.gelu,
+        "gelu": gelu,
         "silu": nn.silu,
     }
 )

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxseg.models.convolutions import Linear
 from jaxseg.models.normalization import LayerNorm
-from jaxseg.models.style import Style
+from jaxseg.models.style import Style, gelu
 
 # Longest wave of a position, in tokens over 2 pi (Vaswani et al. 2017).
 LONGEST = 10000.0
@@ -33,7 +33,7 @@ class Block(nn.Module):
         mixed = jax.nn.dot_product_attention(*(split[:, :, part] for part in range(3)))
         tokens = tokens + Linear(channels, style, name="project")(mixed.reshape(tokens.shape))
         inner = LayerNorm(style, name="norm_1")(tokens)
-        inner = nn.gelu(Linear(self.hidden, style, name="expand")(inner), approximate=False)
+        inner = gelu(Linear(self.hidden, style, name="expand")(inner))
         return tokens + Linear(channels, style, name="reduce")(inner)
 
 
