@@ -22,9 +22,9 @@ from jaxseg.metrics import aggregate, matching
 
 # Overlaps whose F1 are averaged.
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(9))
-# A value must be better than the default by what so many objects count, or the default stays: few
+# A value must be better than the default by what one object counts, or the default stays: few
 # objects tell little. Within these bounds, however many there are.
-GAIN_OBJECTS, LEAST_GAIN, MOST_GAIN = 2, 0.002, 0.05
+GAIN_OBJECTS, LEAST_GAIN, MOST_GAIN = 1, 0.002, 0.05
 # Every option is tried so often, since the best value of one depends on the others.
 ROUNDS = 2
 
