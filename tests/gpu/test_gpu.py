@@ -138,11 +138,15 @@ def test_a_run_goes_on_where_there_is_no_gpu(devices, tmp_path: Path):
     first = run(*line)
     assert first.returncode == 0, first.stderr
     assert f"1 x {devices.gpu.device_kind}" in first.stdout
-    longer = run(*line, "--train.epochs", "3", "--train.extend", "--run", "1",
+    longer = run(*line, "--train.epochs", "3", "--train.extend", "--overwrite",
                  JAX_PLATFORMS="cpu")  # fmt: skip
     assert longer.returncode == 0, longer.stdout + longer.stderr
-    results = next((tmp_path / "out").glob("**/per_image_instances"))
-    for file in results.iterdir():
+    assert "device CPU" in longer.stdout
+    assert "3/3" in longer.stdout
+    assert "1/3" not in longer.stdout
+    files = list(tmp_path.glob("out/*/results/*/per_image_instances/*.tif"))
+    assert len(files) == 2
+    for file in files:
         assert io.open_labels(file, ndim=2).array().shape == (48, 40)
 
 
