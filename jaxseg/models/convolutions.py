@@ -151,9 +151,6 @@ class Linear(nn.Module):
         kernel, bias = self.param("kernel", KERNEL_INIT, shape).astype(dtype), None
         if self.bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(dtype)
-        values = values.astype(dtype)
-        if self.style.recipe == "native" and native_convolution.covers_linear(values, kernel):
+        if self.style.recipe == "native":
             kernel, bias = jax.tree.map(self.style.varying, (kernel, bias))
-            return native_convolution.linear(values, kernel, bias)
-        result = values @ kernel
-        return result if bias is None else result + bias
+        return RECIPES[self.style.recipe].linear(values.astype(dtype), kernel, bias)

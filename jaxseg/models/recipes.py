@@ -47,6 +47,8 @@ class Recipe(NamedTuple):
     convolution."""
     depthwise: Callable[..., jax.Array]
     """(image, kernel (*k, C), bias (C,)): each channel on its own, zeros around the image."""
+    linear: Callable[..., jax.Array]
+    """(values (..., C), kernel (C, K), bias (K,) or None): a matrix product over the channels."""
 
 
 def default_recipe() -> RecipeName:
@@ -232,6 +234,19 @@ def _biased(depthwise: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     return lambda image, kernel, bias: depthwise(image, kernel) + bias
 
 
+def linear_plain(values: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+    """One matrix product of XLA."""
+    result = values @ kernel
+    return result if bias is None else result + bias
+
+
+def linear_native(values: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+    """Compiled kernels where they gain, :func:`linear_plain` elsewhere."""
+    if native_convolution.covers_linear(values, kernel):
+        return native_convolution.linear(values, kernel, bias)
+    return linear_plain(values, kernel, bias)
+
+
 def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
     """One matrix product for each block of voxels, the inverse of spreading.
 
@@ -255,8 +270,10 @@ def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, _biased(depthwise_cpu)),
-        "native": Recipe(conv_native, pool_cpu, spread_native, depthwise_native),
-        "plain": Recipe(conv_plain, pool_plain, spread_plain, _biased(depthwise_plain)),
+        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, _biased(depthwise_cpu), linear_plain),
+        "native": Recipe(conv_native, pool_cpu, spread_native, depthwise_native, linear_native),
+        "plain": Recipe(
+            conv_plain, pool_plain, spread_plain, _biased(depthwise_plain), linear_plain
+        ),
     }
 )
