@@ -176,7 +176,7 @@ def keep(state: State, record: Record, job: Job) -> None:
     The best network is saved before the state that knows of it, so that a run that dies in between
     saves it again.
     """
-    row, epochs = record.history[-1], int(jax.device_get(state.total_steps)) // job.steps
+    row = record.history[-1]
     job.guard()
     if row["best"]:
         save_best(job.folders.checkpoints, state, record, job.meta)
@@ -194,12 +194,17 @@ def keep(state: State, record: Record, job: Job) -> None:
     if job.draw is not None and every and (ends or row["epoch"] % every == 0):
         # On one device, whichever the arrays are on.
         job.draw(jax.device_get(variables_of(state)), row["epoch"])
-    job.show.line(logs.line(row, epochs))
+    job.show.line(logs.line(row, planned_epochs(state, job)))
+
+
+def planned_epochs(state: State, job: Job) -> int:
+    """Epochs of the whole run, as it is planned now."""
+    return int(jax.device_get(state.total_steps)) // job.steps
 
 
 def reason_to_stop(state: State, record: Record, job: Job) -> str:
     """Why the run is at its end; empty while it is not."""
-    epochs = int(jax.device_get(state.total_steps)) // job.steps
+    epochs = planned_epochs(state, job)
     if len(record.history) >= epochs:
         return f"all {epochs} epochs done"
     if 0 < job.config.patience <= record.waited:

@@ -14,7 +14,7 @@ from jaxseg.config.training import Train
 from jaxseg.memory import is_exhausted
 from jaxseg.models import Model
 from jaxseg.signals import interruptible
-from jaxseg.train.epoch import Draw, Job, Patches, reason_to_stop, run_epoch
+from jaxseg.train.epoch import Draw, Job, Patches, planned_epochs, reason_to_stop, run_epoch
 from jaxseg.train.exhaustion import divide_further, parts_of
 from jaxseg.train.plan import Times, affordable_epochs, epoch_seconds, is_due, recent_pace
 from jaxseg.train.progress import display
@@ -177,7 +177,7 @@ def plan(
     minutes, done = job.config.minutes, len(record.history)
     if not minutes:
         return state, record
-    before = int(jax.device_get(state.total_steps)) // job.steps
+    before = planned_epochs(state, job)
     if not record.planned:
         pace = epoch_seconds(times, job.steps, first=first)
     elif is_due(done, before):
