@@ -65,7 +65,8 @@ class Case:
     def key(self) -> str:
         """What tells it from others."""
         words = (self.data, self.system, self.seed, f"{self.minutes:g}", self.folds, self.options)
-        return " ".join(map(str, words)).strip()
+        compared = f" classes {self.classes}" if self.classes else ""
+        return " ".join(map(str, words)).strip() + compared
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -116,10 +117,8 @@ def scored(labels: Path, truth: Path) -> dict[str, float]:
     """Scores of all images together; an image without a result counts as missed."""
     found = []
     for file in sorted(truth.iterdir()):
-        true = true_objects(file)
-        made = next(iter(sorted(labels.glob(f"{io.stem_of(file.name)}.tif*"))), None)
-        ours = io.open_labels(made, ndim=true.ndim).array() if made else np.zeros_like(true)
-        found.append(matching(true, ours, thresholds=THRESHOLDS))
+        true = true_labels(file)
+        found.append(matching(true, result_for(file, labels, true), thresholds=THRESHOLDS))
     pooled = [one.matching for one in aggregate(found, by_image=False)]
     f1 = [one.f1 for one in pooled]
     values = (f1[0], f1[THRESHOLDS.index(0.75)], float(np.mean(f1)), pooled[0].panoptic_quality)
@@ -130,10 +129,8 @@ def class_scores(labels: Path, truth: Path, classes: int) -> dict[str, float]:
     """IoU of the classes of all images together; an image without a result is class 0."""
     whole = None
     for file in sorted(truth.iterdir()):
-        true = true_objects(file)
-        made = next(iter(sorted(labels.glob(f"{io.stem_of(file.name)}.tif*"))), None)
-        ours = io.open_labels(made, ndim=true.ndim).array() if made else np.zeros_like(true)
-        counts = class_counts(true, ours, classes=classes)
+        true = true_labels(file)
+        counts = class_counts(true, result_for(file, labels, true), classes=classes)
         whole = counts if whole is None else whole.plus(counts)
     if whole is None:
         raise RuntimeError(f"no images in {truth}")
@@ -143,8 +140,14 @@ def class_scores(labels: Path, truth: Path, classes: int) -> dict[str, float]:
     return dict(zip(CLASS_SCORES, means, strict=True)) | each
 
 
-def true_objects(file: Path) -> np.ndarray:
-    """The ids of objects in a TIFF of labels; classes may stand beside them in a second channel."""
+def result_for(file: Path, labels: Path, true: np.ndarray) -> np.ndarray:
+    """What a system made of a test image; background where it made nothing."""
+    made = next(iter(sorted(labels.glob(f"{io.stem_of(file.name)}.tif*"))), None)
+    return io.open_labels(made, ndim=true.ndim).array() if made else np.zeros_like(true)
+
+
+def true_labels(file: Path) -> np.ndarray:
+    """A TIFF of labels; of objects classes may stand beside in a second channel."""
     with tifffile.TiffFile(file) as tiff:
         axes, array = tiff.series[0].axes, tiff.asarray()
     return array.take(0, axis=axes.index("C")) if "C" in axes else array
