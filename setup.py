@@ -25,9 +25,11 @@ kernels = Extension(
     "jaxseg.models._native",
     sources=[
         f"native/{name}.cc"
-        for name in ("convolution", "depthwise", "normalization", "rows", "spreading")
+        for name in ("addition", "convolution", "depthwise", "normalization", "rows", "spreading")
     ],
-    depends=[f"native/{name}.h" for name in ("handlers", "parallel", "rows", "vectors")],
+    depends=[
+        f"native/{name}.h" for name in ("activation", "handlers", "parallel", "rows", "vectors")
+    ],
     include_dirs=["native", include()],
     # GCC turns a choice between two values into vectors only where operations may not trap; without
     # it the activations branch voxel by voxel and take ten times as long with AVX2.

@@ -62,7 +62,7 @@ class Block(nn.Module):
         if image.shape[-1] != self.widths[-1]:
             shortcut = NormConv(self.widths[-1], 1, style, False, name="shortcut")
             image = shortcut(image, train=train)
-        return nn.relu(change + image) if self.biapy_compatible else style.activate(change + image)
+        return style.add(change, image, "relu" if self.biapy_compatible else style.activation)
 
 
 class HRNetModule(nn.Module):
@@ -128,7 +128,10 @@ class HRNetModule(nn.Module):
         places, result = range(len(own)), []
         for target in places:
             brought = [self._bring(name, own, source, target, train) for source in places]
-            result.append(mark(style.activate(functools.reduce(jnp.add, brought))))
+            *others, last = brought
+            result.append(
+                mark(style.add(functools.reduce(jnp.add, others), last, style.activation))
+            )
         return result
 
     def _bring(

@@ -30,6 +30,8 @@ HANDLERS = (
     "jaxseg_norm",
     "jaxseg_norm_sums",
     "jaxseg_norm_back",
+    "jaxseg_add",
+    "jaxseg_add_back",
 )
 
 

@@ -11,9 +11,15 @@ import pytest
 from jax import lax
 
 from jaxseg import models
-from jaxseg.config import AttentionUNet, ResUNet, UNet
+from jaxseg.config import AttentionUNet, HRNet, ResUNet, UNet
 from jaxseg.errors import ConfigError
-from jaxseg.models import native, native_convolution, native_normalization, recipes
+from jaxseg.models import (
+    native,
+    native_addition,
+    native_convolution,
+    native_normalization,
+    recipes,
+)
 
 pytestmark = pytest.mark.skipif(
     bool(native.missing()), reason=f"no compiled kernels: {native.missing()}"
@@ -192,12 +198,32 @@ def test_what_follows_a_convolution_is_computed_with_it(
     near((found, *back(change)), (wanted, *truth(change)), 3e-5)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", [(1,), (2, 3, 5, 7), (1, 30, 40, 33)], ids=str)
+def test_activated_sums_are_those_of_xla(rng, shape, activation) -> None:
+    first, second = normal(rng, *shape), normal(rng, *shape)
+    assert native_addition.covers(first, second, activation)
+    ours = jax.jit(native_addition.add, static_argnums=2)
+    found, back = jax.vjp(lambda *images: ours(*images, activation), first, second)
+    wanted, truth = jax.vjp(lambda *images: ACTIVATIONS[activation](sum(images)), first, second)
+    change = normal(rng, *shape)
+    near((found, *back(change)), (wanted, *truth(change)))
+
+
+def test_sums_of_images_that_differ_in_shape_or_type_are_left_to_xla(rng) -> None:
+    image = normal(rng, 1, 4, 4, 2)
+    assert not native_addition.covers(image, image[:, :1], "relu")
+    assert not native_addition.covers(image, image.astype(jnp.bfloat16), "relu")
+    assert not native_addition.covers(image, image, "silu")
+
+
 SMALL = {"features": (8, 16), "norm": "bn"}
 TRAINED = [
     UNet(**SMALL),
     UNet(**SMALL, activation="silu"),
     AttentionUNet(**SMALL),
     ResUNet(**SMALL),
+    HRNet(width=8, modules=(1,), blocks=2, activation="elu"),
 ]
 
 
@@ -218,6 +244,7 @@ def test_trained_networks_are_those_of_xla(rng, config) -> None:
     near(found, jax.jit(plain.apply)(variables, image), 1e-4)
     text = jax.jit(ours.apply).lower(variables, image).as_text()
     assert ("@jaxseg_conv_activated(" in text) == (config.activation == "elu")
+    assert ("@jaxseg_add(" in text) == (config.architecture == "hrnet")
 
 
 def test_activations_that_do_not_exist_are_refused() -> None:
@@ -226,6 +253,12 @@ def test_activations_that_do_not_exist_are_refused() -> None:
         arrays = image, kernel, jnp.zeros(16)
         with pytest.raises(jax.errors.JaxRuntimeError, match="do not belong together"):
             jax.block_until_ready(native.call(f"{name}_activated", shape, *arrays, activation=3))
+    for name in ("jaxseg_add", "jaxseg_add_back"):
+        for second, number in ((image, 3), (image, -1), (image[:, 1:], 0)):
+            with pytest.raises(jax.errors.JaxRuntimeError, match="do not belong together"):
+                jax.block_until_ready(
+                    native.call(name, image.shape, image, second, activation=number)
+                )
 
 
 @pytest.mark.parametrize(
