@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install demo demo3d test-quick test test-slow test-gpu bench docs lint format clean
+.PHONY: help install demo demo3d test test-full test-slow test-gpu bench docs lint format clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*#' $(MAKEFILE_LIST) | sed 's/:.*# /\t/' | expand -t 14
@@ -27,11 +27,11 @@ demo3d: $(READY) # the same in 3D
 	$(BIN)/jaxseg demo 3d out/demo3d_data
 	$(BIN)/jaxseg run --config configs/demo3d.py
 
-test-quick: $(READY) # the tests of every part: some minutes on 2 cores
+test: $(READY) # the tests of every part: less than 10 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-test: $(READY) # those and the larger ones: about 12 minutes on 2 cores
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow and not gpu'
+test-full: $(READY) # the larger ones, such as whole runs: 5 minutes more
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'full and not slow and not gpu'
 
 test-slow: $(READY) # the long ones: kills, larger properties, training, the built wheel
 	JAX_DISABLE_MOST_OPTIMIZATIONS=false $(BIN)/python -m pytest -q -m slow
