@@ -27,7 +27,7 @@ demo3d: $(READY) # the same in 3D
 	$(BIN)/jaxseg demo 3d out/demo3d_data
 	$(BIN)/jaxseg run --config configs/demo3d.py
 
-test: $(READY) # the tests of every part: less than 10 minutes on 2 cores
+test: $(READY) # the tests of every part: about 10 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-full: $(READY) # the larger ones, such as whole runs: 5 minutes more
