@@ -16,6 +16,7 @@ from jaxseg.models.convolutions import Conv
 from jaxseg.models.heads import Logits, logits_of
 from jaxseg.models.model import Model, as_model, is_local, mark
 from jaxseg.models.normalization import Norm
+from jaxseg.models.recipes import RECIPES
 from jaxseg.models.resize import linear, linear_between_ends
 from jaxseg.models.style import Style
 from jaxseg.models.u_shape import Shape
@@ -62,7 +63,8 @@ class Block(nn.Module):
         if image.shape[-1] != self.widths[-1]:
             shortcut = NormConv(self.widths[-1], 1, style, False, name="shortcut")
             image = shortcut(image, train=train)
-        return style.add(change, image, "relu" if self.biapy_compatible else style.activation)
+        activation = "relu" if self.biapy_compatible else style.activation
+        return RECIPES[style.recipe].add(change, image, activation)
 
 
 class HRNetModule(nn.Module):
@@ -129,9 +131,8 @@ class HRNetModule(nn.Module):
         for target in places:
             brought = [self._bring(name, own, source, target, train) for source in places]
             *others, last = brought
-            result.append(
-                mark(style.add(functools.reduce(jnp.add, others), last, style.activation))
-            )
+            total = functools.reduce(jnp.add, others)
+            result.append(mark(RECIPES[style.recipe].add(total, last, style.activation)))
         return result
 
     def _bring(

@@ -21,8 +21,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxseg.errors import ConfigError
-from jaxseg.models import native, native_convolution
+from jaxseg.models import native, native_addition, native_convolution
 from jaxseg.models.depthwise import depthwise_cpu, depthwise_plain
+from jaxseg.models.style import ACTIVATIONS
 
 RecipeName = Literal["cpu", "plain", "native"]
 
@@ -49,6 +50,8 @@ class Recipe(NamedTuple):
     """(image, kernel (*k, C), bias (C,)): each channel on its own, zeros around the image."""
     linear: Callable[..., jax.Array]
     """(values (..., C), kernel (C, K), bias (K,) or None): a matrix product over the channels."""
+    add: Callable[[jax.Array, jax.Array, str], jax.Array]
+    """(image, image, activation): their sum, then a non-linearity of ``ACTIVATIONS``."""
 
 
 def default_recipe() -> RecipeName:
@@ -247,6 +250,18 @@ def linear_native(values: jax.Array, kernel: jax.Array, bias: jax.Array | None =
     return linear_plain(values, kernel, bias)
 
 
+def add_plain(first: jax.Array, second: jax.Array, activation: str) -> jax.Array:
+    """Operations of XLA."""
+    return ACTIVATIONS[activation](first + second)
+
+
+def add_native(first: jax.Array, second: jax.Array, activation: str) -> jax.Array:
+    """A compiled kernel for float32 and what it knows, :func:`add_plain` elsewhere."""
+    if native_addition.covers(first, second, activation):
+        return native_addition.add(first, second, activation)
+    return add_plain(first, second, activation)
+
+
 def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
     """One matrix product for each block of voxels, the inverse of spreading.
 
@@ -270,10 +285,14 @@ def merge(image: jax.Array, kernel: jax.Array) -> jax.Array:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "cpu": Recipe(conv_cpu, pool_cpu, spread_cpu, _biased(depthwise_cpu), linear_plain),
-        "native": Recipe(conv_native, pool_cpu, spread_native, depthwise_native, linear_native),
+        "cpu": Recipe(
+            conv_cpu, pool_cpu, spread_cpu, _biased(depthwise_cpu), linear_plain, add_plain
+        ),
+        "native": Recipe(
+            conv_native, pool_cpu, spread_native, depthwise_native, linear_native, add_native
+        ),
         "plain": Recipe(
-            conv_plain, pool_plain, spread_plain, _biased(depthwise_plain), linear_plain
+            conv_plain, pool_plain, spread_plain, _biased(depthwise_plain), linear_plain, add_plain
         ),
     }
 )

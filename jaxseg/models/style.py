@@ -12,8 +12,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxseg.models import native_addition
-
 
 def gelu(image: jax.Array) -> jax.Array:
     """Each value times the probability that a normal one is smaller (Hendrycks & Gimpel 2016).
@@ -58,10 +56,3 @@ class Style:
     def activate(self, image: jax.Array) -> jax.Array:
         """The non-linearity of the network."""
         return ACTIVATIONS[self.activation](image)
-
-    def add(self, first: jax.Array, second: jax.Array, activation: str = "none") -> jax.Array:
-        """The sum of two images, then a non-linearity."""
-        if self.recipe == "native" and native_addition.covers(first, second, activation):
-            return native_addition.add(first, second, activation)
-        total = first + second
-        return total if activation == "none" else ACTIVATIONS[activation](total)
