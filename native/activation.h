@@ -40,6 +40,8 @@ JAXSEG_INLINE float exp_of_negative(float x) {
 
 enum Activation { kElu = 0, kRelu = 1, kNone = 2 };
 
+inline bool known(int64_t activation) { return activation >= kElu && activation <= kNone; }
+
 template <int A>
 JAXSEG_INLINE float activate(float z) {
   // Not finite values stay what they are, as they do elsewhere.

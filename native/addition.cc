@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "activation.h"
+#include "handlers.h"
 #include "parallel.h"
 #include "xla/ffi/api/ffi.h"
 
@@ -13,8 +14,6 @@ namespace ffi = xla::ffi;
 
 namespace jaxseg {
 namespace {
-
-using Image = ffi::Buffer<ffi::F32>;
 
 // Floats of one part of the work.
 constexpr int64_t kPart = 1 << 14;
@@ -42,12 +41,9 @@ using Loop = void (*)(const float*, const float*, float*, int64_t);
 
 ffi::Error of_two(Image first, Image second, ffi::Result<Image> result, int64_t threads,
                   int64_t activation, Loop elu, Loop relu, Loop none) {
-  const auto one = first.dimensions(), other = second.dimensions(), out = result->dimensions();
-  if (!std::equal(one.begin(), one.end(), other.begin(), other.end()) ||
-      !std::equal(one.begin(), one.end(), out.begin(), out.end()) || activation < kElu ||
-      activation > kNone)
-    return ffi::Error(ffi::ErrorCode::kInvalidArgument,
-                      "images, activation and result do not belong together");
+  if (!same(first.dimensions(), second.dimensions()) ||
+      !same(first.dimensions(), result->dimensions()) || !known(activation))
+    return refuse("images, activation and result");
   const Loop loop = activation == kElu ? elu : activation == kRelu ? relu : none;
   const int64_t size = first.element_count();
   const float *a = first.typed_data(), *b = second.typed_data();

@@ -51,7 +51,7 @@ bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
 ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> result,
                      int64_t threads, int64_t activation) {
   Shape s;
-  if (activation < kElu || activation > kNone) return refuse();
+  if (!known(activation)) return refuse();
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
       !is_vector(bias.dimensions(), s.features))
     return refuse();

@@ -2,7 +2,9 @@
 // kernel) to the gradient of the image, (image, change) to the gradient of the kernel.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "xla/ffi/api/ffi.h"
 
@@ -11,9 +13,13 @@ namespace jaxseg {
 using Image = xla::ffi::Buffer<xla::ffi::F32>;
 using Sizes = xla::ffi::AnyBuffer::Dimensions;
 
-inline xla::ffi::Error refuse() {
+inline xla::ffi::Error refuse(const char* parts = "image, kernel, bias and result") {
   return xla::ffi::Error(xla::ffi::ErrorCode::kInvalidArgument,
-                         "image, kernel, bias and result do not belong together");
+                         std::string(parts) + " do not belong together");
+}
+
+inline bool same(Sizes a, Sizes b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
 }
 
 inline bool is_vector(Sizes sizes, int64_t length) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "activation.h"
+#include "handlers.h"
 #include "parallel.h"
 #include "vectors.h"
 #include "xla/ffi/api/ffi.h"
@@ -17,7 +18,7 @@ namespace ffi = xla::ffi;
 namespace jaxseg {
 namespace {
 
-using Image = ffi::Buffer<ffi::F32>;
+constexpr const char* kParts = "image, coefficients, activation and result";
 
 // Floats that one chunk has, at least: its sums stay float32 within it, and double beyond.
 constexpr int64_t kLines = 64;
@@ -84,12 +85,6 @@ struct Shape {
   int64_t place(int64_t part) const { return group(part) * size + start(part); }
 };
 
-using Sizes = ffi::AnyBuffer::Dimensions;
-
-bool same(Sizes a, Sizes b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
-}
-
 // Sizes of an image whose coefficients are (groups, channels).
 bool fits(Sizes image, Sizes coefficients, Shape* s) {
   if (image.size() < 2 || coefficients.size() != 2) return false;
@@ -141,19 +136,12 @@ std::vector<float> lines(Image coefficients, const Shape& s) {
   return out;
 }
 
-ffi::Error refuse() {
-  return ffi::Error(ffi::ErrorCode::kInvalidArgument,
-                    "image, coefficients, activation and result do not belong together");
-}
-
-bool known(int64_t activation) { return activation >= kElu && activation <= kNone; }
-
 ffi::Error Moments(Image image, ffi::Result<Image> sum, ffi::Result<Image> squares,
                    int64_t threads) {
   Shape s;
   if (!fits(image.dimensions(), sum->dimensions(), &s) ||
       !same(sum->dimensions(), squares->dimensions()))
-    return refuse();
+    return refuse(kParts);
   const float* x = image.typed_data();
   reduce(s, threads, sum->typed_data(), squares->typed_data(), [&](int64_t part, float* a, float* b) {
     add_sums(x + s.place(part), s.length(part), s.wide, a, b);
@@ -167,7 +155,7 @@ ffi::Error Apply(Image image, Image factor, Image shift, ffi::Result<Image> resu
   if (!fits(image.dimensions(), factor.dimensions(), &s) || !known(activation) ||
       !same(factor.dimensions(), shift.dimensions()) ||
       !same(image.dimensions(), result->dimensions()))
-    return refuse();
+    return refuse(kParts);
   const auto f = lines(factor, s), t = lines(shift, s);
   auto apply = activation == kElu ? apply_elu : activation == kRelu ? apply_relu : apply_none;
   const float* x = image.typed_data();
@@ -187,7 +175,7 @@ ffi::Error BackSums(Image image, Image change, Image factor, Image shift, ffi::R
       !same(factor.dimensions(), shift.dimensions()) ||
       !same(factor.dimensions(), first->dimensions()) ||
       !same(factor.dimensions(), second->dimensions()))
-    return refuse();
+    return refuse(kParts);
   const auto f = lines(factor, s), t = lines(shift, s);
   auto sums = activation == kElu ? sums_elu : activation == kRelu ? sums_relu : sums_none;
   const float *x = image.typed_data(), *d = change.typed_data();
@@ -207,7 +195,7 @@ ffi::Error BackApply(Image image, Image change, Image factor, Image shift, Image
       !same(factor.dimensions(), shift.dimensions()) ||
       !same(factor.dimensions(), slope.dimensions()) ||
       !same(factor.dimensions(), offset.dimensions()))
-    return refuse();
+    return refuse(kParts);
   const auto f = lines(factor, s), t = lines(shift, s), a = lines(slope, s), b = lines(offset, s);
   auto back = activation == kElu ? back_elu : activation == kRelu ? back_relu : back_none;
   const float *x = image.typed_data(), *d = change.typed_data();
