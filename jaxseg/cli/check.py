@@ -86,8 +86,6 @@ def _sides(images: Sequence[np.ndarray]) -> str:
 
     volumes = [Volume(one, "zyx"[-one.ndim :], (1.0,) * one.ndim) for one in images]
     found = np.concatenate([object_sides(index_labels(one)) for one in volumes])
-    if not len(found):
-        return "no objects"
     shares = (10, 50, MOST)
     usual = np.percentile(found, shares, axis=0).round().astype(int).tolist()
     told = ", ".join(
@@ -122,8 +120,15 @@ def _labels(options: Arguments) -> tuple[list[np.ndarray], tuple[float, ...], in
             fix="give one size for all with --spacing",
         )
     raise_all(masks_in(volumes))
+    images = [_middle(volume, options.crop) for volume in volumes]
+    if not any(image.any() for image in images):
+        raise InputError(
+            "no objects in the label images",
+            where=options.labels,
+            expected="ids above 0" + (f" in the middle {options.crop}" if options.crop else ""),
+        )
     print(f"{len(volumes)} label images in {ndim}D, voxels of {sizes[0]} {volumes[0].unit}")
-    return [_middle(volume, options.crop) for volume in volumes], sizes[0], ndim
+    return images, sizes[0], ndim
 
 
 def _ndim(path: Path, options: Arguments) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -127,17 +127,27 @@ def refuse_unknown(words: Sequence[str], arguments: Configured) -> None:
     names = [*flat(plain(arguments.options)), *(name for name in own if name != "words")]
     legal = ["--" + name.replace("_", "-") for name in names]
     wrong = [word.partition("=")[0] for word in words if word.startswith("--")]
-    errors = [
-        ConfigError(
-            f"unknown option {option}{nearest_option(option, legal)}",
-            expected=_of_section(option, legal),
-            fix="--help lists all options",
-        )
-        for option in dict.fromkeys(wrong)
-    ]
+    errors = [_unknown(option, legal) for option in dict.fromkeys(wrong)]
     if words and not wrong:
         errors.append(ConfigError(f"unexpected {' '.join(words)!r} on the command line"))
     raise_all(errors)
+
+
+def _unknown(option: str, legal: Sequence[str]) -> ConfigError:
+    """The error of an option that a command line does not have."""
+    field = option.removeprefix("--").partition(".")[0].replace("-", "_")
+    kind = get_type_hints(Config).get(field)
+    if get_origin(kind) is tuple and dataclasses.is_dataclass(get_args(kind)[0]):
+        return ConfigError(
+            f"{field} is a list that only a configuration file sets",
+            where=option,
+            fix="jaxseg new-config writes a file to change",
+        )
+    return ConfigError(
+        f"unknown option {option}{nearest_option(option, legal)}",
+        expected=_of_section(option, legal),
+        fix="--help lists all options",
+    )
 
 
 def _of_section(option: str, legal: Sequence[str]) -> str:

@@ -181,12 +181,15 @@ class FlowTracking:
 
 @section
 class Tune:
-    """The search for better options of the decoder, on validation images, after training."""
+    """The search for better options of the decoder after training, on images with labels."""
 
     minutes: float = option(2.0, at_least(0), read_by=("tune",))
     """No trial begins later than so many minutes after the first; 0 = only the options as given."""
     voxels: int = option(4_000_000, at_least(1), read_by=("tune",))
-    """Voxels of validation images that are predicted and decoded, at most."""
+    """Voxels that are predicted and decoded, at most: of validation images, of training images what
+    these leave."""
+    training_images: bool = option(True, read_by=("tune",))
+    """Tune on training images, too: few validation images alone say little."""
     use: bool = option(True, read_by=("create",))
     """Decode with the options that were found, except for those that are given here; they are kept
     beside the checkpoint, and a prediction with that checkpoint finds them, too."""

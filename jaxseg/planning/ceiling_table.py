@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from jaxseg.config import Channel
+from jaxseg.decoding import decoder_of
 from jaxseg.planning.ceiling import Ceiling
 from jaxseg.report.tables import text_table
 
 MEANING = {
     "in pieces": "the voxels of one id are not connected; give every part an id of its own",
-    "tiny": "fewer than 10 voxels; a smaller --watershed.min_seed, or finer voxels",
+    "tiny": "fewer than 10 voxels; finer voxels, or {tiny}",
     "thin": "nowhere deeper than 1.5 voxels; finer voxels, or affinities (A)",
     "touching": "shares a face with another object, and they are not told apart",
     "other": "none of these reasons; look at the labels",
+}
+# What keeps the smallest objects, by decoder; others keep them without.
+KEEPS = {
+    "watershed": "a smaller --watershed.min-seed",
+    "flow": "a smaller --flow.min-sink",
+    "embedseg": "a smaller --embedseg.min-object-size",
 }
 
 
@@ -56,8 +63,11 @@ def show_ceilings(
         if one.lost:
             counts = ", ".join(f"{count} {reason}" for reason, count in sorted(one.lost.items()))
             console.print(f"{names(channels)} loses {counts}", soft_wrap=True)
+    losing = [channels for channels, one in zip(sets, found, strict=True) if one.lost.get("tiny")]
+    decoders = dict.fromkeys(decoder_of(channels) for channels in losing)
+    tiny = ", ".join(KEEPS[name] for name in decoders if name in KEEPS) or "affinities (A)"
     for reason in sorted({reason for one in found for reason in one.lost}):
-        console.print(f"{reason}: {MEANING[reason]}", soft_wrap=True)
+        console.print(f"{reason}: {MEANING[reason].format(tiny=tiny)}", soft_wrap=True)
     console.print(f"recommended: {names(sets[best])}", soft_wrap=True)
 
 

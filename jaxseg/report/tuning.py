@@ -1,4 +1,4 @@
-"""What was tried on validation images, as a table to print."""
+"""What was tried on images with labels, as a table to print."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def show_tuning(found: Tuned, console: Console) -> None:
     found : of :func:`jaxseg.decoding.tune`
     console : where to print; without colours and drawn lines when it is no terminal
     """
-    printed = text_table(f"options of {found.decoder} on validation images", console)
+    printed = text_table(f"options of {found.decoder} on images with labels", console)
     printed.add_column("option", no_wrap=True)
     printed.add_column("value", no_wrap=True)
     for name in ("F1 .5 to .9", "F1 at .5", "F1 at .75"):

@@ -1,10 +1,12 @@
-"""The tuning phase: better options of the decoder, found on the validation images."""
+"""The tuning phase: better options of the decoder, found on images with labels."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -24,31 +26,41 @@ from jaxseg.stages.chosen import chosen_decoder
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.table import task_of
 from jaxseg.tasks.training import divide
+from jaxseg.volume import Volume
 
 TUNE = "tune"
 
 
+class Part(NamedTuple):
+    """A part of an image with labels."""
+
+    sample: Sample
+    image: Volume
+    labels: Volume
+
+
 def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
-    """Search the options of the decoder on validation images and keep them beside the checkpoint.
+    """Search the options of the decoder on images with labels and keep them beside the checkpoint.
 
     Nothing is done for decoders whose options are not worth it, and for other tasks than instances.
     """
     if not tunes(config):
         return
     row, options, _ = chosen_decoder(config)
-    val = tuple(samples.get("val") or divide(config, samples)[1])
-    predictor = predictor_of(config, run.checkpoints, val)
+    learn, val = divide(config, {"train": (), **samples})
+    parts = _parts(config, val, learn)
+    predictor = predictor_of(config, run.checkpoints, tuple(part.sample for part in parts))
     state = runs.training_inputs(samples) | runs.reference_inputs(config, "train", "val")
     runs.claim(run, TUNE, config, {"weights": predictor.digest} | state)
     if run.tuned.exists():
         runs.end(run, TUNE)
         return
-    pairs = list(_predicted(config, predictor, val))
+    pairs = list(_predicted(config, predictor, parts))
     if not any(truth.any() for _, truth in pairs):
-        print("no object in the validation images: the decoder is not tuned", flush=True)
+        print("no object in the images to tune with: the decoder is not tuned", flush=True)
         runs.end(run, TUNE)
         return
-    spacing = val[0].image.spacing
+    spacing = parts[0].image.spacing
     with progress("tune") as advance:
         tried = itertools.count(1)
         found = tune(
@@ -75,36 +87,81 @@ def tunes(config: Config) -> bool:
     return bool(chosen_decoder(config).row.tunes(config.channels, config.ndim))
 
 
+def shares(sizes: Sequence[int], total: int, *, least: int = 1) -> dict[int, int]:
+    """How many voxels to take of each of several images, alike as far as they have them.
+
+    Parameters
+    ----------
+    sizes : voxels of every image
+    total : of all together, at most
+    least : of an image that has so many; where that is too much for all, evenly chosen images
+
+    Returns
+    -------
+    number of an image to its voxels, in the order of the images
+
+    >>> shares([100, 10, 300], 150)
+    {0: 70, 1: 10, 2: 70}
+    >>> shares([50, 50, 50, 50], 100, least=50)
+    {0: 50, 2: 50}
+    >>> shares([50], 0)
+    {}
+    """
+    most = min(len(sizes), max(1, total // least))
+    chosen = [number * len(sizes) // most for number in range(most)]
+    taken = {}
+    for done, number in enumerate(sorted(chosen, key=lambda number: sizes[number])):
+        taken[number] = min(sizes[number], total // (most - done))
+        total -= taken[number]
+    return {number: taken[number] for number in chosen if taken[number]}
+
+
+def _parts(config: Config, val: Sequence[Sample], learn: Sequence[Sample]) -> list[Part]:
+    """What is decoded: validation images, and of the voxels that these leave training images.
+
+    A few validation images say little, and what suits them may suit no others. Training images are
+    augmented so much that planes of them are hardly better, and options that suit both suit others.
+    """
+    least, left, parts = math.prod(2 * side for side in config.patch), config.tune.voxels, []
+    for samples in (val, learn if config.tune.training_images else ()):
+        known = [Part(one, one.image, one.labels) for one in samples if one.labels is not None]
+        taken = shares([one.image.voxels for one in known], left, least=least)
+        parts += [_middle(known[number], voxels) for number, voxels in taken.items()]
+        left -= sum(taken.values())
+    return parts
+
+
+def _middle(whole: Part, voxels: int) -> Part:
+    """The middle of an image, of the same shape, with at most so many voxels."""
+    shape = whole.image.spatial_shape
+    share = min(1.0, voxels / whole.image.voxels) ** (1 / len(shape))
+    sizes = [max(1, int(size * share)) for size in shape]
+    start = [(side - size) // 2 for side, size in zip(shape, sizes, strict=True)]
+    stop = [first + size for first, size in zip(start, sizes, strict=True)]
+    cut = (volume.crop(start, stop) for volume in (whole.image, whole.labels))
+    return Part(whole.sample, *cut)
+
+
 def _predicted(
-    config: Config, predictor: Predictor, val: tuple[Sample, ...]
+    config: Config, predictor: Predictor, parts: Sequence[Part]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Planes and labels of validation images, the middle of one that is too large."""
-    left = config.tune.voxels
-    for sample in val:
-        if sample.labels is None or not left:
-            continue
-        shape = sample.image.spatial_shape
-        share = min(1.0, left / sample.image.voxels) ** (1 / len(shape))
-        sizes = [max(1, int(size * share)) for size in shape]
-        start = tuple((whole - size) // 2 for whole, size in zip(shape, sizes, strict=True))
-        stop = tuple(first + size for first, size in zip(start, sizes, strict=True))
-        left = max(0, left - int(np.prod(sizes)))
-        forward = tta.averaged(
-            predictor.forward,
-            config.channels,
-            ndim=config.ndim,
-            spacing=sample.image.spacing,
-            group=config.predict.tta,
-        )
-        scale = functools.partial(normalize.apply, stats=predictor.stats(sample))
-        part = sample.image.crop(start, stop)
-        with progress(f"predict {sample.name}") as advance:
+    """Planes and labels of parts of images."""
+    with progress("predict parts of images to tune with") as advance:
+        for number, (sample, image, labels) in enumerate(parts, start=1):
+            forward = tta.averaged(
+                predictor.forward,
+                config.channels,
+                ndim=config.ndim,
+                spacing=image.spacing,
+                group=config.predict.tta,
+            )
+            scale = functools.partial(normalize.apply, stats=predictor.stats(sample))
             planes = predict(
                 forward,
-                part,
-                **tiling_of(config, predictor.sight, tuple(sizes))._asdict(),
+                image,
+                **tiling_of(config, predictor.sight, image.spatial_shape)._asdict(),
                 prepare=scale,
-                border=BORDERS[config.predict.border](part, scale),
-                on_progress=advance,
+                border=BORDERS[config.predict.border](image, scale),
             )
-        yield planes, sample.labels.read(start, stop)
+            advance(number, len(parts))
+            yield planes, labels.array()

@@ -61,6 +61,7 @@ def test_help_of_the_program_imports_no_array_library() -> None:
         (["run", "--train.epoch", "3"], "did you mean '--train.epochs'"),
         (["plan", "--bacth", "3"], "did you mean '--train.batch'"),
         (["slurm", "--shard", "3"], "did you mean"),
+        (["run", "--channels", "F", "C"], "channels is a list that only a configuration file sets"),
         (["run", "--config", "inst2"], "did you mean 'inst2d'"),
         (["run", "--model", "resunets"], "did you mean 'resunet'"),
         (["new-config", "inst4d"], "one of affinity3d"),

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from jaxseg.cli.app import main
 from jaxseg.config import ch
 from jaxseg.io import write_labels_tiff
 from jaxseg.labels import difficulties
-from jaxseg.planning.ceiling import THRESHOLDS, candidates, ceiling, recommended
+from jaxseg.planning.ceiling import THRESHOLDS, Ceiling, candidates, ceiling, recommended
+from jaxseg.planning.ceiling_table import show_ceilings
 
 pytestmark = pytest.mark.full
 
@@ -109,3 +111,23 @@ def test_mistakes_have_messages(
     write_labels_tiff(tmp_path / "a.tif", np.ones((9, 9), np.uint8), spacing=(1, 1))
     assert main(["check", "--labels", str(tmp_path), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_labels_without_objects_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_labels_tiff(tmp_path / "a.tif", np.zeros((9, 9), np.uint8), spacing=(1, 1))
+    assert main(["check", "--labels", str(tmp_path)]) == 5
+    assert "no objects in the label images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("channels", "advice"),
+    [("F Gv Gh", "a smaller --flow.min-sink"), ("F C", "a smaller --watershed.min-seed")],
+)
+def test_tiny_objects_are_kept_by_an_option_of_their_decoder(channels: str, advice: str) -> None:
+    sets = [tuple(map(ch, channels.split()))]
+    lost = [Ceiling(ceiling([two_discs()], sets[0]).scores, 1.0, {"tiny": 3})]
+    told = Console(record=True, width=120)
+    show_ceilings(sets, lost, best=0, console=told)
+    assert f"tiny: fewer than 10 voxels; finer voxels, or {advice}" in told.export_text()

@@ -1,4 +1,4 @@
-"""The phase tune: options found on validation images are kept and used, unless given by hand."""
+"""The phase tune: options found on images with labels are kept and used, unless given by hand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 from support import small_runs
 
 from jaxseg.decoding import tune
 from jaxseg.main import main
+from jaxseg.tasks.tuning import shares
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation", "no_charts")]
 
@@ -38,7 +41,7 @@ def test_a_run_tunes_its_decoder(project: list[str], tmp_path: Path, capsys, mon
     assert stored["after"] >= stored["before"]
     assert 1 < len(stored["trials"]) < 20
     text = capsys.readouterr().out
-    assert "options of watershed on validation images" in text
+    assert "options of watershed on images with labels" in text
     assert "seed_height" in text
     # Again nothing is to be done.
     assert main([*project, "--tune.minutes", "0.2"]) == 0
@@ -77,3 +80,32 @@ def _replace(results: Path, name: str, planes: np.ndarray) -> None:
 def _objects(results: Path) -> list[int]:
     files = sorted((results / "per_image_instances").glob("im?.tif"))
     return [int(tifffile.imread(file).max()) for file in files]
+
+
+def test_training_images_are_tuned_on_with_what_validation_images_leave(
+    project: list[str], tmp_path: Path, capsys
+) -> None:
+    few = ["--tune.minutes", "0"]
+    assert main([*project, *few, "--phases", "train"]) == 0
+    # Images of 48 x 40 voxels; twice a patch of 16 x 16 along each axis are 1024.
+    for more, images in (
+        ([], 3),
+        (["--tune.no-training-images"], 1),
+        (["--tune.voxels", "1500"], 1),
+        (["--tune.voxels", "3000"], 2),
+    ):
+        capsys.readouterr()
+        assert main([*project, *few, *more, "--phases", "tune", "--overwrite"]) == 0
+        assert f"to tune with: {images} of {images} in" in capsys.readouterr().out
+
+
+@given(st.lists(st.integers(1, 1000), max_size=20), st.integers(0, 5000), st.integers(1, 300))
+def test_shares_take_no_more_than_there_is(sizes: list[int], total: int, least: int) -> None:
+    taken = shares(sizes, total, least=least)
+    assert sum(taken.values()) <= total
+    assert all(0 < voxels <= sizes[number] for number, voxels in taken.items())
+    if sum(sizes) <= total and len(sizes) * least <= total:
+        assert taken == dict(enumerate(sizes))
+    # What one image lacks the others have: none of those that are cut has less than another.
+    cut = [voxels for number, voxels in taken.items() if voxels < sizes[number]]
+    assert not cut or min(cut) >= max(taken.values()) - 1
