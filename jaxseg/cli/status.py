@@ -48,8 +48,12 @@ def execute(arguments: Arguments) -> int:
     return 0 if complete else 1
 
 
-def show_left(run: Run) -> bool:
+def show_left(run: Run, *, damaged: bool = False) -> bool:
     """Print what is left to do of a run, and the command that does it; whether there is anything.
+
+    Parameters
+    ----------
+    damaged : results are known to be so, and the run is not called done
 
     Raises
     ------
@@ -73,7 +77,7 @@ def show_left(run: Run) -> bool:
         print(f"{run.results}: and {len(left) - MOST_LINES} more", flush=True)
     if left:
         print(f"to do it: {how_to_finish(config, run, left)}", flush=True)
-    else:
+    elif not damaged:
         print(f"{run.results}: all phases that were asked for are done", flush=True)
     return bool(left)
 

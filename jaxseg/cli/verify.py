@@ -49,7 +49,7 @@ def execute(arguments: Arguments) -> int:
         wrong = _verify_images(run.results, redo=arguments.redo) + _verify_training(run)
         damaged += wrong
         try:
-            complete &= not show_left(run)
+            complete &= not show_left(run, damaged=wrong > 0)
         except InputError as error:
             damaged += 1
             print(error, flush=True)

@@ -44,7 +44,8 @@ def is_done(run: Run, phase: str, stem: str, state: Mapping[str, Any], outputs: 
         where=outputs[0],
         expected=before.get(changed[0]),
         found=state.get(changed[0]),
-        fix="--run ANOTHER_NAME, or remove this result",
+        fix=f"jaxseg verify {run.results} tells what is damaged; else --run ANOTHER_NAME, or "
+        "remove this result",
     )
 
 

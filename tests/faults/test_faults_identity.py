@@ -264,6 +264,7 @@ def test_the_second_writer_of_a_run_is_refused(copy: Path, capsys) -> None:
 def test_verify_names_what_changed_and_lets_it_be_done_again(copy: Path, capsys) -> None:
     results = copy / "out/discs/results/discs_1"
     assert app.main(["verify", str(copy / "out")]) == 0
+    assert "all phases that were asked for are done" in capsys.readouterr().out
     objects = results / "per_image_instances/im4.tif"
     good = objects.read_bytes()
     objects.write_bytes(good[:-4] + b"abcd")
@@ -276,6 +277,7 @@ def test_verify_names_what_changed_and_lets_it_be_done_again(copy: Path, capsys)
     for sentence in ("decode of im4: per_image_instances/im4.tif changed", "predict.json: this"):
         assert sentence in text
     assert f"{state}: meta.json differs" in text
+    assert "all phases that were asked for are done" not in text
     assert "jaxseg run --config" in text
     assert app.main(["verify", "--redo", str(copy / "out")]) == 5
     (results / "manifests/predict.json").write_bytes(manifest)
