@@ -186,8 +186,8 @@ class Tune:
     minutes: float = option(2.0, at_least(0), read_by=("tune",))
     """No trial begins later than so many minutes after the first; 0 = only the options as given."""
     voxels: int = option(4_000_000, at_least(1), read_by=("tune",))
-    """Voxels that are predicted and decoded, at most: of validation images, of training images what
-    these leave."""
+    """Voxels that are predicted and decoded at most, of validation images first, then of training
+    images."""
     training_images: bool = option(True, read_by=("tune",))
     """Tune on training images, too: few validation images alone say little."""
     use: bool = option(True, read_by=("create",))

@@ -2,7 +2,7 @@
 
 A network that was trained briefly draws softer planes than the truth, and every data set has its
 own. So the few options that matter, which the decoder's row names, are tried one after the other on
-the planes of validation images.
+the planes of images with labels.
 """
 
 from __future__ import annotations

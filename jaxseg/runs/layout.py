@@ -45,7 +45,7 @@ class Run:
 
     @property
     def tuned(self) -> Path:
-        """Options of the decoder that were found on validation images."""
+        """Options of the decoder that were found by tuning."""
         return self.checkpoints / TUNED
 
     @property

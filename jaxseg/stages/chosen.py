@@ -20,7 +20,7 @@ class Chosen(NamedTuple):
     ----------
     row : the decoder
     options : of it
-    tuned : those among them that were found on validation images, by name
+    tuned : those among them that were found by tuning, by name
     """
 
     row: DecoderSpec

@@ -119,8 +119,8 @@ def shares(sizes: Sequence[int], total: int, *, least: int = 1) -> dict[int, int
 def _parts(config: Config, val: Sequence[Sample], learn: Sequence[Sample]) -> list[Part]:
     """What is decoded: validation images, and of the voxels that these leave training images.
 
-    A few validation images say little, and what suits them may suit no others. Training images are
-    augmented so much that planes of them are hardly better, and options that suit both suit others.
+    A few validation images say little: what suits them may suit no others. Planes of training images
+    are somewhat better than of new ones, but there are many of them.
     """
     least, left, parts = math.prod(2 * side for side in config.patch), config.tune.voxels, []
     for samples in (val, learn if config.tune.training_images else ()):
