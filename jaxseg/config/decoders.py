@@ -189,7 +189,7 @@ class Tune:
     """Voxels that are predicted and decoded at most, of validation images first, then of training
     images."""
     training_images: bool = option(True, read_by=("tune",))
-    """Tune on training images, too: few validation images alone say little."""
+    """Tune on training images, too, if there are several; few validation images say little."""
     use: bool = option(True, read_by=("create",))
     """Decode with the options that were found, except for those that are given here; they are kept
     beside the checkpoint, and a prediction with that checkpoint finds them, too."""

@@ -76,6 +76,7 @@ def tune(
     options: Any = None,
     minutes: float = 5.0,
     ignore: int = -1,
+    groups: Sequence[int] = (),
     clock: Callable[[], float] = time.monotonic,
     on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> Tuned:
@@ -96,6 +97,8 @@ def tune(
     options : of that decoder; what differs from its defaults is kept; None = the defaults
     minutes : no trial begins later than that; the first one, of the options as given, always runs
     ignore : value of the truth where nobody looked: no object counts there; -1 = none
+    groups : of each image, the number of its group, such as validation images 0 and training images
+        1; scores are means over groups, however many objects each has; empty = one group
     clock : seconds that pass
     on_trial : told every trial after it was made
 
@@ -125,6 +128,7 @@ def tune(
     start = row.options if options is None else options
     if problems := decoder_problems(channels, ndim=ndim, decoder=row, options=start):
         raise problems[0]
+    sets = _sets(groups or [0] * len(truths), truths)
     begun = clock()
     known: dict[Any, float] = {}
     trials: list[Trial] = []
@@ -132,15 +136,16 @@ def tune(
     def tried(chosen: Any, option: str, value: Any) -> float:
         if chosen not in known:
             scores = scores_of(
-                planes, truths, channels, spacing=spacing, row=row, options=chosen, ignore=ignore
-            )
+                planes, truths, channels, spacing=spacing, row=row, options=chosen, ignore=ignore,
+                sets=sets,
+            )  # fmt: skip
             trial = Trial(option, value, *scores)
             trials.append(trial)
             on_trial(trial)
             known[chosen] = trial.f1
         return known[chosen]
 
-    gain = _gain(truths)
+    gain = _gain(truths, sets)
     best, complete = start, True
     before = after = tried(start, "", None)
     for option, values in _plan(row, start, channels, truths):
@@ -160,10 +165,20 @@ def tune(
     return Tuned(row.name, changed(best, start), before, after, tuple(trials), complete)
 
 
-def _gain(truths: Sequence[np.ndarray]) -> float:
-    """How much better a value must be."""
-    objects = sum(np.unique(truth[truth > 0]).size for truth in truths)
-    return min(max(GAIN_OBJECTS / max(objects, 1), LEAST_GAIN), MOST_GAIN)
+def _sets(groups: Sequence[int], truths: Sequence[np.ndarray]) -> list[list[int]]:
+    """The numbers of the images of every group that has objects; all in one if none has."""
+    if len(groups) != len(truths):
+        raise InputError("tuning needs a group for each image", expected=len(truths),
+                         found=len(groups))  # fmt: skip
+    sets = [[at for at, one in enumerate(groups) if one == group] for group in sorted(set(groups))]
+    return [one for one in sets if any(truths[at].any() for at in one)] or [[*range(len(truths))]]
+
+
+def _gain(truths: Sequence[np.ndarray], sets: Sequence[Sequence[int]]) -> float:
+    """How much better a value must be: by an object of the group where one counts most."""
+    objects = [sum(np.unique(truths[at][truths[at] > 0]).size for at in one) for one in sets]
+    fewest = max(min(objects), 1) * len(sets)
+    return min(max(GAIN_OBJECTS / fewest, LEAST_GAIN), MOST_GAIN)
 
 
 def _plan(
@@ -189,8 +204,12 @@ def scores_of(
     row: DecoderSpec,
     options: Any,
     ignore: int = -1,
+    sets: Sequence[Sequence[int]] = (),
 ) -> tuple[float, float, float]:
-    """Mean F1, and the F1 at 0.5 and 0.75, of all images together; 0 without any object."""
+    """Mean F1, and the F1 at 0.5 and 0.75, of images together; 0 without any object.
+
+    Of several sets of images, given by their numbers, the means.
+    """
     counts = []
     for one, truth in zip(planes, truths, strict=True):
         labels = run_decoder(one, channels, spacing=spacing, decoder=row, options=options).labels
@@ -198,8 +217,13 @@ def scores_of(
             seen = truth != ignore
             truth, labels = np.where(seen, truth, 0), np.where(seen, labels, 0)
         counts.append(matching(truth, labels, thresholds=THRESHOLDS))
-    f1 = np.nan_to_num([score.matching.f1 for score in aggregate(counts, by_image=False)])
+    f1 = np.mean([_f1([counts[at] for at in one]) for one in sets or [range(len(counts))]], axis=0)
     return float(f1.mean()), float(f1[0]), float(f1[THRESHOLDS.index(0.75)])
+
+
+def _f1(counts: Sequence[Any]) -> np.ndarray:
+    """F1 of images together, by threshold."""
+    return np.nan_to_num([score.matching.f1 for score in aggregate(counts, by_image=False)])
 
 
 def changed(options: Any, default: Any) -> dict[str, Any]:

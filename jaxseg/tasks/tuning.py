@@ -37,6 +37,8 @@ class Part(NamedTuple):
     sample: Sample
     image: Volume
     labels: Volume
+    group: int
+    """0 = of the validation images, 1 = of the training images."""
 
 
 def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
@@ -72,6 +74,7 @@ def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
             options=options,
             minutes=config.tune.minutes,
             ignore=config.data.ignore,
+            groups=[part.group for part in parts],
             on_trial=lambda trial: advance(number := next(tried), number),
         )
     if hosts.is_first():
@@ -119,12 +122,16 @@ def shares(sizes: Sequence[int], total: int, *, least: int = 1) -> dict[int, int
 def _parts(config: Config, val: Sequence[Sample], learn: Sequence[Sample]) -> list[Part]:
     """What is decoded: validation images, and of the voxels that these leave training images.
 
-    A few validation images say little: what suits them may suit no others. Planes of training images
-    are somewhat better than of new ones, but there are many of them.
+    A few validation images say little: what suits them may suit no others. There are more training
+    images, but their planes are better than those of new ones and lack the specks. So both count
+    alike. The rest of a single image has nothing that its validation part does not show.
     """
     least, left, parts = math.prod(2 * side for side in config.patch), config.tune.voxels, []
-    for samples in (val, learn if config.tune.training_images else ()):
-        known = [Part(one, one.image, one.labels) for one in samples if one.labels is not None]
+    more = config.tune.training_images and len(learn) > 1
+    for group, samples in enumerate((val, learn if more else ())):
+        known = [
+            Part(one, one.image, one.labels, group) for one in samples if one.labels is not None
+        ]
         taken = shares([one.image.voxels for one in known], left, least=least)
         parts += [_middle(known[number], voxels) for number, voxels in taken.items()]
         left -= sum(taken.values())
@@ -138,8 +145,9 @@ def _middle(whole: Part, voxels: int) -> Part:
     sizes = [max(1, int(size * share)) for size in shape]
     start = [(side - size) // 2 for side, size in zip(shape, sizes, strict=True)]
     stop = [first + size for first, size in zip(start, sizes, strict=True)]
-    cut = (volume.crop(start, stop) for volume in (whole.image, whole.labels))
-    return Part(whole.sample, *cut)
+    return whole._replace(
+        image=whole.image.crop(start, stop), labels=whole.labels.crop(start, stop)
+    )
 
 
 def _predicted(
@@ -147,7 +155,7 @@ def _predicted(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Planes and labels of parts of images."""
     with progress("predict parts of images to tune with") as advance:
-        for number, (sample, image, labels) in enumerate(parts, start=1):
+        for number, (sample, image, labels, _) in enumerate(parts, start=1):
             forward = tta.averaged(
                 predictor.forward,
                 config.channels,

@@ -150,6 +150,23 @@ CUT = DecoderSpec(
 )
 
 
+def test_groups_count_alike_however_many_images_they_have() -> None:
+    truth = np.kron([[1, 0, 2]], np.ones((4, 4), int))
+    # Four images are as the default likes them; the other one needs a lower threshold.
+    planes = [np.stack([level * (truth > 0), 0.0 * truth], axis=-1) for level in (0.35, *[0.9] * 4)]
+    channels, none = (ch("F"), ch("C")), 0 * truth
+    start = tune(planes, [truth] * 5, channels, minutes=0)
+    apart = tune(planes, [truth] * 5, channels, minutes=0, groups=[0, 1, 1, 1, 1])
+    # Together 8 of 10 objects are found without a false one, apart none of 2 and 8 of 8.
+    assert (round(start.before, 6), apart.before) == (round(16 / 18, 6), 0.5)
+    # A group without objects counts for nothing.
+    found = tune([*planes, planes[1]], [*[truth] * 5, none], channels, minutes=0,
+                 groups=[0, 1, 1, 1, 1, 2])  # fmt: skip
+    assert found.before == apart.before
+    with pytest.raises(InputError, match="a group for each image"):
+        tune(planes, [truth] * 5, channels, groups=[0])
+
+
 def test_a_decoder_from_outside_is_a_row_like_any_other() -> None:
     planes, truth, channels = np.eye(3)[..., None] * 0.4, np.diag([1, 2, 3]), (ch("F"),)
     assert js.decode(planes, channels, decoder=CUT).max() == 0
