@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from jaxseg import data, normalize, tta
+from jaxseg import data, normalize
 from jaxseg.blocks.stage import Stage
 from jaxseg.geometry import Box
 from jaxseg.prediction import BORDERS, MIRRORED, Border, chunk_shape, classified, predict
@@ -16,6 +16,7 @@ from jaxseg.prediction.predictor import tiling_of
 from jaxseg.prediction.tiling import Tiling
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Work
+from jaxseg.stages.orientations import oriented
 from jaxseg.stages.planes import predicted, stored_planes
 
 
@@ -29,14 +30,7 @@ def prediction(work: Work, predictor: Predictor, digest: str) -> Stage:
     digest : of all that decides the planes
     """
     config, sample = work.config, work.sample
-    forward = tta.averaged(
-        predictor.forward,
-        config.channels,
-        ndim=config.ndim,
-        spacing=work.spacing,
-        group=config.predict.tta,
-        mode=config.predict.tta_mode,
-    )
+    forward = oriented(config, predictor, work.spacing)
     if config.predict.classes_only:
         dtype = stored_planes(config)[1]
         forward = classified(forward, threshold=config.semantic.threshold, dtype=dtype)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from jaxseg import hosts, io, normalize, report, tta
+from jaxseg import hosts, io, normalize, report
 from jaxseg.config import Config
 from jaxseg.data import Sample
 from jaxseg.decoding import to_json, tune
@@ -23,6 +23,7 @@ from jaxseg.progress import progress
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Run
 from jaxseg.stages.chosen import chosen_decoder
+from jaxseg.stages.orientations import oriented
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.table import task_of
 from jaxseg.tasks.training import divide
@@ -156,16 +157,9 @@ def _predicted(
     """Planes and labels of parts of images."""
     with progress("predict parts of images to tune with") as advance:
         for number, (sample, image, labels, _) in enumerate(parts, start=1):
-            forward = tta.averaged(
-                predictor.forward,
-                config.channels,
-                ndim=config.ndim,
-                spacing=image.spacing,
-                group=config.predict.tta,
-            )
             scale = functools.partial(normalize.apply, stats=predictor.stats(sample))
             planes = predict(
-                forward,
+                oriented(config, predictor, image.spacing),
                 image,
                 **tiling_of(config, predictor.sight, image.spatial_shape)._asdict(),
                 prepare=scale,

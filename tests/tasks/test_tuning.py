@@ -17,6 +17,7 @@ from support import small_runs
 
 from jaxseg.decoding import tune
 from jaxseg.main import main
+from jaxseg.stages.orientations import oriented
 from jaxseg.tasks.tuning import shares
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("quick_compilation", "no_charts")]
@@ -109,3 +110,18 @@ def test_shares_take_no_more_than_there_is(sizes: list[int], total: int, least: 
     # What one image lacks the others have: none of those that are cut has less than another.
     cut = [voxels for number, voxels in taken.items() if voxels < sizes[number]]
     assert not cut or min(cut) >= max(taken.values()) - 1
+
+
+def test_tuning_predicts_as_a_prediction_does(project: list[str], monkeypatch) -> None:
+    modes = []
+
+    def told(config, predictor, spacing):
+        modes.append(config.predict.tta_mode)
+        return oriented(config, predictor, spacing)
+
+    monkeypatch.setattr("jaxseg.tasks.tuning.oriented", told)
+    monkeypatch.setattr("jaxseg.stages.predicting.oriented", told)
+    options = ["--predict.tta", "flips", "--predict.tta-mode", "max", "--tune.minutes", "0"]
+    assert main([*project, *options, "--phases", "train", "tune", "predict"]) == 0
+    assert set(modes) == {"max"}
+    assert len(modes) == 3 + 2
