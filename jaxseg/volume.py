@@ -275,6 +275,11 @@ class Volume:
         corner = (*start, *(0 for _ in rest))
         return replace(self, data=Window(self.data, corner, (*shape, *rest)))
 
+    def middle(self, sizes: Sequence[int]) -> Volume:
+        """The box of these sizes around the middle of the volume, still read lazily."""
+        start = [(side - size) // 2 for side, size in zip(self.spatial_shape, sizes, strict=True)]
+        return self.crop(start, [first + size for first, size in zip(start, sizes, strict=True)])
+
     def slabs(self, voxels: int = 2**22) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Corners of slabs across the first axis that together cover the volume once.
 

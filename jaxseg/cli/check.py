@@ -156,9 +156,7 @@ def _middle(volume: Volume, crop: tuple[int, ...]) -> np.ndarray:
     """The labels of the middle of a volume, at most ``crop`` voxels."""
     shape = volume.spatial_shape
     sizes = [min(size, wanted) for size, wanted in zip(shape, crop or shape, strict=True)]
-    start = [(whole - size) // 2 for whole, size in zip(shape, sizes, strict=True)]
-    stop = [first + size for first, size in zip(start, sizes, strict=True)]
-    return volume.read(start, stop)
+    return volume.middle(sizes).array()
 
 
 def _own(options: Arguments, ndim: int) -> list[tuple[Channel, ...]]:

@@ -144,11 +144,7 @@ def _middle(whole: Part, voxels: int) -> Part:
     shape = whole.image.spatial_shape
     share = min(1.0, voxels / whole.image.voxels) ** (1 / len(shape))
     sizes = [max(1, int(size * share)) for size in shape]
-    start = [(side - size) // 2 for side, size in zip(shape, sizes, strict=True)]
-    stop = [first + size for first, size in zip(start, sizes, strict=True)]
-    return whole._replace(
-        image=whole.image.crop(start, stop), labels=whole.labels.crop(start, stop)
-    )
+    return whole._replace(image=whole.image.middle(sizes), labels=whole.labels.middle(sizes))
 
 
 def _predicted(
