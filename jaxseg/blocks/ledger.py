@@ -19,7 +19,6 @@ import functools
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from jaxseg.blocks.grid import BlockGrid
 from jaxseg.config.load import differing, digest
 from jaxseg.errors import ConfigError, InputError
 from jaxseg.io.bounds import open_plain
+from jaxseg.io.trash import dated
 
 Record = Mapping[str, Any]
 
@@ -235,7 +235,7 @@ def ledger_folders(out: Path) -> Iterator[Path]:
 
 def set_aside(folder: Path) -> Path:
     """Move a ledger away whose stage cannot be mended block by block; where it is then."""
-    target = folder.parent / "_trash" / f"{folder.name}.{time.strftime('%Y%m%d-%H%M%S')}"
+    target = dated(folder.parent / "_trash", f"{folder.name}.")
     target.parent.mkdir(exist_ok=True)
     os.rename(folder, target)
     return target

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from jaxseg.config.load import differing, digest, to_plain
 from jaxseg.config.saved import values as values_read
 from jaxseg.errors import ConfigError, InputError, ResourceError
 from jaxseg.io import read_sealed, sync_entry, write_json, write_sealed
+from jaxseg.io.trash import dated
 from jaxseg.runs.fingerprint import fingerprint, forget_versions, input_version, input_versions
 from jaxseg.runs.layout import FULL_IMAGE, PER_IMAGE, Run, run_of
 from jaxseg.runs.links import refuse_links
@@ -313,7 +313,7 @@ def _listed(names: list[str]) -> str:
 
 def discard(run: Run, phases: Iterable[str]) -> None:
     """Move everything that the phases wrote to ``_trash/<time>``; delete nothing."""
-    trash = run.trash / time.strftime("%Y%m%d-%H%M%S")
+    trash = dated(run.trash)
     for phase in phases:
         names = (*WRITES[phase], f"manifests/{phase}", f"manifests/{phase}.json")
         either = {name.replace(PER_IMAGE, images, 1) for name in names for images in BEGINNINGS}
