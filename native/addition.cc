@@ -39,7 +39,7 @@ JAXSEG_ADDED(none, kNone)
 
 using Loop = void (*)(const float*, const float*, float*, int64_t);
 
-ffi::Error of_two(Image first, Image second, ffi::Result<Image> result, int64_t threads,
+ffi::Error of_two(Image first, Image second, ffi::Result<Image> result, Threads threads,
                   int64_t activation, Loop elu, Loop relu, Loop none) {
   if (!same(first.dimensions(), second.dimensions()) ||
       !same(first.dimensions(), result->dimensions()) || !known(activation))
@@ -55,14 +55,14 @@ ffi::Error of_two(Image first, Image second, ffi::Result<Image> result, int64_t 
   return ffi::Error::Success();
 }
 
-ffi::Error Add(Image first, Image second, ffi::Result<Image> sum, int64_t threads,
+ffi::Error Add(Image first, Image second, ffi::Result<Image> sum, Pool pool, int64_t count,
                int64_t activation) {
-  return of_two(first, second, sum, threads, activation, add_elu, add_relu, add_none);
+  return of_two(first, second, sum, {pool, count}, activation, add_elu, add_relu, add_none);
 }
 
-ffi::Error AddBack(Image sum, Image change, ffi::Result<Image> result, int64_t threads,
+ffi::Error AddBack(Image sum, Image change, ffi::Result<Image> result, Pool pool, int64_t count,
                    int64_t activation) {
-  return of_two(sum, change, result, threads, activation, back_elu, back_relu, back_none);
+  return of_two(sum, change, result, {pool, count}, activation, back_elu, back_relu, back_none);
 }
 
 }  // namespace
@@ -75,6 +75,7 @@ using jaxseg::Image;
                                     .Arg<Image>()               \
                                     .Arg<Image>()               \
                                     .Ret<Image>()               \
+                                    .Ctx<jaxseg::Pool>()        \
                                     .Attr<int64_t>("threads")   \
                                     .Attr<int64_t>("activation"))
 JAXSEG_OF_TWO_IMAGES(jaxseg_add, jaxseg::Add);

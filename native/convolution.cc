@@ -24,7 +24,7 @@ std::vector<const float*> sources(const Shape& s, const float* image) {
 }
 
 void convolved(const Shape& s, const float* image, const std::vector<float>& kernel,
-               const float* bias, float* result, int64_t threads, Activation activation = kNone) {
+               const float* bias, float* result, Threads threads, Activation activation = kNone) {
   std::vector<float*> results(s.rows());
   for (int64_t row = 0; row < s.rows(); ++row) results[row] = result + row * s.width * s.features;
   convolve(s.along(), sources(s, image), kernel, bias, results, threads, activation);
@@ -49,7 +49,7 @@ bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
 }
 
 ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                     int64_t threads, int64_t activation) {
+                     Pool pool, int64_t count, int64_t activation) {
   Shape s;
   if (!known(activation)) return refuse();
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
@@ -57,17 +57,17 @@ ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> r
     return refuse();
   const float* k = kernel.typed_data();
   auto weight = [&](int64_t t, int64_t c, int64_t f) { return k[(t * s.channels + c) * s.features + f]; };
-  convolved(s, image.typed_data(), packed(s.along(), threads, weight), bias.typed_data(),
-            result->typed_data(), threads, static_cast<Activation>(activation));
+  convolved(s, image.typed_data(), packed(s.along(), {pool, count}, weight), bias.typed_data(),
+            result->typed_data(), {pool, count}, static_cast<Activation>(activation));
   return ffi::Error::Success();
 }
 
 ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                   int64_t threads) {
-  return Activated(image, kernel, bias, result, threads, kNone);
+                   Pool pool, int64_t count) {
+  return Activated(image, kernel, bias, result, pool, count, kNone);
 }
 
-ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int64_t threads) {
+ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, Pool pool, int64_t count) {
   Shape s;
   if (!fits(gradient->dimensions(), kernel.dimensions(), change.dimensions(), &s))
     return refuse();
@@ -79,12 +79,12 @@ ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int6
   };
   Shape turned = s;
   std::swap(turned.channels, turned.features);
-  convolved(turned, change.typed_data(), packed(turned.along(), threads, weight), nullptr,
-            gradient->typed_data(), threads);
+  convolved(turned, change.typed_data(), packed(turned.along(), {pool, count}, weight), nullptr,
+            gradient->typed_data(), {pool, count});
   return ffi::Error::Success();
 }
 
-ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int64_t threads) {
+ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, Pool pool, int64_t count) {
   Shape s;
   if (!fits(image.dimensions(), gradient->dimensions(), change.dimensions(), &s))
     return refuse();
@@ -92,7 +92,7 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
   std::vector<const float*> changes(s.rows() * lines);
   for (int64_t i = 0; i < s.rows() * lines; ++i)
     changes[i] = change.typed_data() + i / lines * s.width * s.features;
-  correlate(s.along(), sources(s, image.typed_data()), changes, gradient->typed_data(), threads);
+  correlate(s.along(), sources(s, image.typed_data()), changes, gradient->typed_data(), {pool, count});
   return ffi::Error::Success();
 }
 

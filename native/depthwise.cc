@@ -160,10 +160,10 @@ bool fits(Sizes image, Sizes kernel, Sizes result, Shape* s) {
 }
 
 void convolved(const Shape& s, const float* image, const float* kernel, const float* bias,
-               float* result, int64_t threads) {
+               float* result, Threads threads) {
   const Along along = s.along();
   const auto sources = s.sources(image);
-  const int64_t parts = std::min(along.rows, 4 * std::max<int64_t>(1, threads));
+  const int64_t parts = std::min(along.rows, 4 * std::max<int64_t>(1, threads.count));
   for_parts(threads, parts, [&](int64_t part) {
     const Range rows = part_of(along.rows, part, parts);
     JAXSEG_CHOSEN(result, along, sources.data(), kernel, bias, result, rows);
@@ -171,17 +171,17 @@ void convolved(const Shape& s, const float* image, const float* kernel, const fl
 }
 
 ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                   int64_t threads) {
+                   Pool pool, int64_t count) {
   Shape s;
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
       !is_vector(bias.dimensions(), s.channels))
     return refuse();
   convolved(s, image.typed_data(), kernel.typed_data(), bias.typed_data(), result->typed_data(),
-            threads);
+            {pool, count});
   return ffi::Error::Success();
 }
 
-ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int64_t threads) {
+ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, Pool pool, int64_t count) {
   Shape s;
   if (!fits(change.dimensions(), kernel.dimensions(), gradient->dimensions(), &s)) return refuse();
   // The gradient is a convolution with the kernel turned round.
@@ -189,11 +189,11 @@ ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int6
   const float* k = kernel.typed_data();
   for (int64_t i = 0; i < s.weights(); i += s.channels)
     std::copy(k + i, k + i + s.channels, &turned[s.weights() - s.channels - i]);
-  convolved(s, change.typed_data(), turned.data(), none.data(), gradient->typed_data(), threads);
+  convolved(s, change.typed_data(), turned.data(), none.data(), gradient->typed_data(), {pool, count});
   return ffi::Error::Success();
 }
 
-ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int64_t threads) {
+ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, Pool pool, int64_t count) {
   Shape s;
   if (!fits(image.dimensions(), gradient->dimensions(), change.dimensions(), &s)) return refuse();
   const Along along = s.along();
@@ -201,7 +201,7 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
   const float* d = change.typed_data();
   const int64_t parts = std::min(kParts, along.rows);
   std::vector<std::vector<float>> totals(parts, std::vector<float>(s.weights()));
-  for_parts(threads, parts, [&](int64_t part) {
+  for_parts({pool, count}, parts, [&](int64_t part) {
     float* total = totals[part].data();
     const Range rows = part_of(along.rows, part, parts);
     JAXSEG_CHOSEN(kernel, along, sources.data(), d, rows, total);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "parallel.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace jaxseg {
@@ -34,6 +35,7 @@ inline bool is_vector(Sizes sizes, int64_t length) {
                                     .Arg<jaxseg::Image>()         \
                                     .Arg<jaxseg::Image>()         \
                                     .Ret<jaxseg::Image>()         \
+                                    .Ctx<jaxseg::Pool>()          \
                                     .Attr<int64_t>("threads"))
 #define JAXSEG_CONVOLUTION(NAME)                                  \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(NAME, jaxseg::Forward,            \
@@ -42,6 +44,7 @@ inline bool is_vector(Sizes sizes, int64_t length) {
                                     .Arg<jaxseg::Image>()         \
                                     .Arg<jaxseg::Image>()         \
                                     .Ret<jaxseg::Image>()         \
+                                    .Ctx<jaxseg::Pool>()          \
                                     .Attr<int64_t>("threads"));   \
   JAXSEG_OF_TWO(NAME##_of_image, jaxseg::OfImage);                \
   JAXSEG_OF_TWO(NAME##_of_kernel, jaxseg::OfKernel);
@@ -53,5 +56,6 @@ inline bool is_vector(Sizes sizes, int64_t length) {
                                     .Arg<jaxseg::Image>()               \
                                     .Arg<jaxseg::Image>()               \
                                     .Ret<jaxseg::Image>()               \
+                                    .Ctx<jaxseg::Pool>()                \
                                     .Attr<int64_t>("threads")           \
                                     .Attr<int64_t>("activation"));

@@ -103,7 +103,7 @@ bool fits(Sizes image, Sizes coefficients, Shape* s) {
 
 // add(part, a, b) adds a chunk to two lines of sums; the chunks are added up in their order.
 template <class Add>
-void reduce(const Shape& s, int64_t threads, float* first, float* second, const Add& add) {
+void reduce(const Shape& s, Threads threads, float* first, float* second, const Add& add) {
   const int64_t both = 2 * s.channels;
   std::vector<double> sums(s.parts() * both);
   for_parts(threads, s.parts(), [&](int64_t part) {
@@ -137,20 +137,21 @@ std::vector<float> lines(Image coefficients, const Shape& s) {
 }
 
 ffi::Error Moments(Image image, ffi::Result<Image> sum, ffi::Result<Image> squares,
-                   int64_t threads) {
+                   Pool pool, int64_t count) {
   Shape s;
   if (!fits(image.dimensions(), sum->dimensions(), &s) ||
       !same(sum->dimensions(), squares->dimensions()))
     return refuse(kParts);
   const float* x = image.typed_data();
-  reduce(s, threads, sum->typed_data(), squares->typed_data(), [&](int64_t part, float* a, float* b) {
+  auto add = [&](int64_t part, float* a, float* b) {
     add_sums(x + s.place(part), s.length(part), s.wide, a, b);
-  });
+  };
+  reduce(s, {pool, count}, sum->typed_data(), squares->typed_data(), add);
   return ffi::Error::Success();
 }
 
-ffi::Error Apply(Image image, Image factor, Image shift, ffi::Result<Image> result, int64_t threads,
-                 int64_t activation) {
+ffi::Error Apply(Image image, Image factor, Image shift, ffi::Result<Image> result, Pool pool,
+                 int64_t count, int64_t activation) {
   Shape s;
   if (!fits(image.dimensions(), factor.dimensions(), &s) || !known(activation) ||
       !same(factor.dimensions(), shift.dimensions()) ||
@@ -160,7 +161,7 @@ ffi::Error Apply(Image image, Image factor, Image shift, ffi::Result<Image> resu
   auto apply = activation == kElu ? apply_elu : activation == kRelu ? apply_relu : apply_none;
   const float* x = image.typed_data();
   float* y = result->typed_data();
-  for_parts(threads, s.parts(), [&](int64_t part) {
+  for_parts({pool, count}, s.parts(), [&](int64_t part) {
     const int64_t at = s.place(part), g = s.group(part) * s.wide;
     apply(x + at, y + at, s.length(part), s.wide, &f[g], &t[g]);
   });
@@ -168,7 +169,7 @@ ffi::Error Apply(Image image, Image factor, Image shift, ffi::Result<Image> resu
 }
 
 ffi::Error BackSums(Image image, Image change, Image factor, Image shift, ffi::Result<Image> first,
-                    ffi::Result<Image> second, int64_t threads, int64_t activation) {
+                    ffi::Result<Image> second, Pool pool, int64_t count, int64_t activation) {
   Shape s;
   if (!fits(image.dimensions(), factor.dimensions(), &s) || !known(activation) ||
       !same(image.dimensions(), change.dimensions()) ||
@@ -179,15 +180,16 @@ ffi::Error BackSums(Image image, Image change, Image factor, Image shift, ffi::R
   const auto f = lines(factor, s), t = lines(shift, s);
   auto sums = activation == kElu ? sums_elu : activation == kRelu ? sums_relu : sums_none;
   const float *x = image.typed_data(), *d = change.typed_data();
-  reduce(s, threads, first->typed_data(), second->typed_data(), [&](int64_t part, float* a, float* b) {
+  auto add = [&](int64_t part, float* a, float* b) {
     const int64_t at = s.place(part), g = s.group(part) * s.wide;
     sums(x + at, d + at, s.length(part), s.wide, &f[g], &t[g], a, b);
-  });
+  };
+  reduce(s, {pool, count}, first->typed_data(), second->typed_data(), add);
   return ffi::Error::Success();
 }
 
 ffi::Error BackApply(Image image, Image change, Image factor, Image shift, Image slope, Image offset,
-                     ffi::Result<Image> result, int64_t threads, int64_t activation) {
+                     ffi::Result<Image> result, Pool pool, int64_t count, int64_t activation) {
   Shape s;
   if (!fits(image.dimensions(), factor.dimensions(), &s) || !known(activation) ||
       !same(image.dimensions(), change.dimensions()) ||
@@ -200,7 +202,7 @@ ffi::Error BackApply(Image image, Image change, Image factor, Image shift, Image
   auto back = activation == kElu ? back_elu : activation == kRelu ? back_relu : back_none;
   const float *x = image.typed_data(), *d = change.typed_data();
   float* o = result->typed_data();
-  for_parts(threads, s.parts(), [&](int64_t part) {
+  for_parts({pool, count}, s.parts(), [&](int64_t part) {
     const int64_t at = s.place(part), g = s.group(part) * s.wide;
     back(x + at, d + at, o + at, s.length(part), s.wide, &f[g], &t[g], &a[g], &b[g]);
   });
@@ -211,15 +213,20 @@ ffi::Error BackApply(Image image, Image change, Image factor, Image shift, Image
 }  // namespace jaxseg
 
 using jaxseg::Image;
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    jaxseg_moments, jaxseg::Moments,
-    ffi::Ffi::Bind().Arg<Image>().Ret<Image>().Ret<Image>().Attr<int64_t>("threads"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_moments, jaxseg::Moments,
+                              ffi::Ffi::Bind()
+                                  .Arg<Image>()
+                                  .Ret<Image>()
+                                  .Ret<Image>()
+                                  .Ctx<jaxseg::Pool>()
+                                  .Attr<int64_t>("threads"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_norm, jaxseg::Apply,
                               ffi::Ffi::Bind()
                                   .Arg<Image>()
                                   .Arg<Image>()
                                   .Arg<Image>()
                                   .Ret<Image>()
+                                  .Ctx<jaxseg::Pool>()
                                   .Attr<int64_t>("threads")
                                   .Attr<int64_t>("activation"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_norm_sums, jaxseg::BackSums,
@@ -230,6 +237,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_norm_sums, jaxseg::BackSums,
                                   .Arg<Image>()
                                   .Ret<Image>()
                                   .Ret<Image>()
+                                  .Ctx<jaxseg::Pool>()
                                   .Attr<int64_t>("threads")
                                   .Attr<int64_t>("activation"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_norm_back, jaxseg::BackApply,
@@ -241,5 +249,6 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxseg_norm_back, jaxseg::BackApply,
                                   .Arg<Image>()
                                   .Arg<Image>()
                                   .Ret<Image>()
+                                  .Ctx<jaxseg::Pool>()
                                   .Attr<int64_t>("threads")
                                   .Attr<int64_t>("activation"));

@@ -226,13 +226,13 @@ JAXSEG_KIND(base, , 16, 2, 1, 2, 2, 2)
 
 void convolve(const Along& s, const std::vector<const float*>& sources,
               const std::vector<float>& kernel, const float* bias,
-              const std::vector<float*>& results, int64_t threads, Activation activation) {
+              const std::vector<float*>& results, Threads threads, Activation activation) {
   Along whole = s;
   whole.features = whole_sixteens(s.features);
   std::vector<float> shift(whole.features);
   if (bias) std::copy(bias, bias + s.features, shift.begin());
   const bool same = whole.features == s.features;
-  const int64_t parts = std::min(s.rows, 4 * std::max<int64_t>(1, threads));
+  const int64_t parts = std::min(s.rows, 4 * std::max<int64_t>(1, threads.count));
   for_parts(threads, parts, [&](int64_t part) {
     const Range range = part_of(s.rows, part, parts);
     if (same) {
@@ -255,7 +255,7 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
 }
 
 void correlate(const Along& s, const std::vector<const float*>& images,
-               const std::vector<const float*>& changes, float* gradient, int64_t threads) {
+               const std::vector<const float*>& changes, float* gradient, Threads threads) {
   Along whole = s;
   whole.features = whole_sixteens(s.features);
   const int64_t sixteens = whole.features / 16;

@@ -69,7 +69,7 @@ inline void window(const Along& s, const float* const* source, int64_t x, int64_
 // A kernel as convolve() reads it, [features / 16][position][channels][16], with zeros for the
 // features that a multiple of sixteen has more; weight(position, channel, feature).
 template <class Weight>
-std::vector<float> packed(const Along& s, int64_t threads, const Weight& weight) {
+std::vector<float> packed(const Along& s, Threads threads, const Weight& weight) {
   const int64_t features = whole_sixteens(s.features);
   std::vector<float> kernel(s.positions() * s.channels * features);
   for_parts(threads, features / 16, [&](int64_t part) {
@@ -87,12 +87,12 @@ std::vector<float> packed(const Along& s, int64_t threads, const Weight& weight)
 // null, and so is a bias of zeros.
 void convolve(const Along& s, const std::vector<const float*>& sources,
               const std::vector<float>& kernel, const float* bias,
-              const std::vector<float*>& results, int64_t threads, Activation activation = kNone);
+              const std::vector<float*>& results, Threads threads, Activation activation = kNone);
 
 // gradient (position, channels, features) = the sum over rows of the products of the image row
 // images[row * lines + line], moved along itself by the tap, and changes[row * lines + line]; an image
 // row outside the image is null.
 void correlate(const Along& s, const std::vector<const float*>& images,
-               const std::vector<const float*>& changes, float* gradient, int64_t threads);
+               const std::vector<const float*>& changes, float* gradient, Threads threads);
 
 }  // namespace jaxseg

@@ -60,7 +60,7 @@ std::vector<Value*> all_of(const Shape& s, Value* result) {
 }
 
 ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                     int64_t threads, int64_t activation) {
+                     Pool pool, int64_t count, int64_t activation) {
   Shape s;
   if (!known(activation)) return refuse();
   if (!fits(image.dimensions(), kernel.dimensions(), result->dimensions(), &s) ||
@@ -79,18 +79,18 @@ ffi::Error Activated(Image image, Image kernel, Image bias, ffi::Result<Image> r
     auto weight = [&](int64_t, int64_t c, int64_t k) {
       return kernel.typed_data()[s.weight(line, c, k)];
     };
-    convolve(along, sources, packed(along, threads, weight), shift.data(), results, threads,
+    convolve(along, sources, packed(along, {pool, count}, weight), shift.data(), results, {pool, count},
              static_cast<Activation>(activation));
   }
   return ffi::Error::Success();
 }
 
 ffi::Error Forward(Image image, Image kernel, Image bias, ffi::Result<Image> result,
-                   int64_t threads) {
-  return Activated(image, kernel, bias, result, threads, kNone);
+                   Pool pool, int64_t count) {
+  return Activated(image, kernel, bias, result, pool, count, kNone);
 }
 
-ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int64_t threads) {
+ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, Pool pool, int64_t count) {
   Shape s;
   if (!fits(gradient->dimensions(), kernel.dimensions(), change.dimensions(), &s)) return refuse();
   std::vector<float*> results(s.rows());
@@ -100,12 +100,12 @@ ffi::Error OfImage(Image change, Image kernel, ffi::Result<Image> gradient, int6
   auto weight = [&](int64_t line, int64_t k, int64_t c) {
     return kernel.typed_data()[s.weight(line, c, k)];
   };
-  convolve(along, all_of<const float>(s, change.typed_data()), packed(along, threads, weight), nullptr, results,
-           threads);
+  convolve(along, all_of<const float>(s, change.typed_data()), packed(along, {pool, count}, weight),
+           nullptr, results, {pool, count});
   return ffi::Error::Success();
 }
 
-ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int64_t threads) {
+ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, Pool pool, int64_t count) {
   Shape s;
   if (!fits(image.dimensions(), gradient->dimensions(), change.dimensions(), &s)) return refuse();
   std::vector<const float*> images(s.rows() * s.lines());
@@ -114,7 +114,7 @@ ffi::Error OfKernel(Image image, Image change, ffi::Result<Image> gradient, int6
   const Along along{s.rows(), s.lines(), 1, s.width, s.channels, s.wide()};
   std::vector<float> sums(along.weights());
   const std::vector<const float*> changes = all_of<const float>(s, change.typed_data());
-  correlate(along, images, changes, sums.data(), threads);
+  correlate(along, images, changes, sums.data(), {pool, count});
   for (int64_t line = 0; line < s.lines(); ++line)
     for (int64_t c = 0; c < s.channels; ++c)
       for (int64_t k = 0; k < s.wide(); ++k)

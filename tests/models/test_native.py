@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -305,6 +306,18 @@ def test_results_do_not_depend_on_the_number_of_threads(rng, monkeypatch) -> Non
         sums = native.call("jaxseg_moments", ((2, 16), (2, 16)), image)
         found.append([np.asarray(one).tobytes() for one in (kernel, result, *sums)])
     assert found[0] == found[1] == found[2]
+
+
+def test_kernels_called_at_once_share_the_threads(rng, monkeypatch) -> None:
+    monkeypatch.setattr(native, "cores", lambda: 4)
+    image, kernel = normal(rng, 2, 20, 30, 16), normal(rng, 3, 3, 16, 16)
+    step = jax.jit(
+        jax.grad(lambda image, kernel: native_convolution.conv(image, kernel, None).sum())
+    )
+    wanted = np.asarray(step(image, kernel)).tobytes()
+    with ThreadPoolExecutor(8) as callers:
+        found = callers.map(lambda _: np.asarray(step(image, kernel)).tobytes(), range(200))
+        assert set(found) == {wanted}
 
 
 def test_the_recipe_can_be_chosen(monkeypatch) -> None:
