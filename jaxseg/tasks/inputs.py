@@ -16,7 +16,7 @@ from jaxseg.data.filters import Filtered
 from jaxseg.data.truth import CLASSES
 from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.tasks.checking import check
-from jaxseg.tasks.problems import postprocessing_problems, region_problems
+from jaxseg.tasks.problems import border_problems, postprocessing_problems, region_problems
 from jaxseg.tasks.rescaling import at_one_size, rescaled, zoomed
 from jaxseg.tasks.stacking import result_samples, stack_problems
 from jaxseg.tasks.table import task_of, truth_of
@@ -78,8 +78,9 @@ def _opened(config: Config) -> tuple[Samples, list[JaxsegError]]:
         # It is said once for the configuration, not again for every file.
         problems = [problem for problem in problems if not isinstance(problem, ConfigError)]
     wrong = stack_problems(config, samples.get("test", ()))
+    test = () if wrong else result_samples(config, samples.get("test", ()))
+    problems += border_problems(of_results(config), test)
     if {"decode", "instance_creation", "instance_merging"} & set(config.phases):
-        test = () if wrong else result_samples(config, samples.get("test", ()))
         problems += region_problems(config, samples.get("test", ()))
         problems += postprocessing_problems(of_results(config), test)
     problems += wrong

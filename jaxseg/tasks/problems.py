@@ -16,6 +16,7 @@ from jaxseg.decoding import (
     of_instances,
 )
 from jaxseg.errors import ConfigError, InputError, JaxsegError
+from jaxseg.labels.crop import inner
 from jaxseg.measurements import extra_problems
 from jaxseg.runs.division import division_of_results
 from jaxseg.runs.layout import Run, run_of
@@ -87,6 +88,19 @@ def range_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegErro
             found=start,
         )
     ]
+
+
+def border_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:
+    """A border not to be compared that leaves nothing of an image."""
+    if "evaluate" not in config.phases:
+        return []
+    for sample in samples:
+        try:
+            inner(sample.image.spatial_shape, config.evaluate.border_crop)
+        except ConfigError as problem:
+            # One image says it for all.
+            return [problem]
+    return []
 
 
 def planes_problems(config: Config, samples: Sequence[Sample]) -> list[JaxsegError]:

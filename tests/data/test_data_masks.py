@@ -63,6 +63,24 @@ def test_objects_are_no_mask(tmp_path: Path, labels: tuple[np.ndarray, ...]) -> 
     assert data.mask_problems(opened(tmp_path, *labels)) == []
 
 
+def test_an_image_is_no_image_of_objects(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 40, OBJECTS.shape, np.uint8)
+    samples = opened(tmp_path, image, image)
+    (problem,) = data.mask_problems(samples)
+    assert "are an image, not objects" in str(problem)
+    assert "swapped" in str(problem)
+    assert "0.tif" in str(problem)
+    assert len(str(problem).splitlines()) == 3
+    assert str(data.masks_in([sample.labels for sample in samples])[0]) == str(problem)
+
+
+def test_objects_of_single_voxels_and_in_two_pieces_are_no_image(tmp_path: Path) -> None:
+    points = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    points[1::2], points[:, 1::2] = 0, 0
+    halves = np.hstack([points[:, ::2], points[:, ::2]])
+    assert data.mask_problems(opened(tmp_path, points, halves)) == []
+
+
 def test_masks_become_objects(tmp_path: Path) -> None:
     mask = (OBJECTS > 0) * np.uint8(255)
     mask[0, -1] = mask[1, -2] = 255  # touch diagonally

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from jaxseg import data
-from jaxseg.config import Config, Data, Normalize, Source, Train, UNet, ch
+from jaxseg.config import Config, Data, Evaluate, Normalize, Source, Train, UNet, ch
 from jaxseg.config.sampling import PatchGrid
 from jaxseg.network import network
 from jaxseg.runs.fingerprint import forget_versions
@@ -61,6 +61,16 @@ def test_a_wrong_option_is_said_once(tmp_path: Path) -> None:
     assert open_data(config)[1] == []
     _, problems = data.open_samples(config.data.train, ndim=2, spacing=(0.0, 1.0))
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize(("border", "said"), [((9, 9), 0), ((10, 3), 1)])
+def test_a_border_that_leaves_nothing_is_said_at_once(
+    tmp_path: Path, border: tuple[int, int], said: int
+) -> None:
+    test = source(tmp_path)
+    config = config_of(test, data={"test": test}, evaluate=Evaluate(border_crop=border))
+    assert len(open_data(replace(config, phases=("predict", "evaluate")))[1]) == said
+    assert open_data(replace(config, phases=("predict",)))[1] == []
 
 
 def test_channels_and_components_of_a_configuration(tmp_path: Path) -> None:
