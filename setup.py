@@ -25,10 +25,19 @@ kernels = Extension(
     "jaxseg.models._native",
     sources=[
         f"native/{name}.cc"
-        for name in ("addition", "convolution", "depthwise", "normalization", "rows", "spreading")
+        for name in (
+            "addition",
+            "convolution",
+            "depthwise",
+            "normalization",
+            "pairs",
+            "rows",
+            "spreading",
+        )
     ],
     depends=[
-        f"native/{name}.h" for name in ("activation", "handlers", "parallel", "rows", "vectors")
+        f"native/{name}.h"
+        for name in ("activation", "handlers", "pairs", "parallel", "rows", "vectors")
     ],
     include_dirs=["native", include()],
     # GCC turns a choice between two values into vectors only where operations may not trap; without

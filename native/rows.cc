@@ -6,15 +6,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pairs.h"
 #include "vectors.h"
 
 namespace jaxseg {
 namespace {
 
-// Parts that the gradient of a kernel is added up in at most, and pixels of one at least: each holds
-// a kernel of its own, and to add them up must cost little.
-constexpr int64_t kParts = 8;
-constexpr int64_t kPartPixels = 4096;
 // Pixels of a tile for short rows, as deep levels of networks have.
 constexpr int64_t kShort = 4;
 // Pixels of a row that are read again for every tap of the kernel, so that they stay cached.
@@ -138,12 +135,6 @@ JAXSEG_INLINE void tile(const float* const* rows, const Along& s, const float* k
 JAXSEG_IN_PLACE(elu, kElu)
 JAXSEG_IN_PLACE(relu, kRelu)
 
-// Of a tile that has just been computed and is still in the cache.
-void activated(float* values, int64_t size, Activation activation) {
-  if (activation == kElu) in_place_elu(values, size);
-  if (activation == kRelu) in_place_relu(values, size);
-}
-
 // Features are a multiple of sixteen.
 template <class V, int PIXELS, int WIDE, int64_t STRIDE>
 JAXSEG_INLINE void result_rows(const Along& s, const float* const* sources, const float* kernel,
@@ -224,6 +215,11 @@ JAXSEG_KIND(base, , 16, 2, 1, 2, 2, 2)
 
 }  // namespace
 
+void activated(float* values, int64_t size, Activation activation) {
+  if (activation == kElu) in_place_elu(values, size);
+  if (activation == kRelu) in_place_relu(values, size);
+}
+
 void convolve(const Along& s, const std::vector<const float*>& sources,
               const std::vector<float>& kernel, const float* bias,
               const std::vector<float*>& results, Threads threads, Activation activation) {
@@ -231,6 +227,8 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
   whole.features = whole_sixteens(s.features);
   std::vector<float> shift(whole.features);
   if (bias) std::copy(bias, bias + s.features, shift.begin());
+  if (suits_pairs(s))
+    return convolve_pairs(s, sources, kernel, shift.data(), results, threads, activation);
   const bool same = whole.features == s.features;
   const int64_t parts = std::min(s.rows, 4 * std::max<int64_t>(1, threads.count));
   for_parts(threads, parts, [&](int64_t part) {
@@ -256,19 +254,11 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
 
 void correlate(const Along& s, const std::vector<const float*>& images,
                const std::vector<const float*>& changes, float* gradient, Threads threads) {
+  if (suits_pairs(s)) return correlate_pairs(s, images, changes, gradient, threads);
   Along whole = s;
   whole.features = whole_sixteens(s.features);
   const int64_t sixteens = whole.features / 16;
-  const int64_t parts = std::min({kParts, s.rows, 1 + s.rows * s.width / kPartPixels});
-  // Few parts are cut by features, too, so that there is work for as many threads.
-  const int64_t pairs = (sixteens + 1) / 2;
-  const int64_t cuts = std::min(pairs, (kParts + parts - 1) / parts);
-  std::vector<std::vector<float>> totals(parts, std::vector<float>(whole.weights()));
-  for_parts(threads, parts * cuts, [&](int64_t work) {
-    const Range rows = part_of(s.rows, work / cuts, parts);
-    Range some = part_of(pairs, work % cuts, cuts);
-    some = {2 * some.from, std::min(2 * some.to, sixteens)};
-    float* total = totals[work / cuts].data();
+  auto add = [&](Range rows, Range some, float* total) {
     if (whole.features == s.features) {
       JAXSEG_CHOSEN(kernel, whole, images.data(), changes.data(), rows, some, total);
       return;
@@ -291,20 +281,14 @@ void correlate(const Along& s, const std::vector<const float*>& images,
       const float* const* image = &images[row * s.lines];
       JAXSEG_CHOSEN(kernel, whole, image, widened.data(), Range{0, 1}, some, total);
     }
-  });
+  };
+  const std::vector<float> sums = summed(s, whole.weights(), threads, add);
   for_parts(threads, s.positions(), [&](int64_t position) {
-    for (int64_t sixteen = 0; sixteen < sixteens; ++sixteen) {
-      const int64_t most = std::min<int64_t>(16, s.features - 16 * sixteen);
-      for (int64_t c = 0; c < s.channels; ++c) {
-        double sums[16] = {};
-        for (const auto& total : totals) {
-          const float* some = &total[((position * sixteens + sixteen) * s.channels + c) * 16];
-          for (int k = 0; k < 16; ++k) sums[k] += some[k];
-        }
-        float* out = gradient + (position * s.channels + c) * s.features + 16 * sixteen;
-        for (int64_t k = 0; k < most; ++k) out[k] = static_cast<float>(sums[k]);
-      }
-    }
+    for (int64_t sixteen = 0; sixteen < sixteens; ++sixteen)
+      for (int64_t c = 0; c < s.channels; ++c)
+        std::memcpy(gradient + (position * s.channels + c) * s.features + 16 * sixteen,
+                    &sums[((position * sixteens + sixteen) * s.channels + c) * 16],
+                    std::min<int64_t>(16, s.features - 16 * sixteen) * sizeof(float));
   });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "activation.h"
@@ -89,10 +90,45 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
               const std::vector<float>& kernel, const float* bias,
               const std::vector<float*>& results, Threads threads, Activation activation = kNone);
 
+// The activation of values that have just been computed and are still in the cache.
+void activated(float* values, int64_t size, Activation activation);
+
 // gradient (position, channels, features) = the sum over rows of the products of the image row
 // images[row * lines + line], moved along itself by the tap, and changes[row * lines + line]; an image
 // row outside the image is null.
 void correlate(const Along& s, const std::vector<const float*>& images,
                const std::vector<const float*>& changes, float* gradient, Threads threads);
+
+// Parts that the gradient of a kernel is added up in at most, and pixels of one at least: each holds
+// a kernel of its own, and to add them up must cost little.
+constexpr int64_t kParts = 16;
+constexpr int64_t kPartPixels = 2048;
+
+// So many sums over all rows: add(rows, sixteens, sums) adds those of some rows for some times sixteen
+// features. Parts do not depend on the threads, and are added up in their order.
+template <class Add>
+std::vector<float> summed(const Along& s, int64_t size, Threads threads, const Add& add) {
+  const int64_t sixteens = whole_sixteens(s.features) / 16;
+  const int64_t parts = std::min({kParts, s.rows, 1 + s.rows * s.width / kPartPixels});
+  // Few parts are cut by features, too, so that there is work for as many threads.
+  const int64_t pairs = (sixteens + 1) / 2;
+  const int64_t cuts = std::min(pairs, (kParts + parts - 1) / parts);
+  std::vector<std::vector<float>> totals(parts, std::vector<float>(size));
+  for_parts(threads, parts * cuts, [&](int64_t work) {
+    const Range some = part_of(pairs, work % cuts, cuts);
+    add(part_of(s.rows, work / cuts, parts),
+        Range{2 * some.from, std::min(2 * some.to, sixteens)}, totals[work / cuts].data());
+  });
+  constexpr int64_t kPieces = 16;
+  for_parts(threads, kPieces, [&](int64_t piece) {
+    const Range range = part_of(size, piece, kPieces);
+    for (int64_t i = range.from; i < range.to; ++i) {
+      double sum = 0;
+      for (const auto& total : totals) sum += total[i];
+      totals[0][i] = static_cast<float>(sum);
+    }
+  });
+  return std::move(totals[0]);
+}
 
 }  // namespace jaxseg

@@ -1,7 +1,9 @@
 """Three kinds of convolution by compiled kernels, by XLA elsewhere; decided when it is traced.
 
-With AVX-512 the kernels reach 80 to 90 % of what a core can compute. Beside XLA a convolution takes
-a third of the time for one channel, half for 16, nine tenths for 64 and more, and in 3D about half.
+With AVX-512 the kernels reach 80 to 90 % of what a core can compute, and where kernels are three wide
+and channels a multiple of sixteen they need two thirds of the products (native/pairs.cc). Beside XLA
+a convolution takes a quarter of the time for one channel, a third for 16, two thirds for 64 and more,
+and in 3D a third.
 For XLA a transposed one is a matrix product and a transposition of the whole result, and as much
 again for each gradient; the kernels write every voxel where it belongs.
 """

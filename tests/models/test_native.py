@@ -34,6 +34,12 @@ SHAPES = [
     ((1, 3, 40, 300), 16, 3),
     ((1, 6, 7, 32, 16), 16, 3),
     ((2, 5, 4, 11, 3), 9, 3),
+    # Two pixels at a time: rows of whole blocks, with an end, short ones together.
+    ((2, 9, 24, 16), 32, 3),
+    ((1, 5, 27, 32), 48, 3),
+    ((2, 11, 15, 16), 16, 3),
+    ((3, 20, 8, 48), 16, 3),
+    ((2, 4, 7, 8, 32), 16, 3),
 ]
 ACTIVATIONS = {"elu": jax.nn.elu, "relu": jax.nn.relu, "none": lambda z: z}
 
