@@ -17,9 +17,7 @@
 #include "pairs.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "vectors.h"
 
@@ -42,17 +40,14 @@ int64_t blocks_of(int64_t width) { return (width + kPixels - 1) / kPixels; }
 // Floats at the start of a line of the cache, not set to anything.
 class Floats {
  public:
-  explicit Floats(int64_t size)
-      : values_(static_cast<float*>(std::aligned_alloc(64, (size * sizeof(float) + 63) / 64 * 64))) {
-    if (!values_) throw std::bad_alloc();
+  explicit Floats(int64_t size) : values_(new float[size + 16]) {}
+  float* data() const {
+    const auto address = reinterpret_cast<uintptr_t>(values_.get());
+    return values_.get() + (64 - address % 64) % 64 / sizeof(float);
   }
-  float* data() const { return values_.get(); }
 
  private:
-  struct Free {
-    void operator()(float* values) const { std::free(values); }
-  };
-  std::unique_ptr<float, Free> values_;
+  std::unique_ptr<float[]> values_;
 };
 
 // What the products multiply of all pixels of a row, in blocks, [channels / 16][pixels / 8]; beyond
@@ -262,7 +257,6 @@ void correlate_pairs(const Along& s, const std::vector<const float*>& images,
       const int64_t to = std::min(from + together, rows.to);
       for (int64_t row = from; row < to; ++row) {
         met.meet(row, row == rows.from);
-        // All lines have the same change.
         sums(changes[row * s.lines], s, some, change.data() + (row - from) * row_size);
       }
       for (int64_t line = 0; line < s.lines; ++line)

@@ -15,7 +15,7 @@ void convolve_pairs(const Along& s, const std::vector<const float*>& sources,
                     const std::vector<float>& kernel, const float* bias,
                     const std::vector<float*>& results, Threads threads, Activation activation);
 
-// As correlate().
+// As correlate(); all lines of a row have the same change.
 void correlate_pairs(const Along& s, const std::vector<const float*>& images,
                      const std::vector<const float*>& changes, float* gradient, Threads threads);
 

@@ -111,11 +111,11 @@ std::vector<float> summed(const Along& s, int64_t size, Threads threads, const A
   const int64_t sixteens = whole_sixteens(s.features) / 16;
   const int64_t parts = std::min({kParts, s.rows, 1 + s.rows * s.width / kPartPixels});
   // Few parts are cut by features, too, so that there is work for as many threads.
-  const int64_t pairs = (sixteens + 1) / 2;
-  const int64_t cuts = std::min(pairs, (kParts + parts - 1) / parts);
+  const int64_t twos = (sixteens + 1) / 2;
+  const int64_t cuts = std::min(twos, (kParts + parts - 1) / parts);
   std::vector<std::vector<float>> totals(parts, std::vector<float>(size));
   for_parts(threads, parts * cuts, [&](int64_t work) {
-    const Range some = part_of(pairs, work % cuts, cuts);
+    const Range some = part_of(twos, work % cuts, cuts);
     add(part_of(s.rows, work / cuts, parts),
         Range{2 * some.from, std::min(2 * some.to, sixteens)}, totals[work / cuts].data());
   });
