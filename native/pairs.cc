@@ -11,8 +11,7 @@
 //
 // are summed over all pairs; the gradients of the taps are the first three together, the second less
 // the third, and the second and the third together less the fourth. (S. Winograd, Arithmetic Complexity
-// of Computations, 1980; A. Lavin and S. Gray, CVPR 2016.) Only with registers of sixteen floats, of
-// which it needs twenty.
+// of Computations, 1980; A. Lavin and S. Gray, CVPR 2016.)
 
 #include "pairs.h"
 
@@ -32,9 +31,6 @@ constexpr int64_t kBlock = kProducts * kPairs * 16;
 // Blocks of pixels whose gradients are summed before the sums leave the registers, at least.
 constexpr int64_t kTogether = 8;
 
-using Sixteen = Vectors<64>::Value;
-using Memory = Vectors<64>::Memory;
-
 int64_t blocks_of(int64_t width) { return (width + kPixels - 1) / kPixels; }
 
 // Floats at the start of a line of the cache, not set to anything.
@@ -52,43 +48,178 @@ class Floats {
 
 // What the products multiply of all pixels of a row, in blocks, [channels / 16][pixels / 8]; beyond
 // the ends of the row are zeros.
-JAXSEG_AVX512 void differences(const float* row, const Along& s, float* out) {
+template <class V>
+JAXSEG_INLINE void differences_of(const float* row, const Along& s, float* out) {
+  using Memory = typename V::Memory;
   for (int64_t c = 0; c < s.channels; c += 16)
-    for (int64_t x = 0; x < s.width; x += kPixels, out += kBlock) {
-      Sixteen pixel[kPixels + 2];
-      _Pragma("GCC unroll 10")
-      for (int p = 0; p < kPixels + 2; ++p) {
-        const int64_t at = x - 1 + p;
-        pixel[p] = at < 0 || at >= s.width ? Sixteen{} : *(const Memory*)(row + at * s.channels + c);
+    for (int64_t x = 0; x < s.width; x += kPixels, out += kBlock)
+      for (int v = 0; v < 16; v += V::LANES) {
+        typename V::Value pixel[kPixels + 2];
+        _Pragma("GCC unroll 10")
+        for (int p = 0; p < kPixels + 2; ++p) {
+          const int64_t at = x - 1 + p;
+          const bool beyond = at < 0 || at >= s.width;
+          pixel[p] = beyond ? typename V::Value{} : *(const Memory*)(row + at * s.channels + c + v);
+        }
+        _Pragma("GCC unroll 4")
+        for (int pair = 0; pair < kPairs; ++pair) {
+          const typename V::Value* p = pixel + 2 * pair;
+          float* here = out + 16 * pair + v;
+          *(Memory*)(here) = p[0] - p[2];
+          *(Memory*)(here + 16 * kPairs) = p[1] + p[2];
+          *(Memory*)(here + 32 * kPairs) = p[2] - p[1];
+          *(Memory*)(here + 48 * kPairs) = p[1] - p[3];
+        }
       }
-      _Pragma("GCC unroll 4")
-      for (int pair = 0; pair < kPairs; ++pair) {
-        const Sixteen* p = pixel + 2 * pair;
-        float* here = out + 16 * pair;
-        *(Memory*)(here) = p[0] - p[2];
-        *(Memory*)(here + 16 * kPairs) = p[1] + p[2];
-        *(Memory*)(here + 32 * kPairs) = p[2] - p[1];
-        *(Memory*)(here + 48 * kPairs) = p[1] - p[3];
-      }
-    }
 }
 
 // The same of the changes p q: p, p + q, p - q and q, without the halves.
-JAXSEG_AVX512 void sums(const float* row, const Along& s, Range sixteens, float* out) {
+template <class V>
+JAXSEG_INLINE void sums_of(const float* row, const Along& s, Range sixteens, float* out) {
+  using Memory = typename V::Memory;
   for (int64_t k = sixteens.from; k < sixteens.to; ++k)
     for (int64_t x = 0; x < s.width; x += kPixels, out += kBlock)
-      for (int pair = 0; pair < kPairs; ++pair) {
-        const int64_t at = x + 2 * pair;
-        const float* change = row + at * s.features + 16 * k;
-        const Sixteen p = at < s.width ? *(const Memory*)change : Sixteen{};
-        const Sixteen q = at + 1 < s.width ? *(const Memory*)(change + s.features) : Sixteen{};
-        float* here = out + 16 * pair;
-        *(Memory*)(here) = p;
-        *(Memory*)(here + 16 * kPairs) = p + q;
-        *(Memory*)(here + 32 * kPairs) = p - q;
-        *(Memory*)(here + 48 * kPairs) = q;
-      }
+      for (int pair = 0; pair < kPairs; ++pair)
+        for (int v = 0; v < 16; v += V::LANES) {
+          const int64_t at = x + 2 * pair;
+          const float* change = row + at * s.features + 16 * k + v;
+          typename V::Value p{}, q{};
+          if (at < s.width) p = *(const Memory*)change;
+          if (at + 1 < s.width) q = *(const Memory*)(change + s.features);
+          float* here = out + 16 * pair + v;
+          *(Memory*)(here) = p;
+          *(Memory*)(here + 16 * kPairs) = p + q;
+          *(Memory*)(here + 32 * kPairs) = p - q;
+          *(Memory*)(here + 48 * kPairs) = q;
+        }
 }
+
+// Two pixels out of the sums of the four products.
+template <class V>
+JAXSEG_INLINE void put(typename V::Value a, typename V::Value b, typename V::Value c,
+                       typename V::Value d, typename V::Value shift, int64_t features, float* out) {
+  *(typename V::Memory*)out = shift + a + b + c;
+  *(typename V::Memory*)(out + features) = shift + b - c - d;
+}
+
+// Eight pixels and sixteen features; lines: the first block of each line, `next` floats from that of
+// the next sixteen channels; kernel: [line][channel][product][16]. Twenty registers.
+template <class V>
+JAXSEG_INLINE void tile_at_once(const float* const* lines, int64_t offset, int64_t next,
+                                const Along& s, const float* kernel, const float* bias,
+                                float* result) {
+  typename V::Value sum[kProducts][kPairs] = {};
+  for (int64_t line = 0; line < s.lines; ++line) {
+    if (!lines[line]) {
+      kernel += s.channels * kProducts * 16;
+      continue;
+    }
+    const float* block = lines[line] + offset;
+    for (int64_t c = 0; c < s.channels; c += 16, block += next)
+      for (int64_t i = 0; i < 16; ++i, kernel += kProducts * 16) {
+        _Pragma("GCC unroll 4")
+        for (int product = 0; product < kProducts; ++product) {
+          const typename V::Value k = *(const typename V::Memory*)(kernel + 16 * product);
+          _Pragma("GCC unroll 4")
+          for (int pair = 0; pair < kPairs; ++pair)
+            sum[product][pair] += block[(product * kPairs + pair) * 16 + i] * k;
+        }
+      }
+  }
+  const typename V::Value shift = *(const typename V::Memory*)bias;
+  _Pragma("GCC unroll 4")
+  for (int pair = 0; pair < kPairs; ++pair)
+    put<V>(sum[0][pair], sum[1][pair], sum[2][pair], sum[3][pair], shift, s.features,
+           result + 2 * pair * s.features);
+}
+
+// The same for registers of eight floats, of which there are sixteen: one product after another;
+// kernel: [product][line][channel][16].
+template <class V>
+JAXSEG_INLINE void tile_by_product(const float* const* lines, int64_t offset, int64_t next,
+                                   const Along& s, const float* kernel, const float* bias,
+                                   float* result) {
+  typename V::Value found[kProducts][kPairs][2];
+  for (int product = 0; product < kProducts; ++product) {
+    typename V::Value sum[kPairs][2] = {};
+    for (int64_t line = 0; line < s.lines; ++line) {
+      if (!lines[line]) {
+        kernel += s.channels * 16;
+        continue;
+      }
+      const float* block = lines[line] + offset + product * kPairs * 16;
+      for (int64_t c = 0; c < s.channels; c += 16, block += next)
+        for (int64_t i = 0; i < 16; ++i, kernel += 16) {
+          const typename V::Value k = *(const typename V::Memory*)kernel;
+          const typename V::Value l = *(const typename V::Memory*)(kernel + 8);
+          _Pragma("GCC unroll 4")
+          for (int pair = 0; pair < kPairs; ++pair) {
+            sum[pair][0] += block[pair * 16 + i] * k;
+            sum[pair][1] += block[pair * 16 + i] * l;
+          }
+        }
+    }
+    _Pragma("GCC unroll 4")
+    for (int pair = 0; pair < kPairs; ++pair)
+      for (int v = 0; v < 2; ++v) found[product][pair][v] = sum[pair][v];
+  }
+  for (int pair = 0; pair < kPairs; ++pair)
+    for (int v = 0; v < 2; ++v)
+      put<V>(found[0][pair][v], found[1][pair][v], found[2][pair][v], found[3][pair][v],
+             *(const typename V::Memory*)(bias + 8 * v), s.features,
+             result + 2 * pair * s.features + 8 * v);
+}
+
+// total (16, 16) += one product of sixteen channels and sixteen features, over blocks of some rows;
+// so many channels at a time.
+template <class V, int CHANNELS>
+JAXSEG_INLINE void add(const float* const* images, const float* const* changes, int64_t rows,
+                       int64_t blocks, float* total) {
+  constexpr int kWide = 16 / V::LANES;
+  for (int first = 0; first < 16; first += CHANNELS, total += 16 * CHANNELS) {
+    typename V::Value sum[CHANNELS][kWide];
+    _Pragma("GCC unroll 16")
+    for (int c = 0; c < CHANNELS; ++c)
+      for (int v = 0; v < kWide; ++v)
+        sum[c][v] = *(const typename V::Memory*)(total + 16 * c + V::LANES * v);
+    for (int64_t row = 0; row < rows; ++row) {
+      const float *image = images[row] + first, *change = changes[row];
+      for (int64_t block = 0; block < blocks; ++block, image += kBlock, change += kBlock)
+        for (int pair = 0; pair < kPairs; ++pair) {
+          typename V::Value d[kWide];
+          for (int v = 0; v < kWide; ++v)
+            d[v] = *(const typename V::Memory*)(change + 16 * pair + V::LANES * v);
+          _Pragma("GCC unroll 16")
+          for (int c = 0; c < CHANNELS; ++c)
+            for (int v = 0; v < kWide; ++v) sum[c][v] += image[16 * pair + c] * d[v];
+        }
+    }
+    _Pragma("GCC unroll 16")
+    for (int c = 0; c < CHANNELS; ++c)
+      for (int v = 0; v < kWide; ++v)
+        *(typename V::Memory*)(total + 16 * c + V::LANES * v) = sum[c][v];
+  }
+}
+
+// The same source for both kinds of processor.
+#define JAXSEG_PAIRS(NAME, TARGET, BYTES, TILE, CHANNELS)                                          \
+  TARGET void differences_##NAME(const float* row, const Along& s, float* out) {                  \
+    differences_of<Vectors<BYTES>>(row, s, out);                                                  \
+  }                                                                                               \
+  TARGET void sums_##NAME(const float* row, const Along& s, Range sixteens, float* out) {         \
+    sums_of<Vectors<BYTES>>(row, s, sixteens, out);                                               \
+  }                                                                                               \
+  TARGET void tile_##NAME(const float* const* lines, int64_t offset, int64_t next,                \
+                          const Along& s, const float* kernel, const float* bias, float* result) { \
+    TILE<Vectors<BYTES>>(lines, offset, next, s, kernel, bias, result);                           \
+  }                                                                                               \
+  TARGET void add_##NAME(const float* const* images, const float* const* changes, int64_t rows,   \
+                         int64_t blocks, float* total) {                                          \
+    add<Vectors<BYTES>, CHANNELS>(images, changes, rows, blocks, total);                          \
+  }
+JAXSEG_PAIRS(avx512, JAXSEG_AVX512, 64, tile_at_once, 16)
+JAXSEG_PAIRS(avx2, JAXSEG_AVX2, 32, tile_by_product, 4)
+#define JAXSEG_BY_LEVEL(NAME) (level() == Level::avx512 ? NAME##_avx512 : NAME##_avx2)
 
 // The differences of the rows that rows of the result meet. What one of them meets by a line, the next
 // one meets by the line before, so that most are there already; those made longer ago than three lines
@@ -115,7 +246,7 @@ class Met {
         age_[place] = age_[old] + 1;
       } else {
         float* out = values_.data() + place * size_;
-        differences(source, s_, out);
+        JAXSEG_BY_LEVEL(differences)(source, s_, out);
         made_[place] = out;
         age_[place] = 0;
       }
@@ -137,70 +268,24 @@ class Met {
   Floats values_;
 };
 
-// Eight pixels and sixteen features; lines: the first block of each line, `next` floats from that of
-// the next sixteen channels; kernel: [line][channel][product][16].
-JAXSEG_AVX512 void tile(const float* const* lines, int64_t offset, int64_t next, const Along& s,
-                        const float* kernel, const float* bias, float* result) {
-  Sixteen sum[kProducts][kPairs] = {};
-  for (int64_t line = 0; line < s.lines; ++line) {
-    if (!lines[line]) {
-      kernel += s.channels * kProducts * 16;
-      continue;
-    }
-    const float* block = lines[line] + offset;
-    for (int64_t c = 0; c < s.channels; c += 16, block += next)
-      for (int64_t i = 0; i < 16; ++i, kernel += kProducts * 16) {
-        _Pragma("GCC unroll 4")
-        for (int product = 0; product < kProducts; ++product) {
-          const Sixteen k = *(const Memory*)(kernel + 16 * product);
-          _Pragma("GCC unroll 4")
-          for (int pair = 0; pair < kPairs; ++pair)
-            sum[product][pair] += block[(product * kPairs + pair) * 16 + i] * k;
-        }
-      }
-  }
-  const Sixteen shift = *(const Memory*)bias;
-  _Pragma("GCC unroll 4")
-  for (int pair = 0; pair < kPairs; ++pair) {
-    float* here = result + 2 * pair * s.features;
-    *(Memory*)here = shift + sum[0][pair] + sum[1][pair] + sum[2][pair];
-    *(Memory*)(here + s.features) = shift + sum[1][pair] - sum[2][pair] - sum[3][pair];
-  }
-}
-
-// total (16, 16) += one product of sixteen channels and sixteen features, over blocks of some rows.
-JAXSEG_AVX512 void add_products(const float* const* images, const float* const* changes,
-                                int64_t rows, int64_t blocks, float* total) {
-  Sixteen sum[16];
-  _Pragma("GCC unroll 16")
-  for (int c = 0; c < 16; ++c) sum[c] = *(const Memory*)(total + 16 * c);
-  for (int64_t row = 0; row < rows; ++row) {
-    const float *image = images[row], *change = changes[row];
-    for (int64_t block = 0; block < blocks; ++block, image += kBlock, change += kBlock)
-      for (int pair = 0; pair < kPairs; ++pair) {
-        const Sixteen d = *(const Memory*)(change + 16 * pair);
-        _Pragma("GCC unroll 16")
-        for (int c = 0; c < 16; ++c) sum[c] += image[16 * pair + c] * d;
-      }
-  }
-  _Pragma("GCC unroll 16")
-  for (int c = 0; c < 16; ++c) *(Memory*)(total + 16 * c) = sum[c];
-}
-
-// The kernel of convolve(), [features / 16][line][tap][channel][16], as tile() reads it.
+// The kernel of convolve(), [features / 16][line][tap][channel][16], as the tiles read it.
 Floats products_of(const Along& s, const std::vector<float>& kernel, Threads threads) {
   const int64_t size = s.channels * 16;
+  const bool at_once = level() == Level::avx512;
+  const int64_t along_channels = at_once ? kProducts * 16 : 16;
+  const int64_t along_products = at_once ? 16 : s.lines * size;
+  const int64_t along_lines = along_channels * s.channels;
   Floats made(s.features / 16 * s.lines * size * kProducts);
   for_parts(threads, s.features / 16 * s.lines, [&](int64_t part) {
     const float* taps = &kernel[part * 3 * size];
-    float* out = made.data() + part * kProducts * size;
-    for (int64_t c = 0; c < s.channels; ++c, taps += 16, out += kProducts * 16)
+    float* out = made.data() + part / s.lines * s.lines * size * kProducts + part % s.lines * along_lines;
+    for (int64_t c = 0; c < s.channels; ++c, taps += 16, out += along_channels)
       for (int64_t k = 0; k < 16; ++k) {
         const float u = taps[k], v = taps[size + k], w = taps[2 * size + k];
         out[k] = u;
-        out[16 + k] = (u + v + w) / 2;
-        out[32 + k] = (u - v + w) / 2;
-        out[48 + k] = w;
+        out[along_products + k] = (u + v + w) / 2;
+        out[2 * along_products + k] = (u - v + w) / 2;
+        out[3 * along_products + k] = w;
       }
   });
   return made;
@@ -210,7 +295,7 @@ Floats products_of(const Along& s, const std::vector<float>& kernel, Threads thr
 
 bool suits_pairs(const Along& s) {
   // Of blocks beyond the end of a row much would be computed in vain.
-  return level() == Level::avx512 && s.taps == 3 && s.channels % 16 == 0 && s.features % 16 == 0 &&
+  return level() != Level::base && s.taps == 3 && s.channels % 16 == 0 && s.features % 16 == 0 &&
          9 * blocks_of(s.width) * kPixels <= 11 * s.width;
 }
 
@@ -220,6 +305,7 @@ void convolve_pairs(const Along& s, const std::vector<const float*>& sources,
   const Floats products = products_of(s, kernel, threads);
   const int64_t parts = std::min(s.rows, 4 * std::max<int64_t>(1, threads.count));
   const int64_t next = blocks_of(s.width) * kBlock;
+  const auto tile = JAXSEG_BY_LEVEL(tile);
   for_parts(threads, parts, [&](int64_t part) {
     const Range range = part_of(s.rows, part, parts);
     Met met(s, sources, 1);
@@ -248,6 +334,8 @@ void correlate_pairs(const Along& s, const std::vector<const float*>& images,
     return (((line * kProducts + product) * sixteens + k) * s.channels + c) * 16;
   };
   const int64_t together = std::max<int64_t>(1, kTogether / blocks);
+  const auto sums = JAXSEG_BY_LEVEL(sums);
+  const auto add_products = JAXSEG_BY_LEVEL(add);
   auto add = [&](Range rows, Range some, float* total) {
     Met met(s, images, together);
     const int64_t row_size = (some.to - some.from) * size;
