@@ -1,10 +1,11 @@
 """Three kinds of convolution by compiled kernels, by XLA elsewhere; decided when it is traced.
 
-With AVX-512 the kernels reach 80 to 90 % of what a core can compute, and with AVX2, too, they need two
-thirds of the products where they are three wide and channels a multiple of sixteen (native/pairs.cc).
-Beside XLA a convolution takes an eighth of the time for one channel, a third for 16, two thirds for 64
-and more, and in 3D a sixth or less. For XLA a transposed one is a matrix product and a transposition of the whole
-result, and as much again for each gradient; the kernels write every voxel where it belongs.
+With AVX-512 the kernels reach 80 to 90 % of what a core can compute, and with AVX2, too, they need
+two thirds of the products where they are three wide and channels a multiple of sixteen
+(native/pairs.cc). Beside XLA a convolution takes an eighth of the time for one channel, a third for
+16, two thirds for 64 and more, and in 3D a sixth or less. For XLA a transposed one is a matrix
+product and a transposition of the whole result, and as much again for each gradient; the kernels
+write every voxel where it belongs.
 """
 
 from __future__ import annotations
