@@ -163,9 +163,7 @@ void convolved(const Shape& s, const float* image, const float* kernel, const fl
                float* result, Threads threads) {
   const Along along = s.along();
   const auto sources = s.sources(image);
-  const int64_t parts = std::min(along.rows, 4 * std::max<int64_t>(1, threads.count));
-  for_parts(threads, parts, [&](int64_t part) {
-    const Range rows = part_of(along.rows, part, parts);
+  for_ranges(threads, along.rows, [&](Range rows) {
     JAXSEG_CHOSEN(result, along, sources.data(), kernel, bias, result, rows);
   });
 }

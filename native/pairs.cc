@@ -303,11 +303,9 @@ void convolve_pairs(const Along& s, const std::vector<const float*>& sources,
                     const std::vector<float>& kernel, const float* bias,
                     const std::vector<float*>& results, Threads threads, Activation activation) {
   const Floats products = products_of(s, kernel, threads);
-  const int64_t parts = std::min(s.rows, 4 * std::max<int64_t>(1, threads.count));
   const int64_t next = blocks_of(s.width) * kBlock;
   const auto tile = JAXSEG_BY_LEVEL(tile);
-  for_parts(threads, parts, [&](int64_t part) {
-    const Range range = part_of(s.rows, part, parts);
+  for_ranges(threads, s.rows, [&](Range range) {
     Met met(s, sources, 1);
     std::vector<float> few(kPixels * s.features);
     for (int64_t row = range.from; row < range.to; ++row) {

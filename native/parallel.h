@@ -83,4 +83,13 @@ inline Range part_of(int64_t total, int64_t part, int64_t parts) {
   return {total * part / parts, total * (part + 1) / parts};
 }
 
+// Calls work(range) for ranges that make up the total, a few for each thread, so that all end together;
+// only for what does not depend on the ranges.
+template <class Work>
+void for_ranges(Threads threads, int64_t total, const Work& work) {
+  const int64_t wanted = 4 * (threads.count > 1 ? threads.count : 1);
+  const int64_t parts = total < wanted ? total : wanted;
+  for_parts(threads, parts, [&](int64_t part) { work(part_of(total, part, parts)); });
+}
+
 }  // namespace jaxseg

@@ -230,9 +230,7 @@ void convolve(const Along& s, const std::vector<const float*>& sources,
   if (suits_pairs(s))
     return convolve_pairs(s, sources, kernel, shift.data(), results, threads, activation);
   const bool same = whole.features == s.features;
-  const int64_t parts = std::min(s.rows, 4 * std::max<int64_t>(1, threads.count));
-  for_parts(threads, parts, [&](int64_t part) {
-    const Range range = part_of(s.rows, part, parts);
+  for_ranges(threads, s.rows, [&](Range range) {
     if (same) {
       JAXSEG_CHOSEN(result, whole, sources.data(), kernel.data(), shift.data(), results.data(), range,
                     activation);
