@@ -1,6 +1,6 @@
 """Forward pass and training step of every network, beside the same network of BiaPy in PyTorch.
 
-    python benchmarks/bench_models.py [--rounds 3] [--ndim 2] [--models unet,hrnet] [--size 128]
+    python benchmarks/bench_models.py [--rounds 3] [--ndim 2] [--models unet,hrnet]
     python benchmarks/bench_models.py --precision bfloat16 --batch 32 --calls 20     # on a GPU
 
 Both sides have the same weights and images, run in one process and take turns, so that the load of
@@ -12,13 +12,15 @@ trains and predicts, PyTorch as the peer ships it, both on all cores or on the G
 under autocast and with channels last. Speeds are voxels per second.
 ``differs`` is the largest difference of the logits, as a part of the largest logit; ``TFLOP/s`` is
 that of our step by XLA's own count, which does not see into compiled kernels. Without torch and
-BiaPy, ours alone are timed.
+BiaPy, ours alone are timed; ``--side`` times one side in a process of its own, and says how much
+memory it took, compilation and libraries included.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -48,34 +50,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ndim", type=int, default=2, choices=(2, 3))
-    parser.add_argument("--size", type=int, default=0, help="of an image; 0 = 128, in 3D 32")
+    parser.add_argument("--shape", default="", help="40,128,128, in place of --ndim")
+    parser.add_argument("--flat-z", action="store_true", help="no stride along z in a U-Net")
+    parser.add_argument("--norm", default="", help="in, bn, gn or ln, where a network has one")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--calls", type=int, default=3)
     parser.add_argument("--compile", action="store_true", help="the peer by torch.compile")
+    parser.add_argument("--side", default="both", choices=("both", "ours", "torch"))
     parser.add_argument("--models", default=",".join(ARCHITECTURES))
     options = parser.parse_args()
     runtime.configure(batch=options.batch)
     import jax
     import numpy as np
 
-    size = options.size or (128 if options.ndim == 2 else 32)
-    shape = (options.batch, *(size,) * options.ndim, 1)
+    sizes = [int(size) for size in options.shape.split(",") if size]
+    sizes = sizes or [128, 128] * (options.ndim == 2) or [32, 32, 32]
+    shape = (options.batch, *sizes, 1)
     image = np.random.default_rng(0).normal(size=shape).astype("f4")
     without = peer_networks.missing()
-    if without:
+    if without and options.side != "ours":
         print(f"skipped: BiaPy's networks, {without}")
     print(f"{len(jax.devices())} x {jax.devices()[0].device_kind}, batches of {shape[:-1]} voxels, "
           f"{options.precision}{', torch.compile' * options.compile}")  # fmt: skip
     print(f"{'network':>14} {'parameters':>11} {'forward':>11} {'step':>10}   torch: {'forward':>8}"
           f" {'step':>10} {'ratio':>6} {'step':>6} {'differs':>8} {'TFLOP/s':>8}")  # fmt: skip
     for name in options.models.split(","):
-        config = peer_networks.comparable(ARCHITECTURES[name]())
-        theirs = None if without else peer_contest(config, image, options)
-        ours, differs = our_contest(config, image, theirs, options.precision)
+        config = comparable(ARCHITECTURES[name](), options)
+        theirs = None
+        if not without and options.side != "ours":
+            theirs = peer_contest(config, image, options)
+        ours, differs = None, math.nan
+        if options.side != "torch":
+            ours, differs = our_contest(config, image, theirs, options.precision)
         both = (ours, theirs and theirs[0])
         rounds = [measure(*both, options.calls) for _ in range(options.rounds + 1)][1:]
-        print(row(name, ours, differs, math.prod(shape), rounds), flush=True)
+        print(row(name, *both, differs, math.prod(shape), rounds), flush=True)
+    if options.side != "both":
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"the largest memory of the process: {memory:.2f} GiB")
+
+
+def comparable(config: Any, options: Any) -> Any:
+    """A network that both sides have, as asked for."""
+    changes = {"norm": options.norm} if options.norm else {}
+    if options.flat_z:
+        changes["z_down"] = (1,) * len(config.reductions)
+    return peer_networks.comparable(config, **changes)
 
 
 def our_contest(
@@ -169,12 +190,13 @@ def peer_contest(config: Any, image: Any, options: Any) -> tuple[Contest, Any]:
 
 
 Seconds = dict[tuple[str, str], float]
+KINDS = ("forward", "step")
 
 
-def measure(ours: Contest, theirs: Contest | None, calls: int) -> Seconds:
+def measure(ours: Contest | None, theirs: Contest | None, calls: int) -> Seconds:
     """Seconds of a forward pass and of a step, by side and kind, in turn."""
     seconds = {}
-    for kind in ("forward", "step"):
+    for kind in KINDS:
         for side, contest in (("ours", ours), ("torch", theirs)):
             if contest is not None:
                 call = getattr(contest, kind)
@@ -187,21 +209,28 @@ def measure(ours: Contest, theirs: Contest | None, calls: int) -> Seconds:
     return seconds
 
 
-def row(name: str, ours: Contest, differs: float, voxels: int, rounds: list[Seconds]) -> str:
-    """One line of the table."""
-    text = f"{name:>14} {ours.parameters:>11,}"
-    kinds = ("forward", "step")
-    for side, width, start in (("ours", (11, 10), " "), ("torch", (10, 10), "        ")):
-        if (side, "step") not in rounds[0]:
-            return text
-        speeds = (voxels / statistics.median(each[side, kind] for each in rounds) for kind in kinds)
-        parts = (f"{speed:>{size},.0f}" for speed, size in zip(speeds, width, strict=True))
+def row(
+    name: str,
+    ours: Contest | None,
+    theirs: Contest | None,
+    differs: float,
+    voxels: int,
+    rounds: list[Seconds],
+) -> str:
+    """One line of the table; empty for a side that was not timed."""
+    middle = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
+    text = f"{name:>14} {(ours or theirs).parameters:>11,}"
+    for side, widths, start in (("ours", (11, 10), " "), ("torch", (10, 10), " " * 8)):
+        speeds = (voxels / middle.get((side, kind), math.nan) for kind in KINDS)
+        parts = (f"{speed:>{width},.0f}" for speed, width in zip(speeds, widths, strict=True))
         text += start + " ".join(parts)
+    if ours is None or theirs is None:
+        return text.replace("nan", "  -")
     ratios = (
         statistics.median(each["torch", kind] / each["ours", kind] for each in rounds)
-        for kind in kinds
+        for kind in KINDS
     )
-    rate = ours.flops / statistics.median(each["ours", "step"] for each in rounds) / 1e12
+    rate = ours.flops / middle["ours", "step"] / 1e12
     return text + "".join(f" {ratio:>6.2f}" for ratio in ratios) + f" {differs:>8.0e} {rate:>8.3f}"
 
 

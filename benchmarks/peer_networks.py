@@ -36,8 +36,10 @@ def missing() -> str:
     return ""
 
 
-def comparable(config: Any) -> Any:
-    """A network of ours whose weights the peer's has, too."""
+def comparable(config: Any, **options: Any) -> Any:
+    """A network of ours whose weights the peer's has, too, with these options where it has them."""
+    known = {name: value for name, value in options.items() if hasattr(config, name)}
+    config = replace(config, **known)
     if hasattr(config, "biapy_compatible"):
         config = replace(config, biapy_compatible=True)
     return replace(config, position="none") if hasattr(config, "position") else config
@@ -72,7 +74,7 @@ def u_shape_options(config: Any, ndim: int) -> dict[str, Any]:
         "normalization": config.norm,
         "k_size": config.kernel,
         "upsample_layer": "convtranspose",
-        "z_down": [2] * (levels - 1),
+        "z_down": list(config.z_down) or [2] * (levels - 1),
         "yx_down": [2] * (levels - 1),
         "isotropy": [True] * levels,
         "conv_layers": [config.convs] * levels,
@@ -85,7 +87,7 @@ def unext_options(config: Any, ndim: int) -> dict[str, Any]:
     levels = len(config.features)
     return {
         "feature_maps": list(config.features),
-        "z_down": [2] * (levels - 1),
+        "z_down": list(config.z_down) or [2] * (levels - 1),
         "yx_down": [2] * (levels - 1),
         "cn_layers": [2] * levels,
         "isotropy": [True] * levels,
@@ -115,7 +117,7 @@ def hrnet_options(config: Any, ndim: int) -> dict[str, Any]:
         "NUM_BLOCKS": [[config.blocks] * n for n in branches],
         "NUM_CHANNELS": [[config.width * 2**i for i in range(n)] for n in branches],
         "BLOCK_TYPE": "BASIC",
-        "Z_DOWN": [2] * 3,
+        "Z_DOWN": list(config.z_down) or [2] * 3,
         "YX_DOWN": [2] * 3,
     }
     return {"cfg": stages, "normalization": config.norm}
@@ -133,7 +135,10 @@ def stunet_options(config: Any, ndim: int) -> dict[str, Any]:
 
 
 OPTIONS = {
-    "multiresunet": lambda config, ndim: {"ndim": ndim, "z_down": [2] * 4},
+    "multiresunet": lambda config, ndim: {
+        "ndim": ndim,
+        "z_down": list(config.z_down) or [2] * 4,
+    },
     "unext_v1": unext_options,
     "unext_v2": unext_options,
     "unetr": unetr_options,

@@ -101,6 +101,24 @@ SCHEDULES: Mapping[str, Callable[[jax.Array, float], jax.Array]] = MappingProxyT
 )
 
 
+def limit_norm(largest: float) -> optax.GradientTransformationExtraArgs:
+    """Scale a gradient whose norm is larger down to it; takes ``norm`` as an extra argument.
+
+    As ``optax.clip_by_global_norm``, but by one factor for all: a division of every number, which
+    XLA keeps as one more array, took longer than the rest of an update on a CPU.
+    """
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, norm: Any = None, **extra: Any
+    ) -> tuple[Any, Any]:
+        del params, extra
+        norm = optax.tree.norm(updates) if norm is None else norm
+        factor = jnp.where(norm > largest, largest / norm, 1)
+        return jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), updates), state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
 def scale_by_rate(rate: Rate) -> optax.GradientTransformationExtraArgs:
     """Turn directions into steps downhill; takes ``total_steps`` as an extra argument."""
 
@@ -193,7 +211,7 @@ def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformati
     an optax transformation
     """
     checked(config, Train, "train")
-    clip = (optax.clip_by_global_norm(config.clip),) if config.clip else ()
+    clip = (limit_norm(config.clip),) if config.clip else ()
     plateau = (scale_by_plateau(config),) if config.schedule == "plateau" else ()
     learning = optax.chain(
         *clip,

@@ -69,9 +69,9 @@ def make_step(
     Returns
     -------
     ``step(state, {"image": (N, *S, C), "truth": {"objects": (N, *S)}}) -> (state, logs)``; the
-    given state is used up. Logs: loss, norm (of the gradient), parts and metrics (sums over the
-    batch), ok, and finite (N,), False for the samples to blame. When the loss or the gradient is
-    not finite, ok is False and the state is returned as it was.
+    given state is used up. Logs: loss, norm (of the gradient of what learns), parts and metrics
+    (sums over the batch), ok, and finite (N,), False for the samples to blame. When the loss or
+    the gradient is not finite, ok is False and the state is returned as it was.
     """
     optimiser = optax.with_extra_args_support(tx)
     axis = _axis_of(mesh)
@@ -109,19 +109,23 @@ def make_step(
         (value, shares), gradient = jax.value_and_grad(total, has_aux=True)(
             state.params, state.batch_stats, batch, key
         )
+        gradient = keep_frozen(jax.tree.map(jnp.zeros_like, gradient), gradient, freeze)
         norm = optax.tree.norm(gradient)
         ok = shares.seen.all() & shares.good.all() & jnp.isfinite(value) & jnp.isfinite(norm)
-        updates, opt_state = optimiser.update(
-            gradient, state.opt_state, state.params, total_steps=state.total_steps
-        )
-        params = optax.apply_updates(state.params, updates)
-        new = state._replace(
-            params=params,
-            batch_stats=keep_frozen(state.batch_stats, shares.batch_stats, freeze),
-            opt_state=opt_state,
-            ema=keep_frozen(state.ema, average(state.ema, params, state.step, ema), freeze),
-            step=state.step + 1,
-        )
+
+        def advanced(state: State, gradient: Any, norm: Any, batch_stats: Any) -> State:
+            updates, opt_state = optimiser.update(
+                gradient, state.opt_state, state.params, norm=norm, total_steps=state.total_steps
+            )
+            params = optax.apply_updates(state.params, updates)
+            return state._replace(
+                params=params,
+                batch_stats=keep_frozen(state.batch_stats, batch_stats, freeze),
+                opt_state=opt_state,
+                ema=keep_frozen(state.ema, average(state.ema, params, state.step, ema), freeze),
+                step=state.step + 1,
+            )
+
         logs = {
             "loss": value,
             "norm": norm,
@@ -133,7 +137,10 @@ def make_step(
                 jnp.where(shares.seen.all(), shares.good, shares.seen), NamedSharding(mesh, P())
             ),
         }
-        return jax.tree.map(functools.partial(jax.lax.select, ok), new, state), logs
+        # A branch writes the state where it was; to choose among two of them takes a copy of each.
+        return jax.lax.cond(
+            ok, advanced, lambda state, *_: state, state, gradient, norm, shares.batch_stats
+        ), logs
 
     return jax.jit(step, donate_argnums=0)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,7 @@ from jaxseg.train import (
     place,
     variables_of,
 )
+from jaxseg.train.schedule import limit_norm
 from jaxseg.train.step import weighted
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -195,6 +198,40 @@ def test_optimizer_decays_kernels_alone_and_limits_the_gradient():
     _, state = tx.update(large, tx.init(params), params)
     adam = next(part for part in state if hasattr(part, "mu"))
     np.testing.assert_allclose(optax.tree.norm(adam.mu), 0.1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.1, 3.0, 1e9])
+def test_the_limit_of_a_norm_is_that_of_optax(size):
+    gradient = {"kernel": size * jnp.arange(6.0).reshape(2, 3), "bias": -size * jnp.ones(2)}
+    ours, theirs = limit_norm(3.0), optax.clip_by_global_norm(3.0)
+    expected, _ = theirs.update(gradient, theirs.init(gradient))
+    for known in ({}, {"norm": optax.tree.norm(gradient)}):
+        found, _ = ours.update(gradient, ours.init(gradient), **known)
+        for leaves in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+            np.testing.assert_allclose(*leaves, rtol=1e-6)
+
+
+def test_the_norm_leaves_out_frozen_parts():
+    mesh, config = mesh_of(2), Train(epochs=1, warmup=0, clip=1e-3)
+    norms = {}
+    for freeze in ((), ("w",), ("v",)):
+        tx = optimizer(dataclasses.replace(config, freeze=freeze), 1)
+
+        def loss(model, variables, batch, key, train):
+            w, v = variables["params"]["w"], variables["params"]["v"]
+            values = (3 * w + 4 * v) * jnp.ones(len(batch["image"]))
+            return {"F": (values, jnp.ones_like(values))}, {}, {}
+
+        start = {"w": jnp.float32(0.5), "v": jnp.float32(0.5)}
+        model = models.Model(lambda key, image, start=start: {"params": start}, None, (), ())
+        model = model._replace(apply=lambda: None)
+        state = init_state(model, tx, jax.random.key(0), (1, 8, 8, 1), mesh)
+        step = make_step(model, tx, loss, mesh, freeze=freeze)
+        state, logs = step(state, data(0, mesh))
+        norms[freeze] = float(logs["norm"])
+        for name in freeze:
+            assert state.params[name] == 0.5
+    np.testing.assert_allclose(list(norms.values()), [5, 4, 3], rtol=1e-6)
 
 
 def test_learning_rate_follows_the_planned_number_of_steps():
