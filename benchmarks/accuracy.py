@@ -88,6 +88,7 @@ def divided(source: Path, place: Path, case: Case) -> tuple[Path, Path]:
     order = np.random.default_rng(case.seed).permutation(len(pairs))
     held = set(order[: max(1, len(pairs) // case.folds)].tolist())
     for number, pair in enumerate(pairs):
+        assert pair.labels is not None
         part = place / ("test" if number in held else "train")
         for kind, file in (("raw", pair.raw), ("label", pair.labels)):
             link = part / kind / Path(file).name

@@ -97,7 +97,7 @@ def speed(truth: np.ndarray, rounds: int) -> None:
 def report(score: Literal["mean", "quantile"], fragments: Any, planes: Any, rounds: int) -> None:
     """Run ours and waterz in turn and print a line."""
     given = fragments, planes, FACES, Agglomeration(score=score, min_contact=1)
-    ours, theirs = [], []
+    ours, theirs = list[float](), list[float]()
     for _ in range(rounds):
         seconds, mine = timed(lambda: joined(*given))
         other, reference = timed(lambda: joined_by_waterz(*given))
@@ -132,8 +132,8 @@ def main() -> None:
         if not importlib.util.find_spec(name):
             print(f"{name} is not installed: skipped")
     if importlib.util.find_spec("waterz"):
-        heads = ("score", "fragments", "ours s", "waterz s", "ratio", "alike")
-        print("{:10s}{:>10s}{:>9s}{:>9s}{:>8s}{:>9s}".format(*heads))
+        names = ("score", "fragments", "ours s", "waterz s", "ratio", "alike")
+        print("{:10s}{:>10s}{:>9s}{:>9s}{:>8s}{:>9s}".format(*names))
         speed(truth, options.rounds)
 
 

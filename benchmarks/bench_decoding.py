@@ -169,7 +169,7 @@ def main() -> None:
 
 def report(data: Volume, case: Case, rounds: int) -> None:
     """Run ours and the reference in turn and print a line."""
-    ours, theirs = [], []
+    ours, theirs = list[float](), list[float]()
     for _ in range(rounds):
         seconds, result = timed(case.ours)
         reference, expected = timed(case.reference)

@@ -24,7 +24,7 @@ from timing import timed
 
 from jaxseg.decoding.clustering import cluster
 
-SETTINGS = {"least_certain": 0.5, "stop_at": 0, "min_size": 10, "min_free": 0.5}
+LEAST_CERTAIN, STOP_AT, MIN_SIZE, MIN_FREE = 0.5, 0, 10, 0.5
 
 
 class Points(NamedTuple):
@@ -50,15 +50,21 @@ def cells(name: str, shape: tuple[int, ...], across: int) -> Points:
     return Points(name, places, math.log(2) / margin**2, certainty)
 
 
+def our_cluster(points: Points) -> np.ndarray:
+    """What the library does."""
+    return cluster(*points[1:], least_certain=LEAST_CERTAIN, stop_at=STOP_AT, min_size=MIN_SIZE,
+                   min_free=MIN_FREE)  # fmt: skip
+
+
 def plain_cluster(points: Points) -> np.ndarray:
     """Every cluster against all points."""
     _, places, narrow, certainty = points
     columns = np.ascontiguousarray(places.T)
     found, count = np.zeros(len(places), np.int32), 0
     waiting, left = certainty.copy(), len(places)
-    while left > SETTINGS["stop_at"]:
+    while left > STOP_AT:
         seed = int(waiting.argmax())
-        if waiting[seed] < SETTINGS["least_certain"]:
+        if waiting[seed] < LEAST_CERTAIN:
             break
         square = np.square(columns - columns[:, seed, None])
         near = (narrow[seed][:, None] * square).sum(axis=0) < math.log(2)
@@ -66,7 +72,7 @@ def plain_cluster(points: Points) -> np.ndarray:
         waiting[members] = -np.inf
         taken = int(members.sum())
         left -= taken
-        if taken >= SETTINGS["min_size"] and taken > SETTINGS["min_free"] * near.sum():
+        if taken >= MIN_SIZE and taken > MIN_FREE * near.sum():
             count += 1
             found[members] = count
     return found
@@ -74,10 +80,10 @@ def plain_cluster(points: Points) -> np.ndarray:
 
 def report(points: Points, rounds: int) -> None:
     """Run ours and the reference in turn and print a line."""
-    ours, theirs = [], []
+    ours, theirs = list[float](), list[float]()
     for _ in range(rounds):
-        seconds, result = timed(lambda: cluster(*points[1:], **SETTINGS))
-        reference, expected = timed(lambda: plain_cluster(points))
+        seconds, result = timed(our_cluster, points)
+        reference, expected = timed(plain_cluster, points)
         ours, theirs = [*ours, seconds], [*theirs, reference]
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
     print(

@@ -17,6 +17,7 @@ clear       objects at the border; against scikit-image's clear_border
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import resource
 import statistics
@@ -119,14 +120,14 @@ def matching_cases(truth: np.ndarray, labels: np.ndarray) -> Iterator[Case]:
         yield Case(
             f"matching, {package}",
             lambda: matching(truth, labels, thresholds=THRESHOLDS),
-            lambda peer=peer: peer.matching(truth, labels, thresh=THRESHOLDS),
+            functools.partial(peer.matching, truth, labels, thresh=THRESHOLDS),
             same_scores,
         )
         if package == "stardist":
             yield Case(
                 "associate, stardist",
                 lambda: associations(truth, labels).gt_assoc,
-                lambda peer=peer: peer.matching(truth, labels, report_matches=True),
+                functools.partial(peer.matching, truth, labels, report_matches=True),
                 lambda a, b: float((a.tag == "TP").sum() == b.tp),
             )
 
@@ -158,7 +159,7 @@ def object_cases(labels: np.ndarray, image: np.ndarray) -> Iterator[Case]:
 
 def report(name: str, count: int, case: Case, rounds: int) -> None:
     """Run ours and the reference in turn and print a line."""
-    ours, theirs = [], []
+    ours, theirs = list[float](), list[float]()
     for _ in range(rounds):
         seconds, result = timed(case.ours)
         reference, expected = timed(case.reference)

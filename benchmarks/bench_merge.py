@@ -21,6 +21,7 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import zarr
@@ -28,8 +29,13 @@ from scipy import ndimage
 from timing import timed
 
 from jaxseg import blocks
-from jaxseg.blocks import BlockGrid, Ledger
+from jaxseg.blocks import Block, BlockGrid, Made, Output, Result, Stage, Stored
+from jaxseg.blocks.stage import Step
 from jaxseg.metrics import matching
+from jaxseg.stages.joining import compared, label_type, labelled
+from jaxseg.stages.numbering import number_objects
+from jaxseg.stages.pieces import created
+from jaxseg.volume import Readable
 
 TILE = 96
 
@@ -51,46 +57,49 @@ def cells(side: int) -> np.ndarray:
 # ------------------------------------------------------------------------------------ ours
 
 
-def create(folder: Path, grid: BlockGrid, truth: np.ndarray) -> Ledger:
-    """The pieces of every block."""
-    ledger = blocks.open_creation(folder / "creation", grid, {})
-    work = blocks.creation_work(ledger, lambda box: truth[box.slices], lambda labels: labels)
-    blocks.run_blocks(ledger, range(len(grid)), work)
-    return ledger
-
-
-def merge(folder: Path, created: Ledger) -> Ledger:
-    """What is timed."""
-    every = range(len(created.grid))
-    compared = blocks.open_contacts(folder / "contacts", created, {})
-    work = blocks.contacts_work(compared, created, threshold=0.5)
-    blocks.run_blocks(compared, every, work, workers=2)
-    ledger = blocks.open_labels(
-        folder / "labels",
-        created,
-        compared,
-        {},
-        target=folder / "final.zarr",
-        spacing=(1.0, 1.0, 1.0),
-    )
-    blocks.run_blocks(ledger, every, blocks.labels_work(ledger, created), workers=2)
+def done(folder: Path, stage: Stage, results: dict[Step, Result], workers: int = 1) -> Stored:
+    """The result of a stage, all of whose blocks are done; it is added to the results."""
+    ledger = blocks.open_stage(stage, folder / stage.name, results)
+    work = blocks.work_of(stage, ledger, results)
+    blocks.run_blocks(ledger, range(len(ledger.grid)), work, workers=workers)
     blocks.publish(ledger)
-    return ledger
+    results[stage] = found = Stored(ledger)
+    return found
+
+
+def creation(grid: BlockGrid, truth: np.ndarray) -> Stage:
+    """The pieces of every block."""
+    return created(grid, lambda block, results, known: Made(truth[block.read.slices]))
+
+
+def merge(folder: Path, first: Stage, pieces: Stored) -> Stored:
+    """What is timed."""
+    results: dict[Step, Result] = {first: pieces}
+    pairs = compared(first, values={})
+    output = Output(spacing=(1.0,) * 3, dtype=label_type, target=folder / "final.zarr")
+    done(folder, pairs, results, workers=2)
+    return done(folder, labelled(first, pairs, output, values={}), results, workers=2)
 
 
 # ------------------------------------------------------------------------------- reference
 
 
-def write_tiles(path: Path, grid: BlockGrid, created: Ledger) -> zarr.Array:
+class Writable(Readable, Protocol):
+    """An array that is written in place, in memory or stored."""
+
+    def __setitem__(self, index: Any, value: Any, /) -> None:
+        """Write a box."""
+
+
+def write_tiles(path: Path, grid: BlockGrid, pieces: Stored) -> Writable:
     """The pieces as 64-bit ids in one store."""
-    source = zarr.open_array(created.data / "0", mode="r")
     array = zarr.create_array(path, shape=grid.shape, chunks=grid.block, dtype="uint64")
     for block in grid:
-        array[block.core.slices] = source[block.core.slices]
+        array[block.core.slices] = pieces.core(block.number)
     return array
 
 
-def plain_merge(array: zarr.Array, grid: BlockGrid, threshold: float = 0.3) -> None:
+def plain_merge(array: Writable, grid: BlockGrid, threshold: float = 0.3) -> None:
     """Five passes over one store."""
     largest = [int(array[block.core.slices].max()) for block in grid]
     offsets = np.concatenate([[0], np.cumsum(largest)])
@@ -112,7 +121,7 @@ def plain_merge(array: zarr.Array, grid: BlockGrid, threshold: float = 0.3) -> N
 
 
 def face_pairs(
-    array: zarr.Array, grid: BlockGrid, block: blocks.Block, axis: int, threshold: float
+    array: Writable, grid: BlockGrid, block: Block, axis: int, threshold: float
 ) -> list[tuple[int, int]]:
     """Ids on both sides of a face that cover each other."""
     if block.index[axis] + 1 == grid.count[axis]:
@@ -149,16 +158,16 @@ def compare(side: int, block: int, folder: Path) -> None:
     """One line of the first table."""
     truth = cells(side)
     grid = BlockGrid(truth.shape, (block,) * 3, (16,) * 3, (4,) * 3)
-    created = create(folder, grid, truth)
-    ours, ledger = timed(merge, folder, created)
-    array = write_tiles(folder / "tiles.zarr", grid, created)
+    first = creation(grid, truth)
+    pieces = done(folder, first, {})
+    ours, merged = timed(merge, folder, first, pieces)
+    array = write_tiles(folder / "tiles.zarr", grid, pieces)
     theirs, _ = timed(plain_merge, array, grid)
-    labels = zarr.open_array(ledger.data / "0", mode="r")[...]
     figures = (ours, theirs, theirs / ours, 1e3 * ours / len(grid))
     print(
         f"{side:6d}{len(grid):8d}{len(np.unique(truth)) - 1:9d}"
         + "".join(f"{figure:10.2f}" for figure in figures)
-        + f"{right(truth, labels):9.4f}{right(truth, array[...]):9.4f}",
+        + f"{right(truth, merged.array[...]):9.4f}{right(truth, array[...]):9.4f}",
         flush=True,
     )
 
@@ -170,7 +179,7 @@ def number(count: int) -> None:
     voxels, first = rng.integers(1, 1000, pieces), rng.permutation(pieces)
     ends = rng.integers(0, pieces, 3 * count)
     pairs = np.stack([ends, np.minimum(ends + rng.integers(1, 100, 3 * count), pieces - 1)], axis=1)
-    seconds, found = timed(blocks.number_objects, voxels, first, pairs)
+    seconds, found = timed(number_objects, voxels, first, pairs)
     print(f"{count:8d}{pieces:10d}{found.objects:10d}{seconds:10.2f}{1e9 * seconds / pieces:12.0f}")
 
 

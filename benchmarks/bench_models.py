@@ -219,7 +219,9 @@ def row(
 ) -> str:
     """One line of the table; empty for a side that was not timed."""
     middle = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
-    text = f"{name:>14} {(ours or theirs).parameters:>11,}"
+    either = ours or theirs
+    assert either is not None
+    text = f"{name:>14} {either.parameters:>11,}"
     for side, widths, start in (("ours", (11, 10), " "), ("torch", (10, 10), " " * 8)):
         speeds = (voxels / middle.get((side, kind), math.nan) for kind in KINDS)
         parts = (f"{speed:>{width},.0f}" for speed, width in zip(speeds, widths, strict=True))

@@ -165,6 +165,7 @@ class Case(NamedTuple):
 def cases(folder: Path, ndim: int) -> Iterator[Case]:
     """The images of a folder with ``raw`` and ``label``, intensities from 0 to 1."""
     for pair in io.pair_files(folder / "raw", folder / "label"):
+        assert pair.labels is not None
         volume = io.open_image(pair.raw, ndim=ndim)
         image = volume.array().astype(np.float32).mean(-1)
         low, high = np.percentile(image, (1, 99.8))

@@ -87,9 +87,9 @@ def pairwise_kept(points: np.ndarray, distances: np.ndarray, shape: tuple[int, .
         mask = np.zeros(shape, bool)
         rows, cols = point[0] + lengths * np.sin(angles), point[1] + lengths * np.cos(angles)
         mask[polygon(rows, cols, shape)] = True
-        area = np.count_nonzero(mask)
+        area = int(np.count_nonzero(mask))
         shared = [
-            np.count_nonzero(mask & other) / max(1, min(area, np.count_nonzero(other)))
+            np.count_nonzero(mask & other) / max(1, min(area, int(np.count_nonzero(other))))
             for other in kept
         ]
         fate[number] = max(shared, default=0) <= OVERLAP
@@ -100,7 +100,7 @@ def pairwise_kept(points: np.ndarray, distances: np.ndarray, shape: tuple[int, .
 
 def nms_case(labels: np.ndarray) -> Case:
     """Which candidates are kept, few enough for the reference."""
-    planes = encode(labels, CHANNELS)
+    planes = np.asarray(encode(labels, CHANNELS))
     found = shapes(planes, CHANNELS, options=StarDist(prob_threshold=0.7, candidates="all"))
     known: dict[str, Any] = {"directions": ray_directions(2), "spacing": (1.0, 1.0)}
     return Case(
@@ -127,7 +127,7 @@ def stardist_decode(planes: np.ndarray) -> np.ndarray:
 
 def decode_case(labels: np.ndarray) -> Case:
     """From planes to labels."""
-    planes = encode(labels, CHANNELS)
+    planes = np.asarray(encode(labels, CHANNELS))
     return Case(
         "decode 2D",
         int(labels.max()),
@@ -140,7 +140,7 @@ def decode_case(labels: np.ndarray) -> Case:
 def report(case: Case, rounds: int) -> None:
     """Run ours and the reference in turn and print a line; what is compiled is so before."""
     case.ours()
-    ours, theirs = [], []
+    ours, theirs = list[float](), list[float]()
     for _ in range(rounds):
         seconds, result = timed(case.ours)
         reference, expected = timed(case.reference)

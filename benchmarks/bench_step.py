@@ -18,14 +18,14 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Variant(NamedTuple):
     """One row of the table."""
 
     shape: tuple[int, ...]
-    recipe: str
+    recipe: Literal["plain", "cpu"]
     devices: int
 
 

@@ -2,7 +2,7 @@
 
 As a script it prints the memory of the process before and after::
 
-    python tests/large_blocks.py FOLDER SIDE
+    python tests/support/large_blocks.py FOLDER SIDE
 """
 
 from __future__ import annotations

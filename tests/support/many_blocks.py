@@ -2,7 +2,7 @@
 
 As a script it prints the seconds of every step and the memory of the process::
 
-    python tests/many_blocks.py FOLDER SIDE
+    python tests/support/many_blocks.py FOLDER SIDE
 
 with SIDE³ blocks. Pieces are written as instance creation would leave them, without their voxels.
 """

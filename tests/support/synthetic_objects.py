@@ -90,7 +90,7 @@ def neurites(rng: np.random.Generator, shape: tuple[int, ...], *, count: int) ->
     # They are turned back at the sides of the volume.
     paths = np.abs(paths + rng.uniform(0, plane, (count, 2)))
     paths = np.minimum(paths, 2 * (np.array(plane) - 1) - paths)
-    grid = np.stack(np.indices(plane), axis=-1)[..., None, :]
+    grid = np.moveaxis(np.indices(plane), 0, -1)[..., None, :]
     layers = []
     for points in paths:
         distance = np.linalg.norm(grid - points, axis=-1)
