@@ -154,7 +154,8 @@ class Predict:
     """Call the folders of their results full_image, full_image_instances and so on, not per_image.
     """
     halo: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
-    """Context on each side of a tile that is thrown away; empty = from the network."""
+    """Context on each side of a tile that is thrown away; empty = what was measured after the
+    training, so that tiles agree with the whole image to a thousandth of a plane's range."""
     overlap: tuple[int, ...] = option((), lengths(0, 2, 3), at_least(0))
     """Width over which neighbouring tiles are blended; empty = from the halo."""
     border: Literal["none", "reflect", "replicate", "median"] = option("none")

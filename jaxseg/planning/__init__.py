@@ -20,6 +20,7 @@ from jaxseg.network import network
 from jaxseg.planning.prediction import PredictionPlan, plan_prediction
 from jaxseg.planning.space import Store, free_space, space_needed
 from jaxseg.planning.training import TrainingPlan, plan_training
+from jaxseg.prediction.context import Context
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.division import division_of_planes
@@ -92,11 +93,13 @@ def plan_run(config: Config) -> Plan:
     """
     samples, run, phases = checked(config), runs.run_of(config), phases_of(config)
     images = samples.get("test", ()) or samples.get("train", ())
+    context: Context = ()
     if "train" in phases:
         runs.differs(run, "train", config, origins_of(config, samples)[1])
     elif "predict" in phases:
-        digest = predictor_of(config, run.checkpoints, samples["test"]).digest
-        runs.differs(run, "predict", config, {"weights": digest})
+        predictor = predictor_of(config, run.checkpoints, samples["test"])
+        context = predictor.sight.context
+        runs.differs(run, "predict", config, {"weights": predictor.digest})
     training = plan_training(config, samples) if "train" in phases else None
     layers = prediction = None
     # Of a network out of a file, XLA knows nothing.
@@ -104,7 +107,7 @@ def plan_run(config: Config) -> Plan:
         model = network(config, dtype=config.predict.precision)
         layers = plan_network(config, model, images[0].image.channels if images else 1)
         if "predict" in phases:
-            prediction = plan_prediction(config, model, samples["test"])
+            prediction = plan_prediction(config, model, samples["test"], context)
     return Plan(
         phases,
         layers,

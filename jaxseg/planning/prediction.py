@@ -21,7 +21,9 @@ from jaxseg.models import Model
 from jaxseg.planning.compiled import Costs, costs, everywhere, spread
 from jaxseg.prediction import Tiling, compiled_forward
 from jaxseg.prediction.blend import blend_bytes, stripes
-from jaxseg.prediction.predictor import sight_of, tiling_of
+from jaxseg.prediction.context import Context
+from jaxseg.prediction.predictor import tiling_of
+from jaxseg.prediction.sight import sight_of
 from jaxseg.runs.division import division_of_planes
 from jaxseg.runs.executor import own_blocks
 from jaxseg.stages.planes import stored_planes
@@ -59,9 +61,19 @@ class PredictionPlan(NamedTuple):
         return self.calls * self.forward.seconds
 
 
-def plan_prediction(config: Config, model: Model, samples: Sequence[Sample]) -> PredictionPlan:
-    """Compile the network for the largest tiles, and call it twice."""
-    sight = sight_of(model, samples[0].image.channels)
+def plan_prediction(
+    config: Config, model: Model, samples: Sequence[Sample], context: Context = ()
+) -> PredictionPlan:
+    """Compile the network for the largest tiles, and call it twice.
+
+    Parameters
+    ----------
+    config : of the run
+    model : its network
+    samples : images to predict
+    context : what the trained network needs to see, where that was measured
+    """
+    sight = sight_of(model, samples[0].image.channels, context)
     ways = [tiling_of(config, sight, sample.image.spatial_shape) for sample in samples]
     counted = sorted(
         Counter(ways).items(), key=lambda item: -math.prod(item[0].tile) * item[0].batch

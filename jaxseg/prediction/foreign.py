@@ -16,23 +16,7 @@ from jaxseg.errors import ConfigError, InputError, JaxsegError, raise_all
 from jaxseg.interop.bioimageio.scaling import disagreement, stats_for
 from jaxseg.interop.foreign import Foreign, open_foreign
 from jaxseg.normalize import Stats
-from jaxseg.prediction.tiling import MOST_VOXELS
-
-
-class Sight(NamedTuple):
-    """How a network sees space."""
-
-    halo: tuple[int, ...]
-    """Its receptive radius."""
-    stride: tuple[int, ...]
-    tile: tuple[int, ...] = ()
-    """The only size of a tile; empty = any multiple of the stride."""
-    least: tuple[int, ...] = ()
-    """Smallest size of a tile; empty = the stride."""
-    most: int = MOST_VOXELS
-    """Voxels of one call at most."""
-    patches: bool = False
-    """It learned from patches, beyond whose ends there was nothing."""
+from jaxseg.prediction.sight import Sight
 
 
 class Predictor(NamedTuple):

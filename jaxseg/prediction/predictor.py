@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 
 from jaxseg import channels as table
 from jaxseg import checkpoint, data
@@ -16,12 +15,11 @@ from jaxseg.config.load import differing, digest, select
 from jaxseg.config.saved import from_checkpoint
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
-from jaxseg.models import Model
 from jaxseg.network import network
 from jaxseg.normalize import Stats
-from jaxseg.prediction.budget import most_voxels
-from jaxseg.prediction.foreign import Predictor, Sight, foreign_predictor
+from jaxseg.prediction.foreign import Predictor, foreign_predictor
 from jaxseg.prediction.forward import make_forward
+from jaxseg.prediction.sight import Sight, sight_of, stored_context
 from jaxseg.prediction.tiling import Tiling, choose_tile
 from jaxseg.resample import warn_of_sizes
 
@@ -61,27 +59,13 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     link = functools.partial(table.activate, channels=config.channels)
     forward = make_forward(model, variables, link, mesh=mesh)
     joint = config.normalize.scope == "dataset"
+    sight = sight_of(model, len(stats.offset), stored_context(folder))
     return Predictor(
         forward,
         lambda sample: stats if joint else sample.stats,
-        sight_of(model, len(stats.offset)),
-        digest([found.identity, stats]),
+        sight,
+        digest([found.identity, stats, *([sight.context] if sight.context else [])]),
     )
-
-
-def sight_of(model: Model, channels: int) -> Sight:
-    """How one of our networks sees space, and how much of it at a time.
-
-    Parameters
-    ----------
-    model : the network
-    channels : of an image
-    """
-    shape = (1, *(4 * step for step in model.stride), channels)
-    image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    variables = jax.eval_shape(model.init, jax.random.key(0), image)
-    most = most_voxels(model.apply, variables, image)
-    return Sight(model.halo, model.stride, most=most, patches=True)
 
 
 def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
@@ -109,6 +93,7 @@ def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
         overlap=(0,) * config.ndim if config.predict.classes_only else config.predict.overlap,
         max_voxels=sight.most,
         open_ends=sight.patches and config.predict.border == "none",
+        context=sight.context,
     )
     tiling = choose(tile=sight.tile or config.predict.tile)
     # Without a smallest size there is nothing to compare.

@@ -7,6 +7,7 @@ import math
 from typing import NamedTuple
 
 from jaxseg.geometry import TileGrid
+from jaxseg.prediction.context import Context
 
 # What a tile may hold between its halos, in training patches, so that images of common sizes fit.
 # The fewer there are, the fewer shapes a folder of images of all sizes compiles.
@@ -42,14 +43,15 @@ def choose_tile(
     overlap: tuple[int, ...] = (),
     max_voxels: int = MOST_VOXELS,
     open_ends: bool = False,
+    context: Context = (),
 ) -> Tiling:
     """Tile, halo, overlap and batch for one image; what is given is kept, what is empty is chosen.
 
-    - halo: the receptive radius, but no more than an eighth of the training patch, rounded up to
-      the stride. Voxels further away have little influence in practice, and a halo of a whole
-      radius may cost ten times the computation; ask for it where tiles must equal the whole.
-      With ``open_ends`` an axis that one tile holds has none.
-    - overlap: 0 where the halo covers the receptive radius (tiles then agree), else half the halo.
+    - halo: :func:`guessed_halo`. A halo of a whole radius may cost ten times the computation; ask
+      for it where tiles must equal the whole to the last bit. With ``open_ends`` an axis that one
+      tile holds has none.
+    - overlap: 0 where the halo covers the context or the receptive radius (tiles then agree), else
+      half the halo.
     - tile: the patch, or half to eight patches and two halos along each axis, in few steps; never
       shorter than the patch unless it holds the whole axis. An axis of eight patches or more may
       also be cut into equal tiles. Of those within 15 % of the least computation, halos, overlaps
@@ -68,6 +70,7 @@ def choose_tile(
     max_voxels : most voxels per call, unless one patch per device is more already
     open_ends : whether the network may see the ends of an image as those of a training patch,
         beyond which there is nothing, rather than what a halo shows it there
+    context : what the network needs to see around a voxel, where that was measured
 
     Returns
     -------
@@ -82,12 +85,11 @@ def choose_tile(
     ((640, 832), (32, 32), (16, 16), 1)
     """
     open_ends = open_ends and not halo
-    halo = halo or tuple(
-        _round_up(min(r, -(-p // 8)), s) for r, p, s in zip(reach, patch, stride, strict=True)
-    )
+    halo = halo or guessed_halo(patch, reach, stride, context)
+    enough = [r if c is None else min(r, c) for r, c in zip(reach, context or reach, strict=True)]
     overlap = overlap or tuple(
-        0 if h >= r else _round_up(-(-h // 2), s)
-        for h, r, s in zip(halo, reach, stride, strict=True)
+        0 if h >= e else round_up(-(-h // 2), s)
+        for h, e, s in zip(halo, enough, stride, strict=True)
     )
     axes = zip(shape, patch, halo, overlap, stride, strict=True)
     choices: list[tuple[_Along, ...]]
@@ -95,7 +97,7 @@ def choose_tile(
         choices = [(_Along(*one),) for one in zip(tile, halo, overlap, strict=True)]
     else:
         choices = [_along(*axis, open_ends) for axis in axes]
-    one_patch = math.prod(_round_up(p, s) for p, s in zip(patch, stride, strict=True))
+    one_patch = math.prod(round_up(p, s) for p, s in zip(patch, stride, strict=True))
     limit = max(max_voxels // devices, one_patch)
     cuts = [
         Tiling(
@@ -112,12 +114,32 @@ def choose_tile(
     for cut in fitting or [min(cuts, key=lambda cut: math.prod(cut.tile))]:
         tiles = len(cut.grid(tuple(shape)))
         most = min(batch, max_voxels // math.prod(cut.tile)) // devices * devices
-        together = max(devices, min(most, _round_up(tiles, devices)))
+        together = max(devices, min(most, round_up(tiles, devices)))
         tilings.append(cut._replace(batch=together))
     least = min(_computed(tiling, shape) for tiling in tilings)
     spare = 1.05 if any(map(_is_large, shape, patch)) else 1.15
     good = [tiling for tiling in tilings if _computed(tiling, shape) <= spare * least]
     return min(good, key=lambda tiling: _plainness(tiling, patch))
+
+
+def guessed_halo(
+    patch: tuple[int, ...],
+    reach: tuple[int, ...],
+    stride: tuple[int, ...],
+    context: Context = (),
+) -> tuple[int, ...]:
+    """The measured context, or an eighth of the patch where none is known; never beyond the radius.
+
+    Parameters
+    ----------
+    patch, reach, stride, context : as for :func:`choose_tile`
+
+    >>> guessed_halo((128, 128), (100, 100), (16, 16)), guessed_halo((64,), (50,), (8,), (37,))
+    ((16, 16), (40,))
+    """
+    known = context or (None,) * len(patch)
+    sides = zip(patch, reach, stride, known, strict=True)
+    return tuple(round_up(min(r, -(-p // 8) if c is None else c), s) for p, r, s, c in sides)
 
 
 def chunk_shape(grid: TileGrid, *, largest: int = 256) -> tuple[int, ...]:
@@ -149,7 +171,7 @@ def _is_large(size: int, patch: int) -> bool:
     return size >= _PATCHES[-1] * patch
 
 
-def _round_up(number: int, multiple: int) -> int:
+def round_up(number: int, multiple: int) -> int:
     """The next multiple, at least the number itself."""
     return -(-number // multiple) * multiple
 
@@ -166,18 +188,18 @@ def _along(
     size: int, patch: int, halo: int, overlap: int, stride: int, open_ends: bool
 ) -> tuple[_Along, ...]:
     """Ways to cut one axis: in few steps of length, up to the first that holds the whole."""
-    least = _round_up(2 * halo + overlap + stride, stride)
+    least = round_up(2 * halo + overlap + stride, stride)
     lengths = [patch, *(math.ceil(patch * n) + 2 * halo for n in _PATCHES)]
-    ladder = sorted({max(least, _round_up(length, stride)) for length in lengths})
+    ladder = sorted({max(least, round_up(length, stride)) for length in lengths})
     whole = next((length for length in ladder if length >= size + 2 * halo), ladder[-1])
     ways = {n for n in ladder if n == whole or patch <= n < whole}
     if _is_large(size, patch):
         parts = range(2, size // patch)
         equal = (-(-(size + (n - 1) * overlap) // n) + 2 * halo for n in parts)
-        ways |= {max(least, _round_up(length, stride)) for length in equal}
+        ways |= {max(least, round_up(length, stride)) for length in equal}
     found = [_Along(n, halo, overlap) for n in sorted(ways)]
     if open_ends:
-        open_ladder = sorted({_round_up(math.ceil(patch * n), stride) for n in _PATCHES})
+        open_ladder = sorted({round_up(math.ceil(patch * n), stride) for n in _PATCHES})
         held = [n for n in open_ladder if n >= size][:1]
         found = [*(one for one in found if one.tile < size), *(_Along(n, 0, 0) for n in held)]
     return tuple(found or [_Along(whole, halo, overlap)])
@@ -185,7 +207,7 @@ def _along(
 
 def _computed(tiling: Tiling, shape: tuple[int, ...]) -> int:
     """Voxels that the network sees for one image, those of half-empty batches included."""
-    return _round_up(len(tiling.grid(tuple(shape))), tiling.batch) * math.prod(tiling.tile)
+    return round_up(len(tiling.grid(tuple(shape))), tiling.batch) * math.prod(tiling.tile)
 
 
 def _plainness(tiling: Tiling, patch: tuple[int, ...]) -> tuple[float, int]:

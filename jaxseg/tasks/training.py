@@ -29,6 +29,7 @@ from jaxseg.runs import manifest as runs
 from jaxseg.runs.lock import guard, paths_of
 from jaxseg.runs.manifest import Run
 from jaxseg.tasks import patch_pictures as pictures
+from jaxseg.tasks.context import measure_context
 from jaxseg.tasks.inputs import Samples
 from jaxseg.tasks.left_out import copy_left_out
 from jaxseg.tasks.table import task_of, truth_of
@@ -76,6 +77,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
             copy_left_out(config, run, part, samples)
     fitted = _fit(config, run, made, learn, check, meta, start)
     if hosts.is_first():
+        measure_context(config, run, (*check, *learn))
         runs.end(run, "train")
     print(
         f"trained {fitted.epochs} epochs, best validation loss {fitted.best:.4f}: {fitted.reason}"

@@ -32,7 +32,7 @@ from jaxseg.planning.compiled import Costs, _seconds, costs
 from jaxseg.planning.space import Store, refuse_without_space, space_needed
 from jaxseg.prediction import predict
 from jaxseg.prediction.foreign import Predictor
-from jaxseg.prediction.predictor import sight_of
+from jaxseg.prediction.sight import sight_of
 from jaxseg.runs.layout import Work
 from jaxseg.runs.manifest import run_of
 from jaxseg.stages.contacts import ends_bytes

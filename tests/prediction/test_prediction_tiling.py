@@ -14,8 +14,8 @@ from jaxseg.config import Blocks, Config, Predict
 from jaxseg.errors import ConfigError
 from jaxseg.geometry import TileGrid
 from jaxseg.prediction import choose_tile, chunk_shape
-from jaxseg.prediction.foreign import Sight
 from jaxseg.prediction.predictor import tiling_of
+from jaxseg.prediction.sight import Sight
 from jaxseg.tasks.checking import check
 
 DEEP = {"reach": (100, 100), "stride": (16, 16)}

@@ -1,0 +1,91 @@
+"""After a training: how much its network needs to see around a tile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from jaxseg import data, io
+from jaxseg.config import Config
+from jaxseg.data import Sample
+from jaxseg.prediction.context import TOLERANCE, needed_context
+from jaxseg.prediction.predictor import predictor_of
+from jaxseg.prediction.sight import CONTEXT
+from jaxseg.prediction.tiling import guessed_halo, round_up
+from jaxseg.runs.layout import Run
+
+# Windows that are measured, voxels of all of them, and among how many they are chosen.
+WINDOWS, VOXELS, CANDIDATES = 6, 2**21, 24
+
+
+def measure_context(config: Config, run: Run, samples: Sequence[Sample]) -> None:
+    """Measure the context on images of the training and keep it beside the checkpoint.
+
+    Parameters
+    ----------
+    config, run : of a training that has ended
+    samples : images to validate on and to learn from
+    """
+    # Rounding in fewer digits differs by more than the tolerance.
+    own = replace(config.predict, checkpoint="", precision="float32")
+    predictor = predictor_of(replace(config, predict=own), run.checkpoints, ())
+    reach, stride = predictor.sight.halo, predictor.sight.stride
+    guess = guessed_halo(config.patch, reach, stride)
+    if all(voxels >= radius for voxels, radius in zip(guess, reach, strict=True)):
+        return
+    largest = max(samples, key=lambda sample: sample.image.voxels)
+    shape = window_shape(largest.image.spatial_shape, config.patch, reach, stride)
+    if not all(shape):
+        return
+    windows = busiest_windows(config, samples, shape)
+    found = needed_context(predictor.forward, windows, stride=stride)
+    io.write_json(run.checkpoints / CONTEXT, {"context": found, "tolerance": TOLERANCE})
+    sides = guessed_halo(config.patch, reach, stride, found)
+    note = "; tiles differ more, and are blended" if None in found else ""
+    print(
+        f"halo {'x'.join(map(str, sides))}: around a tile, for what the network says of the whole"
+        f" image, to {TOLERANCE} of the range{note}"
+    )
+
+
+def window_shape(
+    size: tuple[int, ...], patch: tuple[int, ...], reach: tuple[int, ...], stride: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Of windows in which a cut is as far from their ends as the network can see, if possible.
+
+    >>> window_shape((600, 80), (64, 64), (100, 100), (16, 16))
+    (224, 80)
+    """
+    wanted = [
+        min(length, max(2 * round_up(radius, step), side))
+        for length, radius, side, step in zip(size, reach, patch, stride, strict=True)
+    ]
+    share = min(1.0, VOXELS / math.prod(wanted)) ** (1 / len(size))
+    return tuple(
+        int(length * share) // step * step for length, step in zip(wanted, stride, strict=True)
+    )
+
+
+def busiest_windows(
+    config: Config, samples: Sequence[Sample], shape: tuple[int, ...]
+) -> list[np.ndarray]:
+    """Windows (*S, C) of images, those with the most contrast: of blank ones all nets say the same.
+
+    Parameters
+    ----------
+    config : of the training
+    samples : images
+    shape : of a window
+    """
+    places = data.grid(samples, patch=shape, limit=CANDIDATES)
+    windows = [
+        data.grid_batch(
+            samples, places, patch=shape, size=1, index=index, ignore=config.data.ignore
+        ).image[0]
+        for index in range(len(places))
+    ]
+    count = max(1, min(WINDOWS, VOXELS // math.prod(shape)))
+    return sorted(windows, key=lambda window: -float(window.std()))[:count]
