@@ -54,6 +54,8 @@ class PredictionPlan(NamedTuple):
     """Bytes on the host at most beside those of the device."""
     forward: Costs
     """Of the largest tiles."""
+    guessed: bool = False
+    """No training has measured yet how far the halo must go."""
 
     @property
     def seconds(self) -> float:
@@ -97,7 +99,15 @@ def plan_prediction(
         host = max(host, _host_bytes(config, tiling, sample, planes, parts, len(turns)))
     found = _forward(config, model, counted[0][0], samples[0].image.channels)
     return PredictionPlan(
-        tuple(samples), tuple(counted), tiles, calls, seen / max(made, 1), len(turns), host, found
+        tuple(samples),
+        tuple(counted),
+        tiles,
+        calls,
+        seen / max(made, 1),
+        len(turns),
+        host,
+        found,
+        guessed=not (context or config.predict.halo) and any(any(way.halo) for way in ways),
     )
 
 

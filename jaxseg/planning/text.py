@@ -101,6 +101,8 @@ def _prediction(plan: PredictionPlan) -> Iterator[str]:
         )
     if len(plan.tilings) > 3:
         yield f"                 and {len(plan.tilings) - 3} other sizes for the other images"
+    if plan.guessed:
+        yield "                 the halo is a guess until the training has measured it"
     yield from _memory(plan.forward, "--predict.batch", beside=plan.host)
     yield f"  on the host    {size(plan.host)} for tiles and planes on their way, at most"
     calls = f"{_count(plan.tiles, 'tile')} in {_count(plan.calls, 'call')}"

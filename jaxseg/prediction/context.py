@@ -67,6 +67,7 @@ def needed_context(
 
 def _needed(differences: np.ndarray, allowed: np.ndarray, step: int) -> int | None:
     """The first multiple of the stride from which on no difference (D, K) is too large."""
-    bad = np.flatnonzero((differences > allowed).any(axis=1))
+    # Written so that what is not a number differs, too.
+    bad = np.flatnonzero(~(differences <= allowed).all(axis=1))
     needed = int(bad[-1]) + 1 if len(bad) else 0
     return -(-needed // step) * step if needed < len(differences) else None

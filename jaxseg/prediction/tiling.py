@@ -96,7 +96,8 @@ def choose_tile(
     if tile:
         choices = [(_Along(*one),) for one in zip(tile, halo, overlap, strict=True)]
     else:
-        choices = [_along(*axis, open_ends) for axis in axes]
+        large = any(map(_is_large, shape, patch))
+        choices = [_along(*axis, open_ends, large) for axis in axes]
     one_patch = math.prod(round_up(p, s) for p, s in zip(patch, stride, strict=True))
     limit = max(max_voxels // devices, one_patch)
     cuts = [
@@ -185,22 +186,26 @@ class _Along(NamedTuple):
 
 
 def _along(
-    size: int, patch: int, halo: int, overlap: int, stride: int, open_ends: bool
+    size: int, patch: int, halo: int, overlap: int, stride: int, open_ends: bool, large: bool
 ) -> tuple[_Along, ...]:
-    """Ways to cut one axis: in few steps of length, up to the first that holds the whole."""
+    """Ways to cut one axis: in few steps of length, up to the first that holds the whole.
+
+    Of a large image also into equal parts, or not at all.
+    """
     least = round_up(2 * halo + overlap + stride, stride)
     lengths = [patch, *(math.ceil(patch * n) + 2 * halo for n in _PATCHES)]
     ladder = sorted({max(least, round_up(length, stride)) for length in lengths})
     whole = next((length for length in ladder if length >= size + 2 * halo), ladder[-1])
     ways = {n for n in ladder if n == whole or patch <= n < whole}
-    if _is_large(size, patch):
+    if large:
         parts = range(2, size // patch)
         equal = (-(-(size + (n - 1) * overlap) // n) + 2 * halo for n in parts)
         ways |= {max(least, round_up(length, stride)) for length in equal}
     found = [_Along(n, halo, overlap) for n in sorted(ways)]
     if open_ends:
         open_ladder = sorted({round_up(math.ceil(patch * n), stride) for n in _PATCHES})
-        held = [n for n in open_ladder if n >= size][:1]
+        whole = round_up(size, stride)
+        held = [whole] if large else [n for n in open_ladder if n >= size][:1]
         found = [*(one for one in found if one.tile < size), *(_Along(n, 0, 0) for n in held)]
     return tuple(found or [_Along(whole, halo, overlap)])
 

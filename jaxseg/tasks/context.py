@@ -11,7 +11,7 @@ import numpy as np
 from jaxseg import data, io
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.prediction.context import TOLERANCE, needed_context
+from jaxseg.prediction.context import TOLERANCE, Context, needed_context
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.prediction.sight import CONTEXT
 from jaxseg.prediction.tiling import guessed_halo, round_up
@@ -37,11 +37,12 @@ def measure_context(config: Config, run: Run, samples: Sequence[Sample]) -> None
     if all(voxels >= radius for voxels, radius in zip(guess, reach, strict=True)):
         return
     largest = max(samples, key=lambda sample: sample.image.voxels)
-    shape = window_shape(largest.image.spatial_shape, config.patch, reach, stride)
+    most = min(VOXELS, predictor.sight.most)
+    shape = window_shape(largest.image.spatial_shape, config.patch, reach, stride, most=most)
     if not all(shape):
         return
     windows = busiest_windows(config, samples, shape)
-    found = needed_context(predictor.forward, windows, stride=stride)
+    found = alike_in_plane(needed_context(predictor.forward, windows, stride=stride), stride)
     io.write_json(run.checkpoints / CONTEXT, {"context": found, "tolerance": TOLERANCE})
     sides = guessed_halo(config.patch, reach, stride, found)
     note = "; tiles differ more, and are blended" if None in found else ""
@@ -51,10 +52,33 @@ def measure_context(config: Config, run: Run, samples: Sequence[Sample]) -> None
     )
 
 
+def alike_in_plane(context: Context, stride: tuple[int, ...]) -> Context:
+    """The larger of the contexts along y and x for both, since images are turned in the plane.
+
+    >>> alike_in_plane((8, None, 24), (2, 4, 4)), alike_in_plane((8, 24), (2, 4))
+    ((8, 24, 24), (8, 24))
+    """
+    known = [voxels for voxels in context[-2:] if voxels is not None]
+    if not known or stride[-1] != stride[-2]:
+        return context
+    return (*context[:-2], max(known), max(known))
+
+
 def window_shape(
-    size: tuple[int, ...], patch: tuple[int, ...], reach: tuple[int, ...], stride: tuple[int, ...]
+    size: tuple[int, ...],
+    patch: tuple[int, ...],
+    reach: tuple[int, ...],
+    stride: tuple[int, ...],
+    *,
+    most: int = VOXELS,
 ) -> tuple[int, ...]:
     """Of windows in which a cut is as far from their ends as the network can see, if possible.
+
+    Parameters
+    ----------
+    size : of an image
+    patch, reach, stride : of the training and its network
+    most : voxels of a window
 
     >>> window_shape((600, 80), (64, 64), (100, 100), (16, 16))
     (224, 80)
@@ -63,7 +87,7 @@ def window_shape(
         min(length, max(2 * round_up(radius, step), side))
         for length, radius, side, step in zip(size, reach, patch, stride, strict=True)
     ]
-    share = min(1.0, VOXELS / math.prod(wanted)) ** (1 / len(size))
+    share = min(1.0, most / math.prod(wanted)) ** (1 / len(size))
     return tuple(
         int(length * share) // step * step for length, step in zip(wanted, stride, strict=True)
     )

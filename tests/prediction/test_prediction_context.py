@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from support import small_runs
 from jaxseg.config.load import load
 from jaxseg.errors import InputError
 from jaxseg.main import main
+from jaxseg.planning import plan_run
 from jaxseg.prediction import choose_tile, predict
 from jaxseg.prediction.context import needed_context
 from jaxseg.prediction.predictor import predictor_of, tiling_of
 from jaxseg.prediction.sight import CONTEXT, stored_context
 from jaxseg.prediction.tiling import guessed_halo
 from jaxseg.runs.layout import run_of
-from jaxseg.tasks.context import window_shape
+from jaxseg.tasks.context import alike_in_plane, window_shape
 
 
 def windows(shape: tuple[int, ...], count: int = 2) -> list[np.ndarray]:
@@ -75,6 +77,20 @@ def test_what_depends_on_all_of_a_tile_has_no_context() -> None:
     assert needed_context(centred, windows((32, 16)), stride=(4, 16)) == (None, None)
 
 
+def test_what_is_not_a_number_is_no_agreement() -> None:
+    lost = np.full((1, 32, 1), np.nan, np.float32)
+    assert needed_context(lambda tiles: lost[:, : tiles.shape[1]], windows((32,)), stride=(1,)) == (
+        None,
+    )
+
+
+def test_y_and_x_share_their_context() -> None:
+    assert alike_in_plane((None, 8, 24), (1, 4, 4)) == (None, 24, 24)
+    assert alike_in_plane((24, None), (4, 4)) == (24, 24)
+    assert alike_in_plane((None, None), (4, 4)) == (None, None)
+    assert alike_in_plane((8, 24), (4, 8)) == (8, 24)
+
+
 def test_the_halo_is_the_context_where_one_is_known() -> None:
     sizes = {"reach": (100, 100), "stride": (16, 16)}
     for context, halo, overlap in (
@@ -92,8 +108,8 @@ def test_the_halo_is_the_context_where_one_is_known() -> None:
 def test_windows_hold_twice_the_reach_as_far_as_images_and_memory_do() -> None:
     assert window_shape((600, 600), (64, 64), (100, 20), (16, 4)) == (224, 64)
     assert window_shape((10, 600), (64, 64), (100, 20), (16, 4)) == (0, 64)
-    huge = window_shape((999,) * 3, (64,) * 3, (400,) * 3, (8,) * 3)
-    assert all(80 <= side <= 128 and side % 8 == 0 for side in huge)
+    huge = window_shape((999,) * 3, (64,) * 3, (400,) * 3, (8,) * 3, most=2**20)
+    assert huge == (96, 96, 96)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"context": 3}', '{"context": ["a"]}'])
@@ -110,13 +126,21 @@ def test_a_training_measures_it_and_its_tiles_agree_with_the_whole(tmp_path: Pat
     command = small_runs.command(
         tmp_path, ndim=2, patch=(16, 16), channels="(ch('F'), ch('C'))", file="config.py"
     )
+    config = load(tmp_path / "config.py")
+    tiled = replace(config, predict=replace(config.predict, tile=(24, 24)))
+    planned = plan_run(tiled).prediction
+    assert planned is not None
+    assert planned.guessed
     assert main([*command, "--phases", "train"]) == 0
     assert "halo " in capsys.readouterr().out
-    config = load(tmp_path / "config.py")
     predictor = predictor_of(config, run_of(config).checkpoints, ())
     forward, sight = predictor.forward, predictor.sight
     assert sight.context == stored_context(run_of(config).checkpoints)
     assert all(context is not None and context > 0 for context in sight.context)
+    planned = plan_run(replace(tiled, phases=("predict",))).prediction
+    assert planned is not None
+    assert not planned.guessed
+    assert planned.tilings[0][0].halo == sight.context
     image = small_runs.discs((96, 80), 7)[0][..., None].astype("f4")
     image = (image - image.mean()) / image.std()
     own = {"tile": (32, 32), "stride": sight.stride}
