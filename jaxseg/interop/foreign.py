@@ -114,13 +114,18 @@ def _with_record(
         stats = Stats(*(tuple(map(float, values)) for values in record["stats"]))
         sizes = tuple((int(least), int(step)) for least, step in record["sizes"])
         halo = tuple(map(int, record["halo"]))
+        # Files of earlier versions do not have it.
+        context = tuple(None if n is None else int(n) for n in record.get("context", ()))
         legal = all(least > 0 and step >= 0 for least, step in sizes) and min(halo) >= 0
-        if not legal or len(sizes) != trained.ndim or len(halo) != trained.ndim:
-            raise ValueError(f"sizes {sizes}, halo {halo}")
+        legal &= all(n is None or n >= 0 for n in context)
+        lengths = {len(sizes), len(halo), len(context or halo)}
+        if not legal or lengths != {trained.ndim}:
+            raise ValueError(f"sizes {sizes}, halo {halo}, context {context}")
         about = about._replace(
             axes=about.axes or (str(record["axes"]),) * 2,
             sizes=about.sizes or sizes,
             halo=halo,
+            context=context,
             links={"apply": "apply", "applied": "applied"}[record["links"]],
             scaling=scaling_of(trained.normalize, stats),
         )

@@ -58,7 +58,7 @@ def foreign_predictor(config: Config, samples: Sequence[Sample]) -> Predictor:
     return Predictor(
         forward,
         lambda sample: stats_for(scaling, sample.stats) if scaling else sample.stats,
-        Sight(halo, stride, tile, least),
+        Sight(halo, stride, tile, least, context=about.context),
         foreign.digest,
         foreign.trained,
     )

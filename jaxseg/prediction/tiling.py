@@ -47,9 +47,9 @@ def choose_tile(
 ) -> Tiling:
     """Tile, halo, overlap and batch for one image; what is given is kept, what is empty is chosen.
 
-    - halo: :func:`guessed_halo`. A halo of a whole radius may cost ten times the computation; ask
-      for it where tiles must equal the whole to the last bit. With ``open_ends`` an axis that one
-      tile holds has none.
+    - halo: :func:`guessed_halo`; where a tile is given, no more of it than leaves half of the tile.
+      A halo of a whole radius may cost ten times the computation; ask for it where tiles must equal
+      the whole to the last bit. With ``open_ends`` an axis that one tile holds has none.
     - overlap: 0 where the halo covers the context or the receptive radius (tiles then agree), else
       half the halo.
     - tile: the patch, or half to eight patches and two halos along each axis, in few steps; never
@@ -85,7 +85,12 @@ def choose_tile(
     ((640, 832), (32, 32), (16, 16), 1)
     """
     open_ends = open_ends and not halo
-    halo = halo or guessed_halo(patch, reach, stride, context)
+    if not halo:
+        halo = guessed_halo(patch, reach, stride, context)
+        if tile:
+            usual = guessed_halo(patch, reach, stride)
+            quarters = (side // 4 // step * step for side, step in zip(tile, stride, strict=True))
+            halo = tuple(map(min, halo, map(max, usual, quarters)))
     enough = [r if c is None else min(r, c) for r, c in zip(reach, context or reach, strict=True)]
     overlap = overlap or tuple(
         0 if h >= e else round_up(-(-h // 2), s)

@@ -17,6 +17,9 @@ from jaxseg.config.export import About, Request
 from jaxseg.config.load import to_plain
 from jaxseg.config.saved import from_checkpoint
 from jaxseg.errors import ConfigError, NonFiniteError
+from jaxseg.prediction.context import Context
+from jaxseg.prediction.sight import stored_context
+from jaxseg.prediction.tiling import guessed_halo
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.layout import Run
 
@@ -39,6 +42,8 @@ class Trained(NamedTuple):
     """As prediction computes it."""
     halo: tuple[int, ...]
     stride: tuple[int, ...]
+    context: Context
+    """What it needs to see around a voxel, where that was measured."""
 
 
 def export_trained(config: Config, run: Run) -> None:
@@ -144,7 +149,8 @@ def _trained(given: Request) -> Trained:
 
     stats = Stats(*map(tuple, meta["stats"]))
     ours = jax.jit(values(usual.apply))
-    return Trained(config, stats, values(plain.apply), ours, plain.halo, plain.stride)
+    context = stored_context(Path(given.checkpoint))
+    return Trained(config, stats, values(plain.apply), ours, plain.halo, plain.stride, context)
 
 
 def _check_sizes(given: Request, ndim: int, stride: tuple[int, ...]) -> None:
@@ -178,16 +184,14 @@ def _record(trained: Trained, given: Request) -> dict[str, Any]:
         "axes": "bc" + "zyx"[-config.ndim :],
         "sizes": [[size, 0] for size in given.tile] or sizes,
         "halo": list(trained.halo),
+        "context": list(trained.context),
         "links": "applied" if given.links else "apply",
     }
 
 
 def _halo(trained: Trained, tile: tuple[int, ...] = ()) -> tuple[int, ...]:
     """The context that our prediction throws away; none where it would leave nothing of a tile."""
-    from jaxseg.prediction import choose_tile
-
-    patch = trained.config.patch
-    halo = choose_tile(patch, patch, reach=trained.halo, stride=trained.stride).halo
+    halo = guessed_halo(trained.config.patch, trained.halo, trained.stride, trained.context)
     return tuple(h if 2 * h < n else 0 for h, n in zip(halo, tile, strict=True)) if tile else halo
 
 

@@ -19,6 +19,8 @@ from jaxseg.config import UNETR, Config, HRNet, Normalize, Package, Train, UNet,
 from jaxseg.config.export import Export
 from jaxseg.errors import ConfigError
 from jaxseg.interop import onnx as exchange
+from jaxseg.interop.foreign import open_foreign
+from jaxseg.prediction.sight import CONTEXT
 from jaxseg.runs.layout import run_of
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.exporting import export_trained
@@ -225,6 +227,10 @@ def test_a_training_that_ends_writes_its_package_once(tmp_path: Path, capsys) ->
     assert capsys.readouterr().out == ""
     export_trained(replace(config, train=Train(export=replace(about, version="0.3.0"))), run)
     assert str(described(path).version) == "0.3.0"
+    assert open_foreign(Package(path=str(path)), 2).about.context == ()
+    io.write_json(run.checkpoints / CONTEXT, {"context": [None, 8]})
+    export_trained(replace(config, train=Train(export=replace(about, version="0.4.0"))), run)
+    assert open_foreign(Package(path=str(path)), 2).about.context == (None, 8)
     by_patch = replace(config, normalize=Normalize(scope="patch"))
     assert "scaled by themselves" in "\n".join(map(str, check(by_patch)))
 

@@ -105,6 +105,13 @@ def test_the_halo_is_the_context_where_one_is_known() -> None:
     assert (by_hand.halo, by_hand.overlap) == ((16, 64), (16, 0))
 
 
+def test_half_of_a_tile_that_is_given_is_kept() -> None:
+    sizes = {"reach": (100, 100), "stride": (16, 16), "context": (80, 80)}
+    for tile, halo, overlap in (((512, 320), (80, 80), (0, 0)), ((256, 64), (64, 16), (32, 16))):
+        tiling = choose_tile((3000, 3000), (128, 128), tile=tile, **sizes)
+        assert (tiling.tile, tiling.halo, tiling.overlap) == (tile, halo, overlap)
+
+
 def test_windows_hold_twice_the_reach_as_far_as_images_and_memory_do() -> None:
     assert window_shape((600, 600), (64, 64), (100, 20), (16, 4)) == (224, 64)
     assert window_shape((10, 600), (64, 64), (100, 20), (16, 4)) == (0, 64)
@@ -127,7 +134,7 @@ def test_a_training_measures_it_and_its_tiles_agree_with_the_whole(tmp_path: Pat
         tmp_path, ndim=2, patch=(16, 16), channels="(ch('F'), ch('C'))", file="config.py"
     )
     config = load(tmp_path / "config.py")
-    tiled = replace(config, predict=replace(config.predict, tile=(24, 24)))
+    tiled = replace(config, predict=replace(config.predict, tile=(32, 32)))
     planned = plan_run(tiled).prediction
     assert planned is not None
     assert planned.guessed

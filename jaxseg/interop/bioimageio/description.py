@@ -36,6 +36,8 @@ class Description(NamedTuple):
     scaling: Scaling | None = None
     weights: str = ""
     """Name of the ONNX file."""
+    context: tuple[int | None, ...] = ()
+    """How far around a point its value depends on more than a thousandth, where that is known."""
 
 
 def read_description(files: Files, ndim: int, file: str) -> Description:
