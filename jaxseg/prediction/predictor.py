@@ -55,7 +55,9 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     # Checkpoints of earlier versions do not tell the size.
     warn_of_sizes(meta.get("spacing", ()), [sample.image for sample in samples])
     model = network(config, dtype=config.predict.precision)
-    mesh = jax.make_mesh((jax.device_count(),), ("data",))
+    # Of several processes, only the first predicts, after its training.
+    own = jax.local_devices()
+    mesh = jax.make_mesh((len(own),), ("data",), devices=own)
     link = functools.partial(table.activate, channels=config.channels)
     forward = make_forward(model, variables, link, mesh=mesh)
     joint = config.normalize.scope == "dataset"
