@@ -44,12 +44,10 @@ def measure_context(config: Config, run: Run, samples: Sequence[Sample]) -> None
     windows = busiest_windows(config, samples, shape)
     found = alike_in_plane(needed_context(predictor.forward, windows, stride=stride), stride)
     io.write_json(run.checkpoints / CONTEXT, {"context": found, "tolerance": TOLERANCE})
-    sides = guessed_halo(config.patch, reach, stride, found)
-    note = "; tiles differ more, and are blended" if None in found else ""
-    print(
-        f"halo {'x'.join(map(str, sides))}: around a tile, for what the network says of the whole"
-        f" image, to {TOLERANCE} of the range{note}"
-    )
+    sides = "x".join(map(str, guessed_halo(config.patch, reach, stride, found)))
+    blended = "as far as images show it, and are blended"
+    how = blended if None in found else f"by {TOLERANCE} of the range at most"
+    print(f"halo {sides}: tiles differ from the whole image {how}")
 
 
 def alike_in_plane(context: Context, stride: tuple[int, ...]) -> Context:
