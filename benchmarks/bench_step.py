@@ -1,4 +1,4 @@
-"""The training step of the default U-Net: the CPU recipe against plain XLA operations.
+"""The training step of the default U-Net: our recipes for CPUs against plain XLA operations.
 
     python benchmarks/bench_step.py [--rounds 5]
 
@@ -25,7 +25,7 @@ class Variant(NamedTuple):
     """One row of the table."""
 
     shape: tuple[int, ...]
-    recipe: Literal["plain", "cpu"]
+    recipe: Literal["plain", "cpu", "native"]
     devices: int
 
 
@@ -35,12 +35,15 @@ VARIANTS = (
     Variant(SHAPE_2D, "plain", 2),
     Variant(SHAPE_2D, "cpu", 1),
     Variant(SHAPE_2D, "cpu", 2),
+    Variant(SHAPE_2D, "native", 1),
     Variant(SHAPE_3D, "plain", 1),
     Variant(SHAPE_3D, "cpu", 1),
+    Variant(SHAPE_3D, "native", 1),
     Variant(PAIR_3D, "plain", 1),
     Variant(PAIR_3D, "plain", 2),
     Variant(PAIR_3D, "cpu", 1),
     Variant(PAIR_3D, "cpu", 2),
+    Variant(PAIR_3D, "native", 1),
 )
 
 
