@@ -61,7 +61,7 @@ def predictor_of(config: Config, checkpoints: Path, samples: Sequence[Sample]) -
     link = functools.partial(table.activate, channels=config.channels)
     forward = make_forward(model, variables, link, mesh=mesh)
     joint = config.normalize.scope == "dataset"
-    sight = sight_of(model, len(stats.offset), stored_context(folder))
+    sight = sight_of(model, len(stats.offset), stored_context(folder, config.ndim))
     return Predictor(
         forward,
         lambda sample: stats if joint else sample.stats,

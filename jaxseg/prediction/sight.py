@@ -53,12 +53,13 @@ def sight_of(model: Model, channels: int, context: Context = ()) -> Sight:
     return Sight(model.halo, model.stride, most=most, patches=True, context=context)
 
 
-def stored_context(folder: Path) -> Context:
+def stored_context(folder: Path, ndim: int) -> Context:
     """What was measured with the network of a checkpoint, or nothing.
 
     Parameters
     ----------
     folder : of the checkpoint
+    ndim : dimensions of its images
 
     Raises
     ------
@@ -69,7 +70,10 @@ def stored_context(folder: Path) -> Context:
         return ()
     try:
         found = json.loads(file.read_text())["context"]
-        return tuple(None if voxels is None else int(voxels) for voxels in found)
+        context = tuple(None if voxels is None else int(voxels) for voxels in found)
+        if len(context) != ndim or any(voxels is not None and voxels < 0 for voxels in context):
+            raise ValueError(f"{ndim} numbers of voxels are expected, found {found}")
+        return context
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "remove the file, and a part of the training patch is taken instead"
         raise InputError(f"not a file of measured context: {error}", where=file, fix=fix) from error

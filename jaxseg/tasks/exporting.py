@@ -149,7 +149,7 @@ def _trained(given: Request) -> Trained:
 
     stats = Stats(*map(tuple, meta["stats"]))
     ours = jax.jit(values(usual.apply))
-    context = stored_context(Path(given.checkpoint))
+    context = stored_context(Path(given.checkpoint), config.ndim)
     return Trained(config, stats, values(plain.apply), ours, plain.halo, plain.stride, context)
 
 

@@ -76,7 +76,7 @@ def train_network(config: Config, run: Run, samples: Samples) -> None:
         for part in ("train", "val"):
             copy_left_out(config, run, part, samples)
     fitted = _fit(config, run, made, learn, check, meta, start)
-    if hosts.is_first():
+    if hosts.is_first() and not runs.is_over(run, "train"):
         measure_context(config, run, (*check, *learn))
         runs.end(run, "train")
     print(

@@ -119,11 +119,14 @@ def test_windows_hold_twice_the_reach_as_far_as_images_and_memory_do() -> None:
     assert huge == (96, 96, 96)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"context": 3}', '{"context": ["a"]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"context": 3}', '{"context": ["a"]}', '{"context": [8]}', '{"context": [8, -8]}'],
+)
 def test_a_damaged_file_is_told(text: str, tmp_path: Path) -> None:
     (tmp_path / CONTEXT).write_text(text)
     with pytest.raises(InputError, match="measured context"):
-        stored_context(tmp_path)
+        stored_context(tmp_path, 2)
 
 
 @pytest.mark.full
@@ -142,12 +145,16 @@ def test_a_training_measures_it_and_its_tiles_agree_with_the_whole(tmp_path: Pat
     assert "halo " in capsys.readouterr().out
     predictor = predictor_of(config, run_of(config).checkpoints, ())
     forward, sight = predictor.forward, predictor.sight
-    assert sight.context == stored_context(run_of(config).checkpoints)
+    assert sight.context == stored_context(run_of(config).checkpoints, 2)
     assert all(context is not None and context > 0 for context in sight.context)
     planned = plan_run(replace(tiled, phases=("predict",))).prediction
     assert planned is not None
     assert not planned.guessed
     assert planned.tilings[0][0].halo == sight.context
+    # Again nothing is measured, nor is it for runs of earlier versions, whose results stay theirs.
+    (run_of(config).checkpoints / CONTEXT).unlink()
+    assert main([*command, "--phases", "train"]) == 0
+    assert "halo " not in capsys.readouterr().out
     image = small_runs.discs((96, 80), 7)[0][..., None].astype("f4")
     image = (image - image.mean()) / image.std()
     own = {"tile": (32, 32), "stride": sight.stride}
