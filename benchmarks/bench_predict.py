@@ -1,6 +1,7 @@
 """Sliding-window prediction: voxels per second, time outside the network, memory.
 
     python benchmarks/bench_predict.py [--rounds 3] [--side 224]
+    python benchmarks/bench_predict.py --volume 64 512 512 [--tile 64 128 128]
     python benchmarks/bench_predict.py --volume 64 512 512 --precision bfloat16   # on a GPU
 
 Each round runs, in turn and on the same data: the network alone on as many batches as the image
@@ -36,10 +37,13 @@ import zarr
 from jaxseg import models, runtime
 from jaxseg.config import UNet
 from jaxseg.geometry import TileGrid
-from jaxseg.prediction import chunk_shape, make_forward, predict
+from jaxseg.prediction import choose_tile, chunk_shape, make_forward, predict
+from jaxseg.prediction.sight import sight_of
 
 PLANES = 3
 NETWORK = UNet(features=(16, 32, 64))
+# What a volume is cut for, and the window of MONAI, which overlaps by an eighth.
+PATCH, WINDOW = (32, 64, 64), (64, 128, 128)
 
 
 class Case(NamedTuple):
@@ -70,6 +74,24 @@ def cases(side: int) -> tuple[Case, ...]:
         Case("3D", (40, side, side), (32, 96, 96), (4, 8, 8), (4, 8, 8), 2),
         Case("3D no halo", (40, side, side), (32, 96, 96), (0, 0, 0), (8, 24, 24), 2),
     )
+
+
+def volume_case(shape: tuple[int, ...], tile: tuple[int, ...]) -> Case:
+    """A volume in these tiles, or as it is cut by default with a halo of the receptive radius."""
+    if tile:
+        return Case("volume", shape, tile, (0, 16, 16), (0, 16, 16), 4)
+    model = models.build(NETWORK, PLANES, 3)
+    sight = sight_of(model, 1, model.halo)
+    tiling = choose_tile(
+        shape,
+        PATCH,
+        reach=sight.halo,
+        stride=sight.stride,
+        max_voxels=sight.most,
+        open_ends=True,
+        context=sight.context,
+    )
+    return Case("volume", shape, tiling.tile, tiling.halo, tiling.overlap, 1, WINDOW)
 
 
 def measured(function: Callable[[], Any]) -> Cost:
@@ -210,13 +232,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--side", type=int, default=224, help="length of the images in y and x")
     parser.add_argument("--volume", type=int, nargs=3, help="this image in place of all cases")
-    parser.add_argument("--tile", type=int, nargs=3, default=(64, 128, 128), help="for it")
+    parser.add_argument("--tile", type=int, nargs=3, default=(), help="of it; as by default")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     options = parser.parse_args()
     chosen = cases(options.side)
     if options.volume:
-        around = (0, 16, 16)
-        chosen = (Case("volume", tuple(options.volume), tuple(options.tile), around, around, 4),)
+        chosen = (volume_case(tuple(options.volume), tuple(options.tile)),)
     runtime.keep_memory()
     where = f"{jax.device_count()} {jax.devices()[0].device_kind}"
     print(f"U-Net 16-32-64, {options.precision}, {PLANES} planes, {where}")
