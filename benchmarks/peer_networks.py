@@ -64,6 +64,11 @@ def peer_network(config: Any, shape: tuple[int, ...]) -> Any:
         )
 
 
+def z_down(config: Any, steps: int) -> list[int]:
+    """The stride along z of each step down."""
+    return list(config.z_down) or [2] * steps
+
+
 def u_shape_options(config: Any, ndim: int) -> dict[str, Any]:
     """Of the networks out of convolutions."""
     levels = len(config.features)
@@ -74,7 +79,7 @@ def u_shape_options(config: Any, ndim: int) -> dict[str, Any]:
         "normalization": config.norm,
         "k_size": config.kernel,
         "upsample_layer": "convtranspose",
-        "z_down": list(config.z_down) or [2] * (levels - 1),
+        "z_down": z_down(config, levels - 1),
         "yx_down": [2] * (levels - 1),
         "isotropy": [True] * levels,
         "conv_layers": [config.convs] * levels,
@@ -87,7 +92,7 @@ def unext_options(config: Any, ndim: int) -> dict[str, Any]:
     levels = len(config.features)
     return {
         "feature_maps": list(config.features),
-        "z_down": list(config.z_down) or [2] * (levels - 1),
+        "z_down": z_down(config, levels - 1),
         "yx_down": [2] * (levels - 1),
         "cn_layers": [2] * levels,
         "isotropy": [True] * levels,
@@ -117,7 +122,7 @@ def hrnet_options(config: Any, ndim: int) -> dict[str, Any]:
         "NUM_BLOCKS": [[config.blocks] * n for n in branches],
         "NUM_CHANNELS": [[config.width * 2**i for i in range(n)] for n in branches],
         "BLOCK_TYPE": "BASIC",
-        "Z_DOWN": list(config.z_down) or [2] * 3,
+        "Z_DOWN": z_down(config, 3),
         "YX_DOWN": [2] * 3,
     }
     return {"cfg": stages, "normalization": config.norm}
@@ -135,10 +140,7 @@ def stunet_options(config: Any, ndim: int) -> dict[str, Any]:
 
 
 OPTIONS = {
-    "multiresunet": lambda config, ndim: {
-        "ndim": ndim,
-        "z_down": list(config.z_down) or [2] * 4,
-    },
+    "multiresunet": lambda config, ndim: {"ndim": ndim, "z_down": z_down(config, 4)},
     "unext_v1": unext_options,
     "unext_v2": unext_options,
     "unetr": unetr_options,

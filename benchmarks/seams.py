@@ -24,12 +24,12 @@ from jaxseg import checkpoint, decode, normalize
 from jaxseg.config import Config, Source
 from jaxseg.config.saved import from_checkpoint
 from jaxseg.data import Sample
+from jaxseg.geometry import Context, round_up
 from jaxseg.metrics import matching
 from jaxseg.prediction import predict
-from jaxseg.prediction.context import Context
 from jaxseg.prediction.foreign import Predictor
 from jaxseg.prediction.predictor import predictor_of
-from jaxseg.prediction.tiling import Tiling, choose_tile, round_up
+from jaxseg.prediction.tiling import Tiling, choose_tile
 from jaxseg.tasks.inputs import open_data
 
 THRESHOLDS = (0.5, 0.75, 0.9)

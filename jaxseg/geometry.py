@@ -17,12 +17,36 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from jaxseg.errors import ConfigError
+
+# What a network needs to see around a voxel, (z)yx; None along an axis = unknown, () = all are.
+Context = tuple[int | None, ...]
+
+
+def round_up(number: int, multiple: int) -> int:
+    """The next multiple, at least the number itself."""
+    return -(-number // multiple) * multiple
+
+
+def context_of(values: Iterable[int | None], ndim: int) -> Context:
+    """The context that a file holds.
+
+    Raises
+    ------
+    TypeError, ValueError : it is none
+
+    >>> context_of([None, 8.0], 2)
+    (None, 8)
+    """
+    found = tuple(None if voxels is None else int(voxels) for voxels in values)
+    if len(found) != ndim or any(voxels is not None and voxels < 0 for voxels in found):
+        raise ValueError(f"context {list(found)}, {ndim} numbers of voxels are expected")
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxseg.config import Config, Package
 from jaxseg.config.load import from_plain
 from jaxseg.errors import ConfigError, InputError, JaxsegError
+from jaxseg.geometry import context_of
 from jaxseg.interop.bioimageio.archive import Files, open_files
 from jaxseg.interop.bioimageio.description import Description, read_description
 from jaxseg.interop.bioimageio.scaling import scaling_of
@@ -114,13 +115,11 @@ def _with_record(
         stats = Stats(*(tuple(map(float, values)) for values in record["stats"]))
         sizes = tuple((int(least), int(step)) for least, step in record["sizes"])
         halo = tuple(map(int, record["halo"]))
-        # Files of earlier versions do not have it.
-        context = tuple(None if n is None else int(n) for n in record.get("context", ()))
+        # Files of earlier versions do not have it, others where nothing was measured.
+        context = context_of(given, trained.ndim) if (given := record.get("context")) else ()
         legal = all(least > 0 and step >= 0 for least, step in sizes) and min(halo) >= 0
-        legal &= all(n is None or n >= 0 for n in context)
-        lengths = {len(sizes), len(halo), len(context or halo)}
-        if not legal or lengths != {trained.ndim}:
-            raise ValueError(f"sizes {sizes}, halo {halo}, context {context}")
+        if not legal or len(sizes) != trained.ndim or len(halo) != trained.ndim:
+            raise ValueError(f"sizes {sizes}, halo {halo}")
         about = about._replace(
             axes=about.axes or (str(record["axes"]),) * 2,
             sizes=about.sizes or sizes,

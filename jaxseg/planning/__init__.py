@@ -15,12 +15,12 @@ from jaxseg import models
 from jaxseg.blocks import BlockGrid
 from jaxseg.config import Config, Package
 from jaxseg.data import Sample
+from jaxseg.geometry import Context
 from jaxseg.models import Model
 from jaxseg.network import network
 from jaxseg.planning.prediction import PredictionPlan, plan_prediction
 from jaxseg.planning.space import Store, free_space, space_needed
 from jaxseg.planning.training import TrainingPlan, plan_training
-from jaxseg.prediction.context import Context
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.runs import manifest as runs
 from jaxseg.runs.division import division_of_planes

@@ -16,12 +16,11 @@ from jaxseg import blocks, tta
 from jaxseg import channels as table
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.geometry import Box, TileGrid
+from jaxseg.geometry import Box, Context, TileGrid
 from jaxseg.models import Model
 from jaxseg.planning.compiled import Costs, costs, everywhere, spread
 from jaxseg.prediction import Tiling, compiled_forward
 from jaxseg.prediction.blend import blend_bytes, stripes
-from jaxseg.prediction.context import Context
 from jaxseg.prediction.predictor import tiling_of
 from jaxseg.prediction.sight import sight_of
 from jaxseg.runs.division import division_of_planes
@@ -107,7 +106,8 @@ def plan_prediction(
         len(turns),
         host,
         found,
-        guessed=not (context or config.predict.halo) and any(any(way.halo) for way in ways),
+        guessed=not (context or config.predict.halo)
+        and any(0 < h < r for way in ways for h, r in zip(way.halo, sight.halo, strict=True)),
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxseg.geometry import Context, round_up
+
 # Largest difference to the whole image that tiles may have, as a part of the range of a plane.
 TOLERANCE = 1e-3
-
-Context = tuple[int | None, ...]
 
 
 def needed_context(
@@ -70,4 +70,4 @@ def _needed(differences: np.ndarray, allowed: np.ndarray, step: int) -> int | No
     # Written so that what is not a number differs, too.
     bad = np.flatnonzero(~(differences <= allowed).all(axis=1))
     needed = int(bad[-1]) + 1 if len(bad) else 0
-    return -(-needed // step) * step if needed < len(differences) else None
+    return round_up(needed, step) if needed < len(differences) else None

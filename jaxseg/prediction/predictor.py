@@ -15,6 +15,7 @@ from jaxseg.config.load import differing, digest, select
 from jaxseg.config.saved import from_checkpoint
 from jaxseg.data import Sample
 from jaxseg.errors import ConfigError, raise_all
+from jaxseg.geometry import round_up
 from jaxseg.network import network
 from jaxseg.normalize import Stats
 from jaxseg.prediction.foreign import Predictor, foreign_predictor
@@ -80,7 +81,7 @@ def tiling_of(config: Config, sight: Sight, shape: tuple[int, ...]) -> Tiling:
                 found=sight.tile,
                 fix="leave out predict.full_image",
             )
-        whole = tuple(-(-n // step) * step for n, step in zip(shape, sight.stride, strict=True))
+        whole = tuple(map(round_up, shape, sight.stride))
         none = (0,) * config.ndim
         return Tiling(whole, none, none, sight.stride, jax.device_count())
     choose = functools.partial(

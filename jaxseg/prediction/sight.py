@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.errors import InputError
+from jaxseg.geometry import Context, context_of
 from jaxseg.models import Model
 from jaxseg.prediction.budget import most_voxels
-from jaxseg.prediction.context import Context
 from jaxseg.prediction.tiling import MOST_VOXELS
 
 # Beside a checkpoint: what was measured with it.
@@ -69,11 +69,7 @@ def stored_context(folder: Path, ndim: int) -> Context:
     if not file.is_file():
         return ()
     try:
-        found = json.loads(file.read_text())["context"]
-        context = tuple(None if voxels is None else int(voxels) for voxels in found)
-        if len(context) != ndim or any(voxels is not None and voxels < 0 for voxels in context):
-            raise ValueError(f"{ndim} numbers of voxels are expected, found {found}")
-        return context
+        return context_of(json.loads(file.read_text())["context"], ndim)
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "remove the file, and a part of the training patch is taken instead"
         raise InputError(f"not a file of measured context: {error}", where=file, fix=fix) from error

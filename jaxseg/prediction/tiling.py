@@ -6,8 +6,7 @@ import itertools
 import math
 from typing import NamedTuple
 
-from jaxseg.geometry import TileGrid
-from jaxseg.prediction.context import Context
+from jaxseg.geometry import Context, TileGrid, round_up
 
 # What a tile may hold between its halos, in training patches, so that images of common sizes fit.
 # The fewer there are, the fewer shapes a folder of images of all sizes compiles.
@@ -98,10 +97,10 @@ def choose_tile(
     )
     axes = zip(shape, patch, halo, overlap, stride, strict=True)
     choices: list[tuple[_Along, ...]]
+    large = any(map(_is_large, shape, patch))
     if tile:
         choices = [(_Along(*one),) for one in zip(tile, halo, overlap, strict=True)]
     else:
-        large = any(map(_is_large, shape, patch))
         choices = [_along(*axis, open_ends, large) for axis in axes]
     one_patch = math.prod(round_up(p, s) for p, s in zip(patch, stride, strict=True))
     limit = max(max_voxels // devices, one_patch)
@@ -123,7 +122,7 @@ def choose_tile(
         together = max(devices, min(most, round_up(tiles, devices)))
         tilings.append(cut._replace(batch=together))
     least = min(_computed(tiling, shape) for tiling in tilings)
-    spare = 1.05 if any(map(_is_large, shape, patch)) else 1.15
+    spare = 1.05 if large else 1.15
     good = [tiling for tiling in tilings if _computed(tiling, shape) <= spare * least]
     return min(good, key=lambda tiling: _plainness(tiling, patch))
 
@@ -177,11 +176,6 @@ def _is_large(size: int, patch: int) -> bool:
     return size >= _PATCHES[-1] * patch
 
 
-def round_up(number: int, multiple: int) -> int:
-    """The next multiple, at least the number itself."""
-    return -(-number // multiple) * multiple
-
-
 class _Along(NamedTuple):
     """How to cut one axis."""
 
@@ -208,11 +202,10 @@ def _along(
         ways |= {max(least, round_up(length, stride)) for length in equal}
     found = [_Along(n, halo, overlap) for n in sorted(ways)]
     if open_ends:
-        open_ladder = sorted({round_up(math.ceil(patch * n), stride) for n in _PATCHES})
-        whole = round_up(size, stride)
-        held = [whole] if large else [n for n in open_ladder if n >= size][:1]
-        found = [*(one for one in found if one.tile < size), *(_Along(n, 0, 0) for n in held)]
-    return tuple(found or [_Along(whole, halo, overlap)])
+        open_ladder = (round_up(math.ceil(patch * n), stride) for n in _PATCHES)
+        held = round_up(size, stride) if large else min(n for n in open_ladder if n >= size)
+        found = [*(one for one in found if one.tile < size), _Along(held, 0, 0)]
+    return tuple(found)
 
 
 def _computed(tiling: Tiling, shape: tuple[int, ...]) -> int:

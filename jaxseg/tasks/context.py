@@ -11,10 +11,11 @@ import numpy as np
 from jaxseg import data, io
 from jaxseg.config import Config
 from jaxseg.data import Sample
-from jaxseg.prediction.context import TOLERANCE, Context, needed_context
+from jaxseg.geometry import Context, round_up
+from jaxseg.prediction.context import TOLERANCE, needed_context
 from jaxseg.prediction.predictor import predictor_of
 from jaxseg.prediction.sight import CONTEXT
-from jaxseg.prediction.tiling import guessed_halo, round_up
+from jaxseg.prediction.tiling import guessed_halo
 from jaxseg.runs.layout import Run
 
 # Windows that are measured, voxels of all of them, and among how many they are chosen.

@@ -17,7 +17,7 @@ from jaxseg.config.export import About, Request
 from jaxseg.config.load import to_plain
 from jaxseg.config.saved import from_checkpoint
 from jaxseg.errors import ConfigError, NonFiniteError
-from jaxseg.prediction.context import Context
+from jaxseg.geometry import Context
 from jaxseg.prediction.sight import stored_context
 from jaxseg.prediction.tiling import guessed_halo
 from jaxseg.runs import manifest as runs

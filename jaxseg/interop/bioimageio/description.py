@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxseg.errors import ConfigError, InputError
+from jaxseg.geometry import Context
 from jaxseg.interop.bioimageio.archive import Files
 from jaxseg.interop.bioimageio.scaling import Scaling, read_steps
 from jaxseg.interop.onnx.optional import load
@@ -36,7 +37,7 @@ class Description(NamedTuple):
     scaling: Scaling | None = None
     weights: str = ""
     """Name of the ONNX file."""
-    context: tuple[int | None, ...] = ()
+    context: Context = ()
     """How far around a point its value depends on more than a thousandth, where that is known."""
 
 
