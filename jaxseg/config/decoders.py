@@ -11,6 +11,7 @@ from jaxseg.config.option import NOTHING, join, option, section
 from jaxseg.errors import ConfigError
 
 Threshold = float | Literal["auto"]
+Convex = Literal["no", "join", "part", "both"]
 
 
 @section
@@ -50,6 +51,9 @@ class Watershed:
     """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
+    convex: Convex = option("no", read_by=("tune", "merge"))
+    """Make objects more convex: join touching ones that are so together, part those whose parts
+    are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
     by_slices: bool = option(False)
     """Flood every z slice on its own."""
     check_files: bool = option(True, read_by=NOTHING)
@@ -57,7 +61,14 @@ class Watershed:
     seed_map.tif, the surface as semantic.tif, the growth mask as foreground.tif, watershed.tif."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
-        """One threshold per channel that is named."""
+        """One threshold per channel that is named, and shapes that slices do not have."""
+        if self.by_slices and self.convex != "no":
+            yield ConfigError(
+                "slices on their own have no shape in common",
+                where=join(where, "convex"),
+                found=self.convex,
+                fix=f"--{where}.no-by-slices, or --{where}.convex no",
+            )
         for field, thresholds in (("seeds", "seed_thresholds"), ("growth", "growth_thresholds")):
             names, given = getattr(self, field), getattr(self, thresholds)
             if given and names and len(given) != len(names):
@@ -177,6 +188,9 @@ class FlowTracking:
     """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
+    convex: Convex = option("no", read_by=("tune", "merge"))
+    """Make objects more convex: join touching ones that are so together, part those whose parts
+    are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
 
 
 @section

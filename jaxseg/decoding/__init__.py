@@ -23,6 +23,7 @@ from jaxseg.decoding.affinities.agglomeration import (
 from jaxseg.decoding.affinities.mutex import mutex, mutex_steps
 from jaxseg.decoding.certainty import agreement, certainty, certainty_of, graded
 from jaxseg.decoding.classes import class_type, class_votes, classes, object_classes
+from jaxseg.decoding.convexity import more_convex, solidity
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
 from jaxseg.decoding.mask import mask_plan
@@ -94,6 +95,7 @@ __all__ = [
     "growth_mask",
     "join_options",
     "mask_plan",
+    "more_convex",
     "mutex",
     "mutex_steps",
     "near_offsets",
@@ -108,6 +110,7 @@ __all__ = [
     "settle",
     "settled",
     "shapes",
+    "solidity",
     "stardist",
     "stardist_problems",
     "to_json",

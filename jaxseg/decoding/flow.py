@@ -16,10 +16,11 @@ from scipy import ndimage
 from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, FlowTracking
 from jaxseg.config.option import checked
-from jaxseg.decoding.mask import check_columns, cleaned, object_mask
+from jaxseg.decoding.convexity import more_convex
+from jaxseg.decoding.mask import check_columns, object_mask
 from jaxseg.decoding.watershed.decode import Steps
 from jaxseg.errors import ConfigError
-from jaxseg.labels.objects import compact
+from jaxseg.labels.objects import compact, drop_small, fill_holes
 from jaxseg.symmetry import Component
 
 # A peak is the place within so many voxels where most voxels end; the places around it that more
@@ -90,7 +91,10 @@ def flow_steps(
     seeds = sinks(hits, min_sink=options.min_sink)
     labels = np.zeros(mask.shape, np.int32)
     labels[mask] = seeds[ends]
-    labels = cleaned(labels, fill_holes=options.fill_holes, min_size=options.min_size)
+    labels = fill_holes(labels) if options.fill_holes else labels
+    if options.convex != "no":
+        labels = more_convex(labels, options.convex, spacing=spacing)
+    labels = drop_small(labels, options.min_size)
     return Steps(labels, seeds, -hits.astype(np.float32), mask)
 
 

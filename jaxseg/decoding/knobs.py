@@ -19,6 +19,8 @@ Knobs = Mapping[str, tuple[Any, ...]]
 LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
 # Voxels of the smallest object, by dimension.
 SIZES = {2: (1, 10, 20, 40), 3: (1, 20, 60, 200)}
+# Whether shape joins and parts objects.
+CONVEX = ("no", "both", "part", "join")
 # Options that are the voxels of the smallest object.
 LEAST_SIZES = frozenset({"min_size", "min_object_size"})
 # Channels that a mask by one of ``LEVELS`` is made of.
@@ -26,7 +28,7 @@ MASKS = frozenset({"F", "B"})
 
 
 def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
-    """How deep a valley parts objects, how smooth the map is, and where objects end."""
+    """How deep a valley parts objects, how smooth the map is, where objects end, and shape."""
     chosen = plan(channels, ndim=ndim)
     found: dict[str, tuple[Any, ...]] = {}
     if chosen.parting:
@@ -34,7 +36,7 @@ def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
         found["seed_sigma"] = (0.7, 1.0, 0.0, 1.5, 2.0)
     if [source.names for source in (c.source for c in chosen.growth)] in ([("F",)], [("B",)]):
         found["growth_thresholds"] = tuple((level,) for level in LEVELS)
-    return {**found, "min_size": SIZES[ndim]}
+    return {**found, "convex": CONVEX, "min_size": SIZES[ndim]}
 
 
 def stardist_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
@@ -73,11 +75,11 @@ def mutex_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
 
 
 def flow_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
-    """How many voxels end in an object, and where objects end."""
+    """How many voxels end in an object, where objects end, and shape."""
     found: dict[str, tuple[Any, ...]] = {"min_sink": (10, 5, 20, 40)}
     if MASKS & {channel.name for channel in channels}:
         found["threshold"] = tuple((level,) for level in LEVELS)
-    return {**found, "min_size": SIZES[ndim]}
+    return {**found, "convex": CONVEX, "min_size": SIZES[ndim]}
 
 
 def with_true_sizes(knobs: Knobs, truths: Iterable[np.ndarray]) -> Knobs:

@@ -91,6 +91,8 @@ WRITES: Mapping[str, tuple[str, ...]] = {
                 "contacts",
                 "fragments",
                 "region_graph",
+                "joined",
+                "changed",
                 "instance_merging",
                 *OF_OBJECTS,
             )

@@ -18,11 +18,13 @@ import numpy as np
 from jaxseg.blocks import Block
 from jaxseg.blocks.stage import Arrays, Made, Results, Stage
 from jaxseg.channels import columns
+from jaxseg.config.decoders import Convex
 from jaxseg.decoding import (
     DECODERS,
     decoder_of,
     growth_mask,
     mask_plan,
+    more_convex,
     plan,
     row_of,
     run_decoder,
@@ -31,9 +33,10 @@ from jaxseg.decoding import (
 )
 from jaxseg.geometry import Box
 from jaxseg.labels.masks import morph
+from jaxseg.labels.objects import drop_small
 from jaxseg.stages.agglomeration import agglomerated
 from jaxseg.stages.decoding import Array, Decoding
-from jaxseg.stages.joining import compared, label_type, labelled, unjoined
+from jaxseg.stages.joining import changed_together, compared, label_type, labelled, unjoined
 from jaxseg.stages.pieces import created
 from jaxseg.stages.stars import star_stages
 from jaxseg.stages.thresholds import fitted, from_arrays, to_arrays
@@ -92,11 +95,8 @@ def overlapping(
     part : planes, where objects may be, and the summary, to labels of a part of the volume
     options : of the first stage
     """
-    # An object may be cut by the end of a block: its size is known only when it is joined.
-    least = getattr(given.options, "min_size", 1)
-    alone = given.options
-    if least > 1:
-        alone = dataclasses.replace(given.options, min_size=1)
+    alone, least = _of_pieces(given.options), getattr(given.options, "min_size", 1)
+    convex: Convex = getattr(given.options, "convex", "no")
 
     def decode(planes: Array, within: Array | None, known: Arrays) -> Array:
         return run_decoder(
@@ -110,13 +110,26 @@ def overlapping(
 
     first = created(given.grid, find, needs=given.needs, values=given.creating, **options)
     pairs = compared(first, threshold=given.threshold, values=given.joining)
-    output = dataclasses.replace(given.output, dtype=label_type)
-    return labelled(first, pairs, output, min_size=least, values=given.joining)
+    if convex == "no":
+        output = dataclasses.replace(given.output, dtype=label_type)
+        return labelled(first, pairs, output, min_size=least, values=given.joining)
+
+    def change(labels: Array) -> Array:
+        return drop_small(more_convex(labels, convex, spacing=given.spacing), least)
+
+    return changed_together(first, pairs, change, given.output, values=given.joining)
+
+
+def _of_pieces(options: Any) -> Any:
+    """Options for a block: an object may be cut by its end, size and shape are known later."""
+    later = {"min_size": 1, "convex": "no"}
+    known = {name: value for name, value in later.items() if hasattr(options, name)}
+    return dataclasses.replace(options, **known) if known else options
 
 
 def _watershed(given: Decoding) -> Stage:
     """The thresholds of the volume, then every block."""
-    options = dataclasses.replace(given.options, min_size=1)
+    options = _of_pieces(given.options)
     chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=options)
 
     def summarise(results: Results) -> Arrays:
@@ -162,7 +175,7 @@ def _masked(given: Decoding) -> Stage:
         levels = from_arrays(known)
         if levels.growth is None:
             return np.zeros(planes.shape[:-1], np.uint16)
-        options = dataclasses.replace(given.options, min_size=1, threshold=levels.growth)
+        options = dataclasses.replace(_of_pieces(given.options), threshold=levels.growth)
         return run_decoder(
             planes, given.kept, spacing=given.spacing, decoder=given.decoder, options=options,
             within=within,

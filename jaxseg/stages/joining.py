@@ -11,7 +11,7 @@ comes first does it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,7 +19,16 @@ import numpy as np
 
 from jaxseg import io
 from jaxseg.blocks import Block
-from jaxseg.blocks.stage import Arrays, Made, Noted, Output, Result, Results, Stage
+from jaxseg.blocks.stage import (
+    Arrays,
+    Made,
+    Noted,
+    Output,
+    Result,
+    Results,
+    Stage,
+    whole_grid,
+)
 from jaxseg.stages.contacts import Compare, contacts
 from jaxseg.stages.numbering import number_objects
 
@@ -133,6 +142,36 @@ def labelled(
     return Stage(name=name, phase=MERGING, grid=created.grid, needs=(created, compared),
                  values=values, summarise=summarise, work=work, output=output, done=done,
                  warn=_cut)  # fmt: skip
+
+
+def changed_together(
+    created: Stage,
+    compared: Stage,
+    change: Callable[[np.ndarray], np.ndarray],
+    output: Output,
+    *,
+    values: Mapping[str, Any],
+) -> Stage:
+    """The stage that writes joined objects after a change that looks at all of them at once.
+
+    Parameters
+    ----------
+    created, compared : pieces, and which of them are of one object
+    change : (*S) labels of the whole image to (*S) labels 1..N
+    output : the labels; their type follows from the number of objects
+    values : of the stages
+    """
+    inner = Output(spacing=output.spacing, dtype=label_type, what="joined objects")
+    joined = labelled(created, compared, inner, name="joined", values=values)
+
+    def work(block: Block, results: Results, known: Arrays) -> Made:
+        labels = change(results[joined].array[...])
+        return Made(labels, lambda: Noted(counts={"objects": int(labels.max(initial=0))}))
+
+    inner = Output(spacing=output.spacing, dtype=np.uint32, what="changed objects")
+    whole = Stage(name="changed", phase=MERGING, grid=whole_grid(created.grid.shape), work=work,
+                  needs=(joined,), values=values, output=inner, done="changed")  # fmt: skip
+    return unjoined(whole, output, values)
 
 
 def label_type(results: Results, known: Arrays) -> np.dtype:

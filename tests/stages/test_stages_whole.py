@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.blockwise import canonical
 from support.stages import by_blocks, in_memory
-from support.synthetic_objects import touching_balls
+from support.synthetic_objects import clustered_balls, same_partition, touching_balls
 
 from jaxseg.blocks import BlockGrid, Output, Stage, View, whole_grid
 from jaxseg.channels import encode
@@ -71,6 +71,16 @@ def planes_of(name: str, ndim: int, seed: int) -> np.ndarray:
     return (planes + rng.normal(0, 0.02, planes.shape)).astype(np.float32)
 
 
+@functools.cache
+def clumps_of(name: str, ndim: int, seed: int) -> np.ndarray:
+    """Planes in which two objects that touch are one, and others are cut in halves."""
+    rng, radii = np.random.default_rng(seed), (6, 8) if ndim == 2 else (4, 5)
+    truth = clustered_balls(rng, SHAPES[ndim], count=4, radii=radii)
+    halves = truth + 4 * (np.indices(truth.shape)[-1] % 16 < 8)
+    truth = np.where(truth > 2, halves, truth > 0) * (truth > 0)
+    return np.asarray(encode(truth.astype(np.int32), DECODERS[name]), np.float32)
+
+
 def objects(
     name: str,
     planes: np.ndarray,
@@ -118,6 +128,25 @@ def test_every_decoder(name: str, data: st.DataObject) -> None:
     else:
         # The rim of a cut object may be one more object.
         assert matching(whole, found, thresholds=(0.9,))[0].f1 > 0.75
+
+
+@pytest.mark.parametrize("name", ["watershed", "flow"])
+@settings(max_examples=3)
+@given(data=st.data())
+def test_shapes_are_judged_when_pieces_are_joined(name: str, data: st.DataObject) -> None:
+    """Bit for bit, since both number objects where they begin."""
+    ndim = data.draw(st.sampled_from([2] if name in FLAT else [2, 3]))
+    planes = clumps_of(name, ndim, data.draw(st.integers(0, 2)))
+    plain = row_of(DECODERS[name], name).options
+    options = dataclasses.replace(plain, convex="both", min_size=data.draw(st.integers(1, 90)))
+    before = in_memory(objects(name, planes, whole_grid(SHAPES[ndim]), plain)).array
+    whole = in_memory(objects(name, planes, whole_grid(SHAPES[ndim]), options)).array
+    assert not same_partition(before, whole)
+    with tempfile.TemporaryDirectory() as folder:
+        grid = cut(ndim, data.draw(sizes(ndim)))
+        found = by_blocks(Path(folder), objects(name, planes, grid, options)).array[...]
+    assert found.dtype == whole.dtype
+    assert np.array_equal(found, whole)
 
 
 @pytest.mark.parametrize("one", OPERATIONS, ids=str)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg.config import Channel, Watershed
+from jaxseg.decoding.convexity import more_convex
 from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.watershed.flood import flood, flood_slices
 from jaxseg.decoding.watershed.growth import growth_mask, seed_mask
@@ -137,6 +138,8 @@ def watershed_by_plan(
     if options.fill_holes:
         labels = fill_holes(labels)
     labels = labels if within is None else np.where(within, labels, 0)
+    if options.convex != "no":
+        labels = more_convex(labels, options.convex, spacing=spacing)
     return Steps(drop_small(labels, options.min_size), seeds, surface, mask)
 
 
