@@ -11,7 +11,7 @@ from jaxseg.config.option import NOTHING, join, option, section
 from jaxseg.errors import ConfigError
 
 Threshold = float | Literal["auto"]
-Convex = Literal["no", "join", "part", "both"]
+Convex = Literal["none", "join", "part", "both"]
 
 
 @section
@@ -51,7 +51,7 @@ class Watershed:
     """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
-    convex: Convex = option("no", read_by=("tune", "merge"))
+    convex: Convex = option("none", read_by=("tune", "merge"))
     """Make objects more convex: join touching ones that are so together, part those whose parts
     are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
     by_slices: bool = option(False)
@@ -62,12 +62,12 @@ class Watershed:
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """One threshold per channel that is named, and shapes that slices do not have."""
-        if self.by_slices and self.convex != "no":
+        if self.by_slices and self.convex != "none":
             yield ConfigError(
                 "slices on their own have no shape in common",
                 where=join(where, "convex"),
                 found=self.convex,
-                fix=f"--{where}.no-by-slices, or --{where}.convex no",
+                fix=f"--{where}.no-by-slices, or --{where}.convex none",
             )
         for field, thresholds in (("seeds", "seed_thresholds"), ("growth", "growth_thresholds")):
             names, given = getattr(self, field), getattr(self, thresholds)
@@ -188,7 +188,7 @@ class FlowTracking:
     """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
-    convex: Convex = option("no", read_by=("tune", "merge"))
+    convex: Convex = option("none", read_by=("tune", "merge"))
     """Make objects more convex: join touching ones that are so together, part those whose parts
     are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
 

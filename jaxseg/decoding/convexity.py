@@ -48,7 +48,7 @@ def more_convex(
     Parameters
     ----------
     labels : (*S) non-negative integers, 2D or 3D, any ids
-    how : join, part or both; no = nothing but new numbers
+    how : join, part or both; none = nothing but new numbers
     spacing : size of a voxel, (z)yx, µm; None = 1
 
     Returns
@@ -96,46 +96,38 @@ def solidity(mask: np.ndarray) -> float:
 
 
 def _joined(labels: np.ndarray) -> np.ndarray:
-    """Objects 1..N of which some are joined, with the smaller of their numbers."""
-    pairs = _touching(labels)
-    boxes = dict(enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1))
-    sizes = dict(enumerate(np.bincount(labels.ravel()).tolist()))
-    own: dict[int, float] = {}
-    gains: dict[tuple[int, int], float | None] = {}
-    labels = labels.copy()
+    """Objects 1..N of which some are joined, with the number of one of them."""
+    while pairs := _gaining(labels):
+        table = np.arange(int(labels.max()) + 1, dtype=labels.dtype)
+        for one, other in pairs:
+            table[other] = one
+        labels = table[labels]
+    return labels
 
-    def gain(pair: tuple[int, int]) -> float | None:
-        """How much more solid a pair is together; None = it is not to be joined."""
-        box = _around(*(boxes[one] for one in pair))
+
+def _gaining(labels: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of objects to join, none of them in two pairs: those that gain most, first."""
+    boxes = ndimage.find_objects(labels.astype(np.int32))
+    alone: dict[int, tuple[float, int]] = {}
+    gains: list[tuple[float, tuple[int, int]]] = []
+    for pair in _touching(labels):
+        box = _around(*(boxes[one - 1] for one in pair))
         masks = [labels[box] == one for one in pair]
         for one, mask in zip(pair, masks, strict=True):
-            if one not in own:
-                own[one] = solidity(mask)
+            if one not in alone:
+                alone[one] = solidity(mask), int(np.count_nonzero(mask))
+        (first, size), (second, other) = (alone[one] for one in pair)
+        apart = (first * size + second * other) / (size + other)
         together = solidity(masks[0] | masks[1])
-        apart = np.average([own[one] for one in pair], weights=[sizes[one] for one in pair])
-        return together - float(apart) if together >= max(JOINED[labels.ndim], apart) else None
-
-    while True:
-        for pair in pairs - gains.keys():
-            gains[pair] = gain(pair)
-        ranked = sorted((-gain, pair) for pair, gain in gains.items() if gain is not None)
-        taken: dict[int, int] = {}
-        for _, (one, other) in ranked:
-            if not taken.keys() & {one, other}:
-                taken |= {one: one, other: one}
-        if not taken:
-            return labels
-        for other, one in taken.items():
-            own.pop(other, None)
-            if other == one:
-                continue
-            box = boxes[other]
-            labels[box][labels[box] == other] = one
-            boxes[one] = _around(boxes[one], box)
-            sizes[one] += sizes[other]
-        pairs = {tuple(sorted(taken.get(one, one) for one in pair)) for pair in pairs}  # type: ignore[misc]
-        pairs = {pair for pair in pairs if pair[0] != pair[1]}
-        gains = {pair: gain for pair, gain in gains.items() if not taken.keys() & set(pair)}
+        if together >= max(JOINED[labels.ndim], apart):
+            gains.append((together - apart, pair))
+    found: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for _, pair in sorted(gains, key=lambda one: (-one[0], one[1])):
+        if taken.isdisjoint(pair):
+            found.append(pair)
+            taken.update(pair)
+    return found
 
 
 def _touching(labels: np.ndarray) -> set[tuple[int, int]]:

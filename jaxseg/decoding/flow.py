@@ -92,7 +92,7 @@ def flow_steps(
     labels = np.zeros(mask.shape, np.int32)
     labels[mask] = seeds[ends]
     labels = fill_holes(labels) if options.fill_holes else labels
-    if options.convex != "no":
+    if options.convex != "none":
         labels = more_convex(labels, options.convex, spacing=spacing)
     labels = drop_small(labels, options.min_size)
     return Steps(labels, seeds, -hits.astype(np.float32), mask)

@@ -20,7 +20,7 @@ LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
 # Voxels of the smallest object, by dimension.
 SIZES = {2: (1, 10, 20, 40), 3: (1, 20, 60, 200)}
 # Whether shape joins and parts objects.
-CONVEX = ("no", "both", "part", "join")
+CONVEX = ("none", "both", "part", "join")
 # Options that are the voxels of the smallest object.
 LEAST_SIZES = frozenset({"min_size", "min_object_size"})
 # Channels that a mask by one of ``LEVELS`` is made of.

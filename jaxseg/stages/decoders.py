@@ -96,7 +96,7 @@ def overlapping(
     options : of the first stage
     """
     alone, least = _of_pieces(given.options), getattr(given.options, "min_size", 1)
-    convex: Convex = getattr(given.options, "convex", "no")
+    convex: Convex = getattr(given.options, "convex", "none")
 
     def decode(planes: Array, within: Array | None, known: Arrays) -> Array:
         return run_decoder(
@@ -110,7 +110,7 @@ def overlapping(
 
     first = created(given.grid, find, needs=given.needs, values=given.creating, **options)
     pairs = compared(first, threshold=given.threshold, values=given.joining)
-    if convex == "no":
+    if convex == "none":
         output = dataclasses.replace(given.output, dtype=label_type)
         return labelled(first, pairs, output, min_size=least, values=given.joining)
 
@@ -122,7 +122,7 @@ def overlapping(
 
 def _of_pieces(options: Any) -> Any:
     """Options for a block: an object may be cut by its end, size and shape are known later."""
-    later = {"min_size": 1, "convex": "no"}
+    later = {"min_size": 1, "convex": "none"}
     known = {name: value for name, value in later.items() if hasattr(options, name)}
     return dataclasses.replace(options, **known) if known else options
 

@@ -138,7 +138,7 @@ def watershed_by_plan(
     if options.fill_holes:
         labels = fill_holes(labels)
     labels = labels if within is None else np.where(within, labels, 0)
-    if options.convex != "no":
+    if options.convex != "none":
         labels = more_convex(labels, options.convex, spacing=spacing)
     return Steps(drop_small(labels, options.min_size), seeds, surface, mask)
 
