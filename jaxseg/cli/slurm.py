@@ -7,9 +7,10 @@ r"""A run by blocks as jobs of SLURM: the commands that submit it, printed for a
 Every phase is an array of jobs that starts when the one before ended well. Job 0 of
 instance_creation runs first, since it finds the thresholds of the volume for the others. Merging is
 submitted several times: all jobs compare their blocks, then they write the labels, then they
-measure, then come the steps of post-processing, one after the other. Where fragments are joined
-there are two steps more: they are numbered, and their contacts gathered. What is done is never done
-again, so a chain that broke is simply submitted once more.
+measure, then come the steps of post-processing, one after the other. There are two steps more where
+fragments are joined, which are numbered and whose contacts are gathered, and where shapes are
+judged, or tuning may choose that. What is done is never done again, so a chain that broke is simply
+submitted once more.
 """
 
 from __future__ import annotations

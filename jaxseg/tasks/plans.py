@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,12 +21,14 @@ from jaxseg.runs.division import DECODE, division_of_results
 from jaxseg.runs.executor import work_there
 from jaxseg.runs.layout import Work, run_of
 from jaxseg.runs.needs import Plan
+from jaxseg.stages.chosen import chosen_decoder
 from jaxseg.tasks.checking import check
 from jaxseg.tasks.comparing import EVALUATE
 from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
+from jaxseg.tasks.tuning import TUNE, tunes
 from jaxseg.train import tensorboard
 from jaxseg.volume import Volume
 
@@ -62,9 +65,19 @@ def turns_of(config: Config) -> dict[str, int]:
     nothing = np.broadcast_to(np.float32(0), (*shape, 1))
     image = Volume(nothing, "zyxc"[-len(shape) - 1 :], (1.0,) * len(shape), "image")
     sample = Sample(image, {}, Stats((), ()), "image", empty_index(len(shape)))
-    task = task_of(config)
+    task, config = task_of(config), _with_most_turns(config)
     steps = task.steps(Work(config, run_of(config), sample)).steps
     return {phase: len(levels(steps, phase)) for phase in task.phases}
+
+
+def _with_most_turns(config: Config) -> Config:
+    """The same with what tuning may choose and jobs wait for; a turn too many does nothing."""
+    if TUNE not in config.phases or not config.tune.use or not tunes(config):
+        return config
+    row, options, _ = chosen_decoder(config)
+    if getattr(options, "convex", "both") != "none":
+        return config
+    return replace(config, **{row.name: replace(options, convex="both")})
 
 
 def remote(text: str, name: str, phase: str, number: str) -> blocks.Work:

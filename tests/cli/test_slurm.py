@@ -16,7 +16,8 @@ from support.synthetic_objects import touching_balls
 from jaxseg import io
 from jaxseg.channels import encode
 from jaxseg.cli import app
-from jaxseg.config import ch
+from jaxseg.config import Watershed, ch
+from jaxseg.config.decoders import Convex
 from jaxseg.decoding import watershed
 
 pytestmark = pytest.mark.full
@@ -69,20 +70,31 @@ def test_every_phase_waits_for_the_one_before(args, tmp_path: Path, capsys) -> N
     calls = submitted(tmp_path, script, 'echo "$command" >> commands.log; rm commands.log')
     names = [
         *("train", "predict", "tune", "instance_creation", "instance_creation"),
-        *("instance_merging", "instance_merging", "instance_merging", "evaluate"),
+        *("instance_merging",) * 5,
+        "evaluate",
     ]
-    ranges = ["", "0-3", "", "0", "1-3", "0-3", "0-3", "0-3", ""]
+    ranges = ["", "0-3", "", "0", "1-3", *["0-3"] * 5, ""]
     for number, (call, name, numbers) in enumerate(zip(calls, names, ranges, strict=True)):
         assert call.startswith("--parsable --gres=gpu:1 --mem=8G --job-name=" + name)
         assert f"--phases {name}" in call
         assert (f"--array={numbers} " in call) == bool(numbers)
         assert ("--blocks.shard $SLURM_ARRAY_TASK_ID/4" in call) == bool(numbers)
         assert (f"--dependency=afterok:{number} " in call) == (number > 0)
-    assert [call.endswith("|| test $? -eq 75") for call in calls].count(True) == 2
+    assert [call.endswith("|| test $? -eq 75") for call in calls].count(True) == 4
+
+
+def test_what_tuning_may_choose_has_its_turns(args, capsys) -> None:
+    """Shapes are judged once all jobs have joined their objects, and cut by one of them."""
+    counts = []
+    for more in ([], ["--tune.no-use"], ["--tune.no-use", "--watershed.convex", "join"]):
+        assert app.main(["slurm", *args, "--shards", "4", *more]) == 0
+        counts.append(capsys.readouterr().out.count("--job-name=instance_merging"))
+    assert counts == [5, 3, 5]
 
 
 @pytest.mark.slow
-def test_the_jobs_make_the_instances(args, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize("convex", ["none", "both"])
+def test_the_jobs_make_the_instances(convex: Convex, args, tmp_path: Path, capsys) -> None:
     write(tmp_path / "data folder", SHAPE)
     (tmp_path / "data folder/test/raw/im5.tif").unlink()
     (tmp_path / "data folder/test/labels/im5.tif").unlink()
@@ -94,11 +106,13 @@ def test_the_jobs_make_the_instances(args, tmp_path: Path, capsys) -> None:
     ) as store:
         store[...] = planes
     phases = ["--phases", "instance_creation", "instance_merging"]
-    shards = ["--shards", "2", "--python", sys.executable]
+    shards = ["--shards", "2", "--python", sys.executable, "--watershed.convex", convex]
     assert app.main(["slurm", *args, *phases, *shards]) == 0
     submitted(tmp_path, capsys.readouterr().out, 'sh -c "$command" >> /dev/stderr || exit 1')
     found = io.open_labels(results / "per_image_instances/im4.zarr", ndim=3).array()
-    assert np.array_equal(found, canonical(watershed(planes, channels)))
+    assert np.array_equal(
+        found, canonical(watershed(planes, channels, options=Watershed(convex=convex)))
+    )
 
 
 @pytest.mark.parametrize(
