@@ -54,6 +54,8 @@ class Watershed:
     convex: Convex = option("none", read_by=("tune", "merge"))
     """Make objects more convex: join touching ones that are so together, part those whose parts
     are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
+    min_mean: float = option(0.0, RATE, read_by=("tune", "merge"))
+    """Drop objects whose mean of the channel that they grow in is lower; it must be F or B."""
     by_slices: bool = option(False)
     """Flood every z slice on its own."""
     check_files: bool = option(True, read_by=NOTHING)

@@ -34,6 +34,7 @@ from jaxseg.decoding.stardist import (
     stardist,
     stardist_problems,
 )
+from jaxseg.decoding.sureness import drop_unsure
 from jaxseg.decoding.table import (
     DECODERS,
     Decoded,
@@ -48,6 +49,7 @@ from jaxseg.decoding.table import (
 from jaxseg.decoding.tuning import Trial, Tuned, to_json, tune, with_tuned
 from jaxseg.decoding.watershed.decode import (
     Steps,
+    growth_plane,
     watershed,
     watershed_by_plan,
     watershed_steps,
@@ -86,6 +88,7 @@ __all__ = [
     "decode",
     "decoder_of",
     "decoder_problems",
+    "drop_unsure",
     "embedseg",
     "flow",
     "flow_steps",
@@ -93,6 +96,7 @@ __all__ = [
     "fragment_reach",
     "graded",
     "growth_mask",
+    "growth_plane",
     "join_options",
     "mask_plan",
     "more_convex",

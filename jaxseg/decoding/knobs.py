@@ -19,6 +19,8 @@ Knobs = Mapping[str, tuple[Any, ...]]
 LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
 # Voxels of the smallest object, by dimension.
 SIZES = {2: (1, 10, 20, 40), 3: (1, 20, 60, 200)}
+# Mean foreground of the objects that are kept.
+MEANS = (0.0, 0.6, 0.65, 0.7, 0.75, 0.8)
 # Whether shape joins and parts objects.
 CONVEX = ("none", "both", "part", "join")
 # Options that are the voxels of the smallest object.
@@ -36,6 +38,7 @@ def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
         found["seed_sigma"] = (0.7, 1.0, 0.0, 1.5, 2.0)
     if [source.names for source in (c.source for c in chosen.growth)] in ([("F",)], [("B",)]):
         found["growth_thresholds"] = tuple((level,) for level in LEVELS)
+        found["min_mean"] = MEANS
     return {**found, "convex": CONVEX, "min_size": SIZES[ndim]}
 
 

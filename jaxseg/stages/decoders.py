@@ -22,7 +22,9 @@ from jaxseg.config.decoders import Convex
 from jaxseg.decoding import (
     DECODERS,
     decoder_of,
+    drop_unsure,
     growth_mask,
+    growth_plane,
     mask_plan,
     more_convex,
     plan,
@@ -97,6 +99,7 @@ def overlapping(
     """
     alone, least = _of_pieces(given.options), getattr(given.options, "min_size", 1)
     convex: Convex = getattr(given.options, "convex", "none")
+    least_mean = getattr(given.options, "min_mean", 0.0)
 
     def decode(planes: Array, within: Array | None, known: Arrays) -> Array:
         return run_decoder(
@@ -110,19 +113,26 @@ def overlapping(
 
     first = created(given.grid, find, needs=given.needs, values=given.creating, **options)
     pairs = compared(first, threshold=given.threshold, values=given.joining)
-    if convex == "none":
+    if convex == "none" and not least_mean:
         output = dataclasses.replace(given.output, dtype=label_type)
         return labelled(first, pairs, output, min_size=least, values=given.joining)
 
-    def change(labels: Array) -> Array:
-        return drop_small(more_convex(labels, convex, spacing=given.spacing), least)
+    def change(labels: Array, results: Results) -> Array:
+        if convex != "none":
+            labels = more_convex(labels, convex, spacing=given.spacing)
+        if least_mean:
+            chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=alone)
+            boxes = (given.grid[number].core for number in range(len(given.grid)))
+            parts = ((box.slices, growth_plane(given.read(box, results), chosen)) for box in boxes)
+            labels = drop_unsure(labels, parts, least_mean)
+        return drop_small(labels, least)
 
     return changed_together(first, pairs, change, given.output, values=given.joining)
 
 
 def _of_pieces(options: Any) -> Any:
     """Options for a block: an object may be cut by its end, size and shape are known later."""
-    later = {"min_size": 1, "convex": "none"}
+    later = {"min_size": 1, "convex": "none", "min_mean": 0.0}
     known = {name: value for name, value in later.items() if hasattr(options, name)}
     return dataclasses.replace(options, **known) if known else options
 

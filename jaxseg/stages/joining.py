@@ -147,7 +147,7 @@ def labelled(
 def changed_together(
     created: Stage,
     compared: Stage,
-    change: Callable[[np.ndarray], np.ndarray],
+    change: Callable[[np.ndarray, Results], np.ndarray],
     output: Output,
     *,
     values: Mapping[str, Any],
@@ -157,7 +157,7 @@ def changed_together(
     Parameters
     ----------
     created, compared : pieces, and which of them are of one object
-    change : (*S) labels of the whole image to (*S) labels 1..N
+    change : (*S) labels of the whole image, and all that the pieces needed, to (*S) labels 1..N
     output : the labels; their type follows from the number of objects
     values : of the stages
     """
@@ -165,12 +165,13 @@ def changed_together(
     joined = labelled(created, compared, inner, name="joined", values=values)
 
     def work(block: Block, results: Results, known: Arrays) -> Made:
-        labels = change(results[joined].array[...])
+        labels = change(results[joined].array[...], results)
         return Made(labels, lambda: Noted(counts={"objects": int(labels.max(initial=0))}))
 
     inner = Output(spacing=output.spacing, dtype=np.uint32, what="changed objects")
     whole = Stage(name="changed", phase=MERGING, grid=whole_grid(created.grid.shape), work=work,
-                  needs=(joined,), values=values, output=inner, done="changed")  # fmt: skip
+                  needs=(joined, *created.needs), values=values, output=inner,
+                  done="changed")  # fmt: skip
     return unjoined(whole, output, values)
 
 

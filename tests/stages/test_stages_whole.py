@@ -18,7 +18,7 @@ from support.synthetic_objects import clustered_balls, same_partition, touching_
 
 from jaxseg.blocks import BlockGrid, Output, Stage, View, whole_grid
 from jaxseg.channels import encode
-from jaxseg.config import Channel, Refine, Repair, StarDist, ch
+from jaxseg.config import Channel, Refine, Repair, StarDist, Watershed, ch
 from jaxseg.decoding import decoder_of
 from jaxseg.decoding.table import DECODERS as TABLE
 from jaxseg.decoding.table import row_of
@@ -147,6 +147,23 @@ def test_shapes_are_judged_when_pieces_are_joined(name: str, data: st.DataObject
         found = by_blocks(Path(folder), objects(name, planes, grid, options)).array[...]
     assert found.dtype == whole.dtype
     assert np.array_equal(found, whole)
+
+
+@settings(max_examples=3)
+@given(data=st.data())
+def test_the_foreground_is_judged_when_pieces_are_joined(data: st.DataObject) -> None:
+    ndim = data.draw(st.sampled_from([2, 3]))
+    planes = planes_of("watershed", ndim, data.draw(st.integers(0, 3))).copy()
+    # Towards the far end of x the network is less sure.
+    planes[..., 0] *= np.linspace(1, 0.6, planes.shape[-2], dtype=np.float32)
+    options = Watershed(min_mean=0.8, convex=data.draw(st.sampled_from(["none", "both"])))
+    plain = in_memory(objects("watershed", planes, whole_grid(SHAPES[ndim]))).array
+    whole = in_memory(objects("watershed", planes, whole_grid(SHAPES[ndim]), options)).array
+    assert 0 < whole.max() < plain.max()
+    with tempfile.TemporaryDirectory() as folder:
+        grid = cut(ndim, data.draw(sizes(ndim)))
+        found = by_blocks(Path(folder), objects("watershed", planes, grid, options)).array[...]
+    assert np.array_equal(canonical(found), canonical(whole))
 
 
 @pytest.mark.parametrize("one", OPERATIONS, ids=str)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.convexity import more_convex
 from jaxseg.decoding.mask import check_columns
+from jaxseg.decoding.sureness import drop_unsure
 from jaxseg.decoding.watershed.flood import flood, flood_slices
 from jaxseg.decoding.watershed.growth import growth_mask, seed_mask
 from jaxseg.decoding.watershed.necks import necks
@@ -140,7 +141,15 @@ def watershed_by_plan(
     labels = labels if within is None else np.where(within, labels, 0)
     if options.convex != "none":
         labels = more_convex(labels, options.convex, spacing=spacing)
+    if options.min_mean:
+        whole = (slice(None),) * mask.ndim
+        labels = drop_unsure(labels, [(whole, growth_plane(planes, chosen))], options.min_mean)
     return Steps(drop_small(labels, options.min_size), seeds, surface, mask)
+
+
+def growth_plane(planes: np.ndarray, chosen: Plan) -> np.ndarray:
+    """The plane (*S) of the one channel that objects grow in."""
+    return planes[..., chosen.growth[0].source.starts[0]]
 
 
 def seeds_of(
