@@ -21,6 +21,9 @@ LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
 SIZES = {2: (1, 10, 20, 40), 3: (1, 20, 60, 200)}
 # Mean foreground of the objects that are kept.
 MEANS = (0.0, 0.6, 0.65, 0.7, 0.75, 0.8)
+# Dimensions of images whose objects all fit in memory, which shape and mean foreground ask for:
+# a volume in blocks must not need that because a decoder was tuned.
+TOGETHER = frozenset({2})
 # Whether shape joins and parts objects.
 CONVEX = ("none", "both", "part", "join")
 # Options that are the voxels of the smallest object.
@@ -38,8 +41,9 @@ def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
         found["seed_sigma"] = (0.7, 1.0, 0.0, 1.5, 2.0)
     if [source.names for source in (c.source for c in chosen.growth)] in ([("F",)], [("B",)]):
         found["growth_thresholds"] = tuple((level,) for level in LEVELS)
-        found["min_mean"] = MEANS
-    return {**found, "convex": CONVEX, "min_size": SIZES[ndim]}
+        found |= {"min_mean": MEANS} if ndim in TOGETHER else {}
+    found |= {"convex": CONVEX} if ndim in TOGETHER else {}
+    return {**found, "min_size": SIZES[ndim]}
 
 
 def stardist_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
@@ -82,7 +86,8 @@ def flow_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
     found: dict[str, tuple[Any, ...]] = {"min_sink": (10, 5, 20, 40)}
     if MASKS & {channel.name for channel in channels}:
         found["threshold"] = tuple((level,) for level in LEVELS)
-    return {**found, "convex": CONVEX, "min_size": SIZES[ndim]}
+    found |= {"convex": CONVEX} if ndim in TOGETHER else {}
+    return {**found, "min_size": SIZES[ndim]}
 
 
 def with_true_sizes(knobs: Knobs, truths: Iterable[np.ndarray]) -> Knobs:

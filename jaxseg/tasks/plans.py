@@ -28,7 +28,7 @@ from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
-from jaxseg.tasks.tuning import TUNE, tunes
+from jaxseg.tasks.tuning import TUNE
 from jaxseg.train import tensorboard
 from jaxseg.volume import Volume
 
@@ -72,10 +72,9 @@ def turns_of(config: Config) -> dict[str, int]:
 
 def _with_most_turns(config: Config) -> Config:
     """The same with what tuning may choose and jobs wait for; a turn too many does nothing."""
-    if TUNE not in config.phases or not config.tune.use or not tunes(config):
-        return config
     row, options, _ = chosen_decoder(config)
-    if getattr(options, "convex", "both") != "none":
+    tuned = row.tunes(config.channels, config.ndim) if TUNE in config.phases else {}
+    if "convex" not in tuned or not config.tune.use or options.convex != "none":
         return config
     return replace(config, **{row.name: replace(options, convex="both")})
 

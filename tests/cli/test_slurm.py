@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from support.synthetic_objects import touching_balls
 from jaxseg import io
 from jaxseg.channels import encode
 from jaxseg.cli import app
-from jaxseg.config import Watershed, ch
-from jaxseg.config.decoders import Convex
+from jaxseg.config import Blocks, Config, Watershed, ch
+from jaxseg.config.decoders import Convex, Tune
 from jaxseg.decoding import watershed
+from jaxseg.tasks import turns_of
 
 pytestmark = pytest.mark.full
 
@@ -70,26 +72,31 @@ def test_every_phase_waits_for_the_one_before(args, tmp_path: Path, capsys) -> N
     calls = submitted(tmp_path, script, 'echo "$command" >> commands.log; rm commands.log')
     names = [
         *("train", "predict", "tune", "instance_creation", "instance_creation"),
-        *("instance_merging",) * 5,
-        "evaluate",
+        *("instance_merging", "instance_merging", "instance_merging", "evaluate"),
     ]
-    ranges = ["", "0-3", "", "0", "1-3", *["0-3"] * 5, ""]
+    ranges = ["", "0-3", "", "0", "1-3", "0-3", "0-3", "0-3", ""]
     for number, (call, name, numbers) in enumerate(zip(calls, names, ranges, strict=True)):
         assert call.startswith("--parsable --gres=gpu:1 --mem=8G --job-name=" + name)
         assert f"--phases {name}" in call
         assert (f"--array={numbers} " in call) == bool(numbers)
         assert ("--blocks.shard $SLURM_ARRAY_TASK_ID/4" in call) == bool(numbers)
         assert (f"--dependency=afterok:{number} " in call) == (number > 0)
-    assert [call.endswith("|| test $? -eq 75") for call in calls].count(True) == 4
+    assert [call.endswith("|| test $? -eq 75") for call in calls].count(True) == 2
 
 
 def test_what_tuning_may_choose_has_its_turns(args, capsys) -> None:
     """Shapes are judged once all jobs have joined their objects, and cut by one of them."""
-    counts = []
-    for more in ([], ["--tune.no-use"], ["--tune.no-use", "--watershed.convex", "join"]):
-        assert app.main(["slurm", *args, "--shards", "4", *more]) == 0
-        counts.append(capsys.readouterr().out.count("--job-name=instance_merging"))
-    assert counts == [5, 3, 5]
+    flat = Config(name="flat", channels=(ch("F"), ch("C")), ndim=2, patch=(32, 32),
+                  blocks=Blocks(size=(16, 16)))  # fmt: skip
+    for config, turns in (
+        (flat, 5),
+        (replace(flat, tune=Tune(use=False)), 3),
+        (replace(flat, phases=("predict", "decode")), 3),
+        (replace(flat, tune=Tune(use=False), watershed=Watershed(convex="join")), 5),
+    ):
+        assert turns_of(config)["instance_merging"] == turns
+    assert app.main(["slurm", *args, "--shards", "4", "--watershed.convex", "join"]) == 0
+    assert capsys.readouterr().out.count("--job-name=instance_merging") == 5
 
 
 @pytest.mark.slow
