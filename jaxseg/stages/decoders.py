@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.blocks import Block
-from jaxseg.blocks.stage import Arrays, Made, Results, Stage
+from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
 from jaxseg.channels import columns
 from jaxseg.config.decoders import Convex
 from jaxseg.decoding import (
@@ -38,7 +38,7 @@ from jaxseg.labels.masks import morph
 from jaxseg.labels.objects import drop_small
 from jaxseg.stages.agglomeration import agglomerated
 from jaxseg.stages.decoding import Array, Decoding
-from jaxseg.stages.joining import changed_together, compared, label_type, labelled, unjoined
+from jaxseg.stages.joining import changed, compared, label_type, labelled, unjoined
 from jaxseg.stages.pieces import created
 from jaxseg.stages.stars import star_stages
 from jaxseg.stages.thresholds import fitted, from_arrays, to_arrays
@@ -49,6 +49,8 @@ def decoded(given: Decoding) -> Stage:
     if len(given.grid) == 1:
         first = created(given.grid, functools.partial(_whole, given), whole=True,
                         needs=given.needs, values=given.creating)  # fmt: skip
+        if (change := _judging(given)) is not None:
+            first = changed(first, first, change, values=given.joining)
         return unjoined(first, given.output, given.joining)
     row = row_of(given.channels, given.decoder)
     ours = STAGES.get(row.name) if DECODERS.get(row.name) is row else None
@@ -66,7 +68,7 @@ def _whole(given: Decoding, block: Block, results: Results, known: Arrays) -> Ma
         given.channels,
         spacing=given.spacing,
         decoder=given.decoder,
-        options=given.options,
+        options=_of_pieces(given.options),
         within=given.within(block.read, results),
     )
     place = given.picture
@@ -97,9 +99,7 @@ def overlapping(
     part : planes, where objects may be, and the summary, to labels of a part of the volume
     options : of the first stage
     """
-    alone, least = _of_pieces(given.options), getattr(given.options, "min_size", 1)
-    convex: Convex = getattr(given.options, "convex", "none")
-    least_mean = getattr(given.options, "min_mean", 0.0)
+    alone = _of_pieces(given.options)
 
     def decode(planes: Array, within: Array | None, known: Arrays) -> Array:
         return run_decoder(
@@ -113,21 +113,43 @@ def overlapping(
 
     first = created(given.grid, find, needs=given.needs, values=given.creating, **options)
     pairs = compared(first, threshold=given.threshold, values=given.joining)
-    if convex == "none" and not least_mean:
+    if (change := _judging(given, besides_size=True)) is None:
         output = dataclasses.replace(given.output, dtype=label_type)
+        least = getattr(given.options, "min_size", 1)
         return labelled(first, pairs, output, min_size=least, values=given.joining)
+    inner = Output(spacing=given.spacing, dtype=label_type, what="joined objects")
+    joined = labelled(first, pairs, inner, name="joined", values=given.joining)
+    last = changed(joined, first, change, values=given.joining)
+    return unjoined(last, given.output, given.joining)
+
+
+def _judging(
+    given: Decoding, *, besides_size: bool = False
+) -> Callable[[Array, Results], Array] | None:
+    """What becomes of whole objects, of which pieces know too little; None = nothing.
+
+    Parameters
+    ----------
+    given : what is decoded
+    besides_size : nothing, too, where they are dropped for their size only
+    """
+    convex: Convex = getattr(given.options, "convex", "none")
+    least_mean = getattr(given.options, "min_mean", 0.0)
+    least = getattr(given.options, "min_size", 1)
+    if convex == "none" and not least_mean and (besides_size or least == 1):
+        return None
 
     def change(labels: Array, results: Results) -> Array:
         if convex != "none":
             labels = more_convex(labels, convex, spacing=given.spacing)
         if least_mean:
-            chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=alone)
+            chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=given.options)
             boxes = (given.grid[number].core for number in range(len(given.grid)))
             parts = ((box.slices, growth_plane(given.read(box, results), chosen)) for box in boxes)
             labels = drop_unsure(labels, parts, least_mean)
         return drop_small(labels, least)
 
-    return changed_together(first, pairs, change, given.output, values=given.joining)
+    return change
 
 
 def _of_pieces(options: Any) -> Any:

@@ -144,35 +144,31 @@ def labelled(
                  warn=_cut)  # fmt: skip
 
 
-def changed_together(
-    created: Stage,
-    compared: Stage,
+def changed(
+    before: Stage,
+    made: Stage,
     change: Callable[[np.ndarray, Results], np.ndarray],
-    output: Output,
     *,
     values: Mapping[str, Any],
 ) -> Stage:
-    """The stage that writes joined objects after a change that looks at all of them at once.
+    """The stage of a change that looks at all objects of an image at once.
 
     Parameters
     ----------
-    created, compared : pieces, and which of them are of one object
-    change : (*S) labels of the whole image, and all that the pieces needed, to (*S) labels 1..N
-    output : the labels; their type follows from the number of objects
-    values : of the stages
+    before : wrote whole objects
+    made : created their pieces; what it needed may be read again
+    change : (*S) labels and the results to (*S) labels 1..N
+    values : that decide the result
     """
-    inner = Output(spacing=output.spacing, dtype=label_type, what="joined objects")
-    joined = labelled(created, compared, inner, name="joined", values=values)
 
     def work(block: Block, results: Results, known: Arrays) -> Made:
-        labels = change(results[joined].array[...], results)
+        labels = change(results[before].array[...], results)
         return Made(labels, lambda: Noted(counts={"objects": int(labels.max(initial=0))}))
 
-    inner = Output(spacing=output.spacing, dtype=np.uint32, what="changed objects")
-    whole = Stage(name="changed", phase=MERGING, grid=whole_grid(created.grid.shape), work=work,
-                  needs=(joined, *created.needs), values=values, output=inner,
-                  done="changed")  # fmt: skip
-    return unjoined(whole, output, values)
+    shape = made.grid.shape
+    output = Output(spacing=(1.0,) * len(shape), dtype=np.uint32, what="changed objects")
+    return Stage(name="changed", phase=MERGING, grid=whole_grid(shape), work=work, output=output,
+                 needs=(before, *made.needs), values=values, done="changed")  # fmt: skip
 
 
 def label_type(results: Results, known: Arrays) -> np.dtype:
