@@ -60,7 +60,8 @@ class Watershed:
     """Flood every z slice on its own."""
     check_files: bool = option(True, read_by=NOTHING)
     """Write how the objects of every image in memory came about, whatever decoder made them:
-    seed_map.tif, the surface as semantic.tif, the growth mask as foreground.tif, watershed.tif."""
+    seed_map.tif, the surface as semantic.tif, the growth mask as foreground.tif, and the objects
+    before sizes and shapes are judged as watershed.tif."""
 
     def problems(self, where: str) -> Iterator[ConfigError]:
         """One threshold per channel that is named, and shapes that slices do not have."""

@@ -19,7 +19,7 @@ from jaxseg import data, io
 from jaxseg.channels import encode
 from jaxseg.cli import app
 from jaxseg.cli.options import parse
-from jaxseg.config import Config, ch
+from jaxseg.config import Config, Watershed, ch
 from jaxseg.config.load import load
 from jaxseg.decoding import watershed
 from jaxseg.errors import JaxsegWarning
@@ -99,6 +99,23 @@ def test_instances_by_blocks_are_those_of_the_whole(predicted, tmp_path, capsys)
     assert app.main(["status", str(results)]) == 0
     assert app.main(["verify", str(results)]) == 0
     assert capsys.readouterr().out.count("12 of 12 finished blocks are whole") == 5
+
+
+@pytest.mark.parametrize("sides", [("8", "16", "16"), SHAPE])
+def test_what_is_judged_at_merging_is_judged_anew(sides, predicted) -> None:
+    """Pieces stay, with other sizes and shapes asked for, also where one block holds all."""
+    results, args = predicted
+    args = [*args, "--blocks.size", *map(str, sides), "--phases", "instance_merging"]
+    assert main([*args, "instance_creation"]) == 0
+    pieces = state(results / "blocks/instance_creation")
+    sizes = np.bincount(labels(results).ravel())[1:]
+    for more in ({"min_size": int(np.median(sizes))}, {"convex": "both"}, {"min_mean": 0.9}):
+        options = [word for name, value in more.items() for word in (name, value)]
+        options[0] = "--watershed." + options[0].replace("_", "-")
+        assert main([*args, *map(str, options), "--overwrite"]) == 0
+        wanted = watershed(planes(results), CHANNELS, options=Watershed(**more))
+        assert np.array_equal(canonical(labels(results)), canonical(wanted))
+    assert state(results / "blocks/instance_creation") == pieces
 
 
 def test_several_jobs_in_any_order_equal_one(predicted, capsys) -> None:
