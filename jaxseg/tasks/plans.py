@@ -28,7 +28,7 @@ from jaxseg.tasks.inputs import Samples, open_data
 from jaxseg.tasks.problems import planes_problems, range_problems
 from jaxseg.tasks.stacking import result_works
 from jaxseg.tasks.table import task_of
-from jaxseg.tasks.tuning import TUNE
+from jaxseg.tasks.tuning import TUNE, tuned_options
 from jaxseg.train import tensorboard
 from jaxseg.volume import Volume
 
@@ -72,9 +72,10 @@ def turns_of(config: Config) -> dict[str, int]:
 
 def _with_most_turns(config: Config) -> Config:
     """The same with what tuning may choose and jobs wait for; a turn too many does nothing."""
+    if TUNE not in config.phases or not config.tune.use or "convex" not in tuned_options(config):
+        return config
     row, options, _ = chosen_decoder(config)
-    tuned = row.tunes(config.channels, config.ndim) if TUNE in config.phases else {}
-    if "convex" not in tuned or not config.tune.use or options.convex != "none":
+    if options.convex != "none":
         return config
     return replace(config, **{row.name: replace(options, convex="both")})
 

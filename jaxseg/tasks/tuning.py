@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -86,9 +86,14 @@ def tune_decoder(config: Config, run: Run, samples: Samples) -> None:
 
 def tunes(config: Config) -> bool:
     """Whether there is something to tune: options of a decoder of instances that are worth it."""
+    return bool(tuned_options(config))
+
+
+def tuned_options(config: Config) -> Collection[str]:
+    """The options that tuning tries; none for other tasks than instances."""
     if not task_of(config).decodes:
-        return False
-    return bool(chosen_decoder(config).row.tunes(config.channels, config.ndim))
+        return ()
+    return chosen_decoder(config).row.tunes(config.channels, config.ndim).keys()
 
 
 def shares(sizes: Sequence[int], total: int, *, least: int = 1) -> dict[int, int]:

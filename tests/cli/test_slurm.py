@@ -95,6 +95,7 @@ def test_what_tuning_may_choose_has_its_turns(args, capsys) -> None:
         (replace(flat, tune=Tune(use=False), watershed=Watershed(convex="join")), 5),
     ):
         assert turns_of(config)["instance_merging"] == turns
+    assert turns_of(replace(flat, task="semantic", channels=(ch("S", classes=3),)))
     assert app.main(["slurm", *args, "--shards", "4", "--watershed.convex", "join"]) == 0
     assert capsys.readouterr().out.count("--job-name=instance_merging") == 5
 
