@@ -26,6 +26,7 @@ from jaxseg.decoding.classes import class_type, class_votes, classes, object_cla
 from jaxseg.decoding.convexity import more_convex, solidity
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
+from jaxseg.decoding.judging import LATER, drop_unsure, judged
 from jaxseg.decoding.mask import mask_plan
 from jaxseg.decoding.stardist import (
     Shapes,
@@ -34,7 +35,6 @@ from jaxseg.decoding.stardist import (
     stardist,
     stardist_problems,
 )
-from jaxseg.decoding.sureness import drop_unsure
 from jaxseg.decoding.table import (
     DECODERS,
     Decoded,
@@ -65,6 +65,7 @@ from jaxseg.decoding.watershed.plan import Criterion, Plan, block_problems, plan
 
 __all__ = [
     "DECODERS",
+    "LATER",
     "Criterion",
     "Decoded",
     "DecoderSpec",
@@ -98,6 +99,7 @@ __all__ = [
     "growth_mask",
     "growth_plane",
     "join_options",
+    "judged",
     "mask_plan",
     "more_convex",
     "mutex",

@@ -16,11 +16,11 @@ from scipy import ndimage
 from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, FlowTracking
 from jaxseg.config.option import checked
-from jaxseg.decoding.convexity import more_convex
+from jaxseg.decoding.judging import judged
 from jaxseg.decoding.mask import check_columns, object_mask
 from jaxseg.decoding.watershed.decode import Steps
 from jaxseg.errors import ConfigError
-from jaxseg.labels.objects import compact, drop_small, fill_holes
+from jaxseg.labels.objects import compact, fill_holes
 from jaxseg.symmetry import Component
 
 # A peak is the place within so many voxels where most voxels end; the places around it that more
@@ -92,9 +92,7 @@ def flow_steps(
     labels = np.zeros(mask.shape, np.int32)
     labels[mask] = seeds[ends]
     labels = fill_holes(labels) if options.fill_holes else labels
-    if options.convex != "none":
-        labels = more_convex(labels, options.convex, spacing=spacing)
-    labels = drop_small(labels, options.min_size)
+    labels = judged(labels, options, spacing=spacing)
     return Steps(labels, seeds, -hits.astype(np.float32), mask)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -18,15 +18,14 @@ import numpy as np
 from jaxseg.blocks import Block
 from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
 from jaxseg.channels import columns
-from jaxseg.config.decoders import Convex
 from jaxseg.decoding import (
     DECODERS,
+    LATER,
     decoder_of,
-    drop_unsure,
     growth_mask,
     growth_plane,
+    judged,
     mask_plan,
-    more_convex,
     plan,
     row_of,
     run_decoder,
@@ -35,7 +34,6 @@ from jaxseg.decoding import (
 )
 from jaxseg.geometry import Box
 from jaxseg.labels.masks import morph
-from jaxseg.labels.objects import drop_small
 from jaxseg.stages.agglomeration import agglomerated
 from jaxseg.stages.decoding import Array, Decoding
 from jaxseg.stages.joining import changed, compared, label_type, labelled, unjoined
@@ -133,29 +131,26 @@ def _judging(
     given : what is decoded
     besides_size : nothing, too, where they are dropped for their size only
     """
-    convex: Convex = getattr(given.options, "convex", "none")
-    least_mean = getattr(given.options, "min_mean", 0.0)
-    least = getattr(given.options, "min_size", 1)
-    if convex == "none" and not least_mean and (besides_size or least == 1):
+    late = {name for name, none in LATER.items() if getattr(given.options, name, none) != none}
+    if not late - ({"min_size"} if besides_size else set()):
         return None
 
+    def foreground(results: Results) -> Iterator[tuple[tuple[slice, ...], Array]]:
+        chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=given.options)
+        for number in range(len(given.grid)):
+            core = given.grid[number].core
+            yield core.slices, growth_plane(given.read(core, results), chosen)
+
     def change(labels: Array, results: Results) -> Array:
-        if convex != "none":
-            labels = more_convex(labels, convex, spacing=given.spacing)
-        if least_mean:
-            chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=given.options)
-            boxes = (given.grid[number].core for number in range(len(given.grid)))
-            parts = ((box.slices, growth_plane(given.read(box, results), chosen)) for box in boxes)
-            labels = drop_unsure(labels, parts, least_mean)
-        return drop_small(labels, least)
+        parts = foreground(results)
+        return judged(labels, given.options, spacing=given.spacing, foreground=parts)
 
     return change
 
 
 def _of_pieces(options: Any) -> Any:
     """Options for a block: an object may be cut by its end, size and shape are known later."""
-    later = {"min_size": 1, "convex": "none", "min_mean": 0.0}
-    known = {name: value for name, value in later.items() if hasattr(options, name)}
+    known = {name: none for name, none in LATER.items() if hasattr(options, name)}
     return dataclasses.replace(options, **known) if known else options
 
 

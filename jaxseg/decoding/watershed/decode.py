@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseg.config import Channel, Watershed
-from jaxseg.decoding.convexity import more_convex
+from jaxseg.decoding.judging import judged
 from jaxseg.decoding.mask import check_columns
-from jaxseg.decoding.sureness import drop_unsure
 from jaxseg.decoding.watershed.flood import flood, flood_slices
 from jaxseg.decoding.watershed.growth import growth_mask, seed_mask
 from jaxseg.decoding.watershed.necks import necks
@@ -20,7 +19,7 @@ from jaxseg.decoding.watershed.relief import peak_seeds
 from jaxseg.decoding.watershed.seeds import label_seeds
 from jaxseg.decoding.watershed.views import Source, view
 from jaxseg.labels.masks import morph
-from jaxseg.labels.objects import drop_small, fill_holes
+from jaxseg.labels.objects import fill_holes
 
 
 class Steps(NamedTuple):
@@ -139,12 +138,9 @@ def watershed_by_plan(
     if options.fill_holes:
         labels = fill_holes(labels)
     labels = labels if within is None else np.where(within, labels, 0)
-    if options.convex != "none":
-        labels = more_convex(labels, options.convex, spacing=spacing)
-    if options.min_mean:
-        whole = (slice(None),) * mask.ndim
-        labels = drop_unsure(labels, [(whole, growth_plane(planes, chosen))], options.min_mean)
-    return Steps(drop_small(labels, options.min_size), seeds, surface, mask)
+    foreground = [((slice(None),) * mask.ndim, growth_plane(planes, chosen))]
+    labels = judged(labels, options, spacing=spacing, foreground=foreground)
+    return Steps(labels, seeds, surface, mask)
 
 
 def growth_plane(planes: np.ndarray, chosen: Plan) -> np.ndarray:
