@@ -264,18 +264,16 @@ def test_planes_by_blocks_are_those_of_the_whole(project, tmp_path: Path) -> Non
         return jnp.concatenate([tiles, sum(near)], axis=-1)
 
     job = jobs_of_a_prediction(project, forward, ("a", "b"))
-    calls: list[np.ndarray] = []
+    results = tmp_path / "out/discs/results/discs_2"
+    folder = results / "blocks/predict/im4"
 
     def broken(block: np.ndarray) -> np.ndarray:
-        calls.append(block)
-        if len(calls) == 40:
+        if any(folder.glob("done/**/*.json")):
             raise KeyboardInterrupt
         return block
 
     with pytest.raises(KeyboardInterrupt):
         job("--blocks.z_end", "9", prepare=broken)
-    results = tmp_path / "out/discs/results/discs_2"
-    folder = results / "blocks/predict/im4"
     done = state(folder / "done")
     assert 0 < len(done) < 8
     assert not job("--blocks.z_end", "9")
