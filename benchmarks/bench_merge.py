@@ -69,7 +69,7 @@ def done(folder: Path, stage: Stage, results: dict[Step, Result], workers: int =
 
 def creation(grid: BlockGrid, truth: np.ndarray) -> Stage:
     """The pieces of every block."""
-    return created(grid, lambda block, results, known: Made(truth[block.read.slices]))
+    return created(grid, lambda block, results, known: Made(truth[block.read.slices]), values={})
 
 
 def merge(folder: Path, first: Stage, pieces: Stored) -> Stored:

@@ -15,7 +15,21 @@ Convex = Literal["none", "join", "part", "both"]
 
 
 @section
-class Watershed:
+class WholeObjects:
+    """What becomes of whole objects, for decoders that know how sure each voxel is of one."""
+
+    min_size: int = option(1, at_least(1), read_by=("merge",))
+    """Drop objects of fewer voxels."""
+    min_mean: float = option(0.0, RATE, read_by=("tune", "merge"))
+    """Drop objects whose mean of the channel that they lie in is lower, as debris and noise have
+    it; that channel must be F, or B, of which the mean is then that of 1 - B."""
+    convex: Convex = option("none", read_by=("tune", "merge"))
+    """Make objects more convex: join touching ones that are so together, part those whose parts
+    are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
+
+
+@section
+class Watershed(WholeObjects):
     """Seeds, surface and growth mask for the marker-controlled watershed; empty = by rule."""
 
     seeds: tuple[str, ...] = option(())
@@ -47,15 +61,8 @@ class Watershed:
     min_seed: int = option(10, at_least(1))
     """Drop seeds of fewer voxels, but never the last seed of a separate part of the mask; of a peak
     all voxels above the way to another count."""
-    min_size: int = option(1, at_least(1), read_by=("merge",))
-    """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
-    convex: Convex = option("none", read_by=("tune", "merge"))
-    """Make objects more convex: join touching ones that are so together, part those whose parts
-    are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
-    min_mean: float = option(0.0, RATE, read_by=("tune", "merge"))
-    """Drop objects whose mean of the channel that they grow in is lower; it must be F or B."""
     by_slices: bool = option(False)
     """Flood every z slice on its own."""
     check_files: bool = option(True, read_by=NOTHING)
@@ -177,7 +184,7 @@ class Mutex:
 
 
 @section
-class FlowTracking:
+class FlowTracking(WholeObjects):
     """Flows to objects: every voxel follows the flow, those that end together are an object."""
 
     threshold: tuple[Threshold, ...] = option((), lengths(0, 1))
@@ -187,13 +194,8 @@ class FlowTracking:
     """Steps of one voxel that a voxel follows the flow; fewer than objects are long tears them."""
     min_sink: int = option(10, at_least(1))
     """An end that fewer voxels reach is no object."""
-    min_size: int = option(1, at_least(1))
-    """Drop objects of fewer voxels."""
     fill_holes: bool = option(True)
     """Fill holes of every object."""
-    convex: Convex = option("none", read_by=("tune", "merge"))
-    """Make objects more convex: join touching ones that are so together, part those whose parts
-    are, or both; for nuclei. Of an image in blocks it looks at all blocks together."""
 
 
 @section

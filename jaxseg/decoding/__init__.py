@@ -26,8 +26,8 @@ from jaxseg.decoding.classes import class_type, class_votes, classes, object_cla
 from jaxseg.decoding.convexity import more_convex, solidity
 from jaxseg.decoding.embedseg import embedseg
 from jaxseg.decoding.flow import flow, flow_steps
-from jaxseg.decoding.judging import LATER, drop_unsure, judged
-from jaxseg.decoding.mask import mask_plan
+from jaxseg.decoding.judging import COUNTED, LATER, drop_unsure, judged
+from jaxseg.decoding.mask import mask_plan, without_flow
 from jaxseg.decoding.stardist import (
     Shapes,
     package_problems,
@@ -49,7 +49,6 @@ from jaxseg.decoding.table import (
 from jaxseg.decoding.tuning import Trial, Tuned, to_json, tune, with_tuned
 from jaxseg.decoding.watershed.decode import (
     Steps,
-    growth_plane,
     watershed,
     watershed_by_plan,
     watershed_steps,
@@ -60,10 +59,11 @@ from jaxseg.decoding.watershed.fit_thresholds import (
     settle,
     settled,
 )
-from jaxseg.decoding.watershed.growth import growth_mask
+from jaxseg.decoding.watershed.growth import foreground_plane, growth_mask, tells_objects
 from jaxseg.decoding.watershed.plan import Criterion, Plan, block_problems, plan, plan_problems
 
 __all__ = [
+    "COUNTED",
     "DECODERS",
     "LATER",
     "Criterion",
@@ -93,11 +93,11 @@ __all__ = [
     "embedseg",
     "flow",
     "flow_steps",
+    "foreground_plane",
     "fragment_ascents",
     "fragment_reach",
     "graded",
     "growth_mask",
-    "growth_plane",
     "join_options",
     "judged",
     "mask_plan",
@@ -119,12 +119,14 @@ __all__ = [
     "solidity",
     "stardist",
     "stardist_problems",
+    "tells_objects",
     "to_json",
     "tune",
     "watershed",
     "watershed_by_plan",
     "watershed_steps",
     "with_tuned",
+    "without_flow",
 ]
 
 

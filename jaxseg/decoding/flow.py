@@ -16,10 +16,11 @@ from scipy import ndimage
 from jaxseg.channels import columns, spec_of
 from jaxseg.config import Channel, FlowTracking
 from jaxseg.config.option import checked
-from jaxseg.decoding.judging import judged
-from jaxseg.decoding.mask import check_columns, object_mask
+from jaxseg.decoding.judging import judged, mean_problems
+from jaxseg.decoding.mask import check_columns, grown_in, mask_plan, without_flow
 from jaxseg.decoding.watershed.decode import Steps
-from jaxseg.errors import ConfigError
+from jaxseg.decoding.watershed.growth import foreground_plane, growth_mask
+from jaxseg.errors import ConfigError, JaxsegError
 from jaxseg.labels.objects import compact, fill_holes
 from jaxseg.symmetry import Component
 
@@ -78,11 +79,14 @@ def flow_steps(
     options = checked(options, FlowTracking)
     check_columns(planes, channels)
     places, moving = columns(channels, planes.ndim - 1), components(channels, planes.ndim - 1)
-    others = tuple(channel for channel in channels if channel.name not in moving.values())
+    others = without_flow(channels)
     if not others:
         raise ConfigError("flows do not tell objects from background", fix="add the channel F")
     still = np.concatenate([planes[..., places[channel.name]] for channel in others], axis=-1)
-    mask = object_mask(still, others, spacing=spacing, threshold=options.threshold)
+    growth = mask_plan(
+        others, ndim=planes.ndim - 1, spacing=spacing, threshold=options.threshold
+    ).growth
+    mask = growth_mask(still, growth)
     vectors = [planes[..., places[moving[axis]].start] for axis in sorted(moving)]
     sizes = tuple(spacing) if spacing is not None else (1.0,) * mask.ndim
     ends = tracked(np.stack(vectors), mask, spacing=sizes, steps=options.steps)
@@ -92,8 +96,16 @@ def flow_steps(
     labels = np.zeros(mask.shape, np.int32)
     labels[mask] = seeds[ends]
     labels = fill_holes(labels) if options.fill_holes else labels
-    labels = judged(labels, options, spacing=spacing)
+    foreground = [((slice(None),) * mask.ndim, foreground_plane(still, growth))]
+    labels = judged(labels, options, spacing=spacing, foreground=foreground)
     return Steps(labels, seeds, -hits.astype(np.float32), mask)
+
+
+def flow_problems(
+    channels: Sequence[Channel], *, ndim: int, options: FlowTracking
+) -> list[JaxsegError]:
+    """What would stop the tracking, before anything is computed."""
+    return list(mean_problems(options, "flow", grown_in(channels, ndim)))
 
 
 def components(channels: Sequence[Channel], ndim: int) -> dict[int, str]:

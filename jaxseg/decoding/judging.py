@@ -6,20 +6,25 @@ threshold of the mask everywhere; true objects do only at their rim.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from jaxseg.decoding.convexity import more_convex
+from jaxseg.errors import ConfigError
 from jaxseg.labels.objects import compact, drop_small
 
 # Options that need whole objects, and what they are where there are only pieces.
 LATER: Mapping[str, Any] = MappingProxyType({"min_size": 1, "convex": "none", "min_mean": 0.0})
+# Those of them for which counts of the pieces are enough.
+COUNTED = frozenset({"min_size", "min_mean"})
 # A part of an image, and a plane there.
 Part = tuple[tuple[slice, ...], np.ndarray]
 
+# Channels that objects lie in, of which one alone says how sure each voxel is of an object.
+FOREGROUND = frozenset({("F",), ("B",)})
 # Values are counted in so many steps: sums of parts are those of the whole, to the last bit.
 STEPS = 200
 
@@ -58,6 +63,28 @@ def judged(
     return drop_small(labels, least)
 
 
+def mean_problems(options: Any, where: str, grown: Sequence[str]) -> Iterator[ConfigError]:
+    """What keeps objects from being judged by their foreground.
+
+    Parameters
+    ----------
+    options, where : of a decoder, and their section
+    grown : names of the channels that objects lie in
+
+    Yields
+    ------
+    an error, where there is no such foreground
+    """
+    if options.min_mean and tuple(grown) not in FOREGROUND:
+        yield ConfigError(
+            "no foreground whose mean tells true objects",
+            where=f"{where}.min_mean",
+            expected="objects that lie in F or B alone",
+            found=" ".join(grown) or "nothing",
+            fix=f"--{where}.min-mean 0",
+        )
+
+
 def drop_unsure(labels: np.ndarray, parts: Iterable[Part], least: float) -> np.ndarray:
     """Remove objects with a low mean of a plane, and renumber the rest 1..N.
 
@@ -75,9 +102,31 @@ def drop_unsure(labels: np.ndarray, parts: Iterable[Part], least: float) -> np.n
     >>> drop_unsure(np.array([[1, 1, 2, 3]]), [((slice(None),), plane)], 0.7)
     array([[1, 1, 2, 0]], dtype=uint16)
     """
-    sums = np.zeros(int(labels.max(initial=0)) + 1)
-    for place, plane in parts:
-        steps = np.rint(np.clip(np.asarray(plane, np.float32), 0, 1) * STEPS)
-        sums += np.bincount(labels[place].ravel(), steps.ravel(), len(sums))
-    voxels = np.bincount(labels.ravel(), minlength=len(sums))
-    return compact(labels, (voxels > 0) & (sums >= np.float64(least) * STEPS * voxels))
+    voxels = np.bincount(labels.ravel())
+    steps = sum(
+        (steps_of(labels[place], plane, len(voxels)) for place, plane in parts),
+        start=np.zeros(len(voxels), np.int64),
+    )
+    return compact(labels, (voxels > 0) & sure(steps, voxels, least))
+
+
+def steps_of(labels: np.ndarray, plane: np.ndarray, count: int) -> np.ndarray:
+    """What a plane from 0 to 1 sums up to in every object, in steps.
+
+    Parameters
+    ----------
+    labels : (*S) integers from 0 to count - 1
+    plane : (*S) float
+    count : of the sums, that of the background among them
+
+    Returns
+    -------
+    (count,) int64
+    """
+    steps = np.rint(np.clip(np.asarray(plane, np.float32), 0, 1) * STEPS)
+    return np.bincount(labels.ravel(), steps.ravel(), count).astype(np.int64)
+
+
+def sure(steps: np.ndarray, voxels: np.ndarray, least: float) -> np.ndarray:
+    """Which objects have no lower mean than ``least``, by their sums and voxels, (n,) bool."""
+    return steps >= np.float64(least) * STEPS * voxels

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from jaxseg.config import Channel
+from jaxseg.decoding.judging import FOREGROUND
+from jaxseg.decoding.mask import grown_in
+from jaxseg.decoding.watershed.growth import tells_objects
 from jaxseg.decoding.watershed.plan import plan
 
 Knobs = Mapping[str, tuple[Any, ...]]
@@ -21,15 +24,13 @@ LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
 SIZES = {2: (1, 10, 20, 40), 3: (1, 20, 60, 200)}
 # Mean foreground of the objects that are kept.
 MEANS = (0.0, 0.6, 0.65, 0.7, 0.75, 0.8)
-# Dimensions of images whose objects all fit in memory, which shape and mean foreground ask for:
-# a volume in blocks must not need that because a decoder was tuned.
+# Dimensions of images whose objects all fit in memory, which shape asks for: a volume in blocks
+# must not need that because a decoder was tuned.
 TOGETHER = frozenset({2})
 # Whether shape joins and parts objects.
 CONVEX = ("none", "both", "part", "join")
 # Options that are the voxels of the smallest object.
 LEAST_SIZES = frozenset({"min_size", "min_object_size"})
-# Channels that a mask by one of ``LEVELS`` is made of.
-MASKS = frozenset({"F", "B"})
 
 
 def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
@@ -39,9 +40,8 @@ def watershed_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
     if chosen.parting:
         found["seed_height"] = (0.2, 0.15, 0.3, 0.1, 0.4, 0.05, 0.6)
         found["seed_sigma"] = (0.7, 1.0, 0.0, 1.5, 2.0)
-    if [source.names for source in (c.source for c in chosen.growth)] in ([("F",)], [("B",)]):
-        found["growth_thresholds"] = tuple((level,) for level in LEVELS)
-        found |= {"min_mean": MEANS} if ndim in TOGETHER else {}
+    if tells_objects(chosen.growth):
+        found |= {"growth_thresholds": tuple((level,) for level in LEVELS), "min_mean": MEANS}
     found |= {"convex": CONVEX} if ndim in TOGETHER else {}
     return {**found, "min_size": SIZES[ndim]}
 
@@ -84,8 +84,8 @@ def mutex_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
 def flow_knobs(channels: Sequence[Channel], ndim: int) -> Knobs:
     """How many voxels end in an object, where objects end, and shape."""
     found: dict[str, tuple[Any, ...]] = {"min_sink": (10, 5, 20, 40)}
-    if MASKS & {channel.name for channel in channels}:
-        found["threshold"] = tuple((level,) for level in LEVELS)
+    if grown_in(channels, ndim) in FOREGROUND:
+        found |= {"threshold": tuple((level,) for level in LEVELS), "min_mean": MEANS}
     found |= {"convex": CONVEX} if ndim in TOGETHER else {}
     return {**found, "min_size": SIZES[ndim]}
 

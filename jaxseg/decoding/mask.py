@@ -61,6 +61,20 @@ def object_mask(
     return growth_mask(planes, found.growth)
 
 
+def without_flow(channels: Sequence[Channel]) -> tuple[Channel, ...]:
+    """The channels that are no component of a flow, and may tell objects from background."""
+    return tuple(channel for channel in channels if channel.options.family != "flow")
+
+
+def grown_in(channels: Sequence[Channel], ndim: int) -> tuple[str, ...]:
+    """Names of the channels that objects beside flows lie in; none where that cannot be told."""
+    try:
+        found = mask_plan(without_flow(channels), ndim=ndim)
+    except ConfigError:
+        return ()
+    return tuple(name for criterion in found.growth for name in criterion.source.names)
+
+
 def mask_plan(
     channels: Sequence[Channel],
     *,

@@ -22,7 +22,7 @@ from jaxseg.config.places import at_place
 from jaxseg.decoding.affinities.agglomeration import agglomeration_steps
 from jaxseg.decoding.affinities.mutex import mutex_steps
 from jaxseg.decoding.embedseg import embedseg
-from jaxseg.decoding.flow import flow_steps
+from jaxseg.decoding.flow import flow_problems, flow_steps
 from jaxseg.decoding.knobs import (
     agglomeration_knobs,
     embedseg_knobs,
@@ -146,7 +146,7 @@ DECODERS: Mapping[str, DecoderSpec] = MappingProxyType(
             _row("stardist", _confined(stardist), problems=stardist_problems,
                  missing=package_problems, tunes=stardist_knobs),
             _row("embedseg", _confined(embedseg), tunes=embedseg_knobs),
-            _row("flow", _in_steps(flow_steps), tunes=flow_knobs),
+            _row("flow", _in_steps(flow_steps), problems=flow_problems, tunes=flow_knobs),
             _row("agglomeration", _in_steps(agglomeration_steps), tunes=agglomeration_knobs),
             _row("mutex", _in_steps(mutex_steps), tunes=mutex_knobs),
             _row("watershed", _watershed, problems=plan_problems, divided=block_problems,

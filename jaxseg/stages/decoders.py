@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,18 +19,22 @@ from jaxseg.blocks import Block
 from jaxseg.blocks.stage import Arrays, Made, Output, Results, Stage
 from jaxseg.channels import columns
 from jaxseg.decoding import (
+    COUNTED,
     DECODERS,
     LATER,
+    Plan,
     decoder_of,
+    foreground_plane,
     growth_mask,
-    growth_plane,
     judged,
     mask_plan,
     plan,
     row_of,
     run_decoder,
     settled,
+    tells_objects,
     watershed_by_plan,
+    without_flow,
 )
 from jaxseg.geometry import Box
 from jaxseg.labels.masks import morph
@@ -109,12 +113,13 @@ def overlapping(
         planes, within = given.read(block.read, results), given.within(block.read, results)
         return Made((part or decode)(planes, within, known))
 
-    first = created(given.grid, find, needs=given.needs, values=given.creating, **options)
+    first = created(given.grid, find, foreground=_foreground(given), needs=given.needs,
+                    values=given.creating, **options)  # fmt: skip
     pairs = compared(first, threshold=given.threshold, values=given.joining)
-    if (change := _judging(given, besides_size=True)) is None:
+    if (change := _judging(given, besides=COUNTED)) is None:
         output = dataclasses.replace(given.output, dtype=label_type)
-        least = getattr(given.options, "min_size", 1)
-        return labelled(first, pairs, output, min_size=least, values=given.joining)
+        least = {name: getattr(given.options, name, LATER[name]) for name in COUNTED}
+        return labelled(first, pairs, output, **least, values=given.joining)
     inner = Output(spacing=given.spacing, dtype=label_type, what="joined objects")
     joined = labelled(first, pairs, inner, name="joined", values=given.joining)
     last = changed(joined, first, change, values=given.joining)
@@ -122,24 +127,26 @@ def overlapping(
 
 
 def _judging(
-    given: Decoding, *, besides_size: bool = False
+    given: Decoding, *, besides: Collection[str] = ()
 ) -> Callable[[Array, Results], Array] | None:
     """What becomes of whole objects, of which pieces know too little; None = nothing.
 
     Parameters
     ----------
     given : what is decoded
-    besides_size : nothing, too, where they are dropped for their size only
+    besides : nothing, too, where no other options than these ask for something
     """
     late = {name for name, none in LATER.items() if getattr(given.options, name, none) != none}
-    if not late - ({"min_size"} if besides_size else set()):
+    if late <= set(besides):
         return None
 
+    plane = _foreground(given)
+
     def foreground(results: Results) -> Iterator[tuple[tuple[slice, ...], Array]]:
-        chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=given.options)
-        for number in range(len(given.grid)):
-            core = given.grid[number].core
-            yield core.slices, growth_plane(given.read(core, results), chosen)
+        if plane is not None:
+            for number in range(len(given.grid)):
+                core = given.grid[number].core
+                yield core.slices, plane(core, results)
 
     def change(labels: Array, results: Results) -> Array:
         parts = foreground(results)
@@ -184,18 +191,39 @@ def _watershed(given: Decoding) -> Stage:
     return overlapping(given, part, summarise=summarise)
 
 
-def _masked(given: Decoding) -> Stage:
-    """The threshold of the mask of the volume, then every block."""
-    channels = tuple(channel for channel in given.kept if channel.options.family != "flow")
-    places = columns(given.kept, given.ndim)
+def _mask(given: Decoding) -> tuple[Callable[..., Array], Plan]:
+    """The planes beside flows, of a box and the results, and the plan of a mask of them."""
+    channels, places = without_flow(given.kept), columns(given.kept, given.ndim)
     chosen = mask_plan(channels, ndim=given.ndim, spacing=given.spacing,
                        threshold=given.options.threshold)  # fmt: skip
 
-    def summarise(results: Results) -> Arrays:
-        def planes(box: Box) -> Array:
-            found = given.read(box, results)
-            return np.concatenate([found[..., places[one.name]] for one in channels], axis=-1)
+    def read(box: Box, results: Results) -> Array:
+        found = given.read(box, results)
+        return np.concatenate([found[..., places[one.name]] for one in channels], axis=-1)
 
+    return read, chosen
+
+
+def _foreground(given: Decoding) -> Callable[[Box, Results], Array] | None:
+    """How sure the voxels of a box are of an object; None where objects are not judged by that."""
+    kind, read = decoder_of(given.channels, given.decoder), given.read
+    if kind == "watershed":
+        chosen = plan(given.kept, ndim=given.ndim, spacing=given.spacing, options=given.options)
+    elif kind == "flow":
+        read, chosen = _mask(given)
+    else:
+        return None
+    if not tells_objects(chosen.growth):
+        return None
+    return lambda box, results: foreground_plane(read(box, results), chosen.growth)
+
+
+def _masked(given: Decoding) -> Stage:
+    """The threshold of the mask of the volume, then every block."""
+    read, chosen = _mask(given)
+
+    def summarise(results: Results) -> Arrays:
+        planes = functools.partial(read, results=results)
         return to_arrays(fitted(chosen, given.grid, planes))
 
     def part(planes: Array, within: Array | None, known: Arrays) -> Array:

@@ -43,12 +43,14 @@ class Tables(NamedTuple):
     offsets : (blocks + 1,) int64, first piece of every block
     voxels, first : (pieces,) int64, see :class:`jaxseg.stages.pieces.Pieces`
     cut : pieces that reach the end of their halo
+    steps : (pieces,) int64, see there; 0 where a block says none
     """
 
     offsets: np.ndarray
     voxels: np.ndarray
     first: np.ndarray
     cut: int
+    steps: np.ndarray
 
 
 def compared(created: Stage, *, threshold: float = 0.5, compare: Compare | None = None,
@@ -81,16 +83,17 @@ def compared(created: Stage, *, threshold: float = 0.5, compare: Compare | None 
 def read_pieces(created: Result, blocks: int) -> Tables:
     """Gather the tables of all pieces."""
     counts, cut = [], 0
-    tables: list[tuple[np.ndarray, np.ndarray]] = [(np.zeros(0, np.int64),) * 2]
+    tables: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64),) * 3]
     for number in range(blocks):
         record = created.counts(number)
         counts.append(record["objects"])
         cut += record["cut"]
         if record["objects"]:
             arrays = created.tables(number)
-            tables.append((arrays["voxels"], arrays["first"]))
-    voxels, first = (np.concatenate(columns) for columns in zip(*tables, strict=True))
-    return Tables(np.concatenate([[0], np.cumsum(counts)]), voxels, first, cut)
+            voxels = arrays["voxels"]
+            tables.append((voxels, arrays["first"], arrays.get("steps", np.zeros_like(voxels))))
+    voxels, first, steps = (np.concatenate(columns) for columns in zip(*tables, strict=True))
+    return Tables(np.concatenate([[0], np.cumsum(counts)]), voxels, first, cut, steps)
 
 
 def read_pairs(compared: Result, offsets: np.ndarray) -> np.ndarray:
@@ -110,6 +113,7 @@ def labelled(
     output: Output,
     *,
     min_size: int = 1,
+    min_mean: float = 0.0,
     name: str = MERGING,
     done: str = WRITTEN,
     values: Mapping[str, Any],
@@ -120,14 +124,17 @@ def labelled(
     ----------
     created, compared : pieces, and which of them are of one object
     output : the labels; their type follows from the number of objects
-    min_size : objects of fewer voxels are dropped
+    min_size, min_mean : objects of fewer voxels and of a lower foreground are dropped
     name, done, values : of the stage
     """
 
     def summarise(results: Results) -> Arrays:
         pieces = read_pieces(results[created], len(created.grid))
         pairs = read_pairs(results[compared], pieces.offsets)
-        found = number_objects(pieces.voxels, pieces.first, pairs, min_size=min_size)
+        found = number_objects(
+            pieces.voxels, pieces.first, pairs,
+            min_size=min_size, steps=pieces.steps, min_mean=min_mean,
+        )  # fmt: skip
         counts = [found.objects, np.count_nonzero(pieces.voxels), pieces.cut]
         return {"ids": found.ids, "offsets": pieces.offsets, "counts": np.array(counts)}
 

@@ -13,6 +13,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from jaxseg.decoding.judging import sure
+
 # Of a piece that has no voxel in the core of its block, only in the band.
 NOWHERE = np.iinfo(np.int64).max
 
@@ -33,7 +35,13 @@ class Numbering(NamedTuple):
 
 
 def number_objects(
-    voxels: np.ndarray, first: np.ndarray, pairs: np.ndarray, *, min_size: int = 1
+    voxels: np.ndarray,
+    first: np.ndarray,
+    pairs: np.ndarray,
+    *,
+    min_size: int = 1,
+    steps: np.ndarray | None = None,
+    min_mean: float = 0.0,
 ) -> Numbering:
     """Join pieces into objects and number them 1..N in the order of their first voxels.
 
@@ -46,6 +54,8 @@ def number_objects(
         without any
     pairs : (n, 2) int64, pieces of one object
     min_size : objects of fewer voxels are dropped
+    steps, min_mean : (pieces,) int64, sums of their foreground, read for objects of a lower mean
+        to be dropped, see :func:`jaxseg.decoding.judging.sure`
 
     Returns
     -------
@@ -58,11 +68,13 @@ def number_objects(
     (array([1, 0, 1], dtype=uint64), 1, 2)
     """
     parts = _joined(len(voxels), pairs)
-    sizes = np.zeros(len(voxels), np.int64)
-    np.add.at(sizes, parts, voxels)
+    sizes = _summed(parts, voxels)
     starts = np.full(len(voxels), NOWHERE, np.int64)
     np.minimum.at(starts, parts, first)
-    kept = np.flatnonzero(sizes >= max(min_size, 1))
+    stays = sizes >= max(min_size, 1)
+    if min_mean and steps is not None:
+        stays &= sure(_summed(parts, steps), sizes, min_mean)
+    kept = np.flatnonzero(stays)
     kept = kept[np.argsort(starts[kept], kind="stable")]
     number = np.zeros(len(voxels), np.uint64)
     number[kept] = np.arange(1, len(kept) + 1, dtype=np.uint64)
@@ -70,6 +82,13 @@ def number_objects(
     pieces = np.bincount(parts[owned], minlength=1)
     ids = np.where(owned, number[parts], np.uint64(0))
     return Numbering(ids, len(kept), int(pieces[pieces > 1].sum()))
+
+
+def _summed(parts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums over the pieces of each part, at its number, (pieces,) int64."""
+    sums = np.zeros(len(parts), np.int64)
+    np.add.at(sums, parts, values)
+    return sums
 
 
 def _joined(count: int, pairs: np.ndarray) -> np.ndarray:

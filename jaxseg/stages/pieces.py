@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxseg.blocks import Block, BlockGrid
 from jaxseg.blocks.stage import Arrays, Made, Noted, Output, Results, Stage
+from jaxseg.decoding.judging import steps_of
+from jaxseg.geometry import Box
 from jaxseg.labels.objects import compact
 from jaxseg.stages.contacts import ends_bytes, slabs_of
 from jaxseg.stages.numbering import NOWHERE
@@ -27,21 +29,27 @@ class Pieces(NamedTuple):
     voxels : (n,) int64, voxels in the core
     first : (n,) int64, place of the first of them in the volume in C order, ``NOWHERE`` without any
     touching : pieces in the core that reach the outer end of the halo, where they are cut
+    steps : (n,) int64, sum of the foreground over those voxels, see
+        :func:`jaxseg.decoding.judging.steps_of`; None where it does not matter
     """
 
     labels: np.ndarray
     voxels: np.ndarray
     first: np.ndarray
     touching: int
+    steps: np.ndarray | None = None
 
 
-def pieces_of(grid: BlockGrid, block: Block, labels: np.ndarray) -> Pieces:
+def pieces_of(
+    grid: BlockGrid, block: Block, labels: np.ndarray, foreground: np.ndarray | None = None
+) -> Pieces:
     """What a block keeps of the labels of its core and halo.
 
     Parameters
     ----------
     grid, block : which block
     labels : (*read) non-negative integers, any ids
+    foreground : (*core) float, how sure each voxel is of an object; None where it does not matter
 
     Returns
     -------
@@ -64,6 +72,7 @@ def pieces_of(grid: BlockGrid, block: Block, labels: np.ndarray) -> Pieces:
         np.bincount(ids, minlength=count),
         first,
         _cut_objects(grid, block, labels),
+        None if foreground is None else steps_of(core, foreground, count + 1)[1:],
     )
 
 
@@ -80,7 +89,15 @@ def _cut_objects(grid: BlockGrid, block: Block, labels: np.ndarray) -> int:
     return int(np.count_nonzero(found))
 
 
-def created(grid: BlockGrid, find: Find, *, whole: bool = False, **options: Any) -> Stage:
+def created(
+    grid: BlockGrid,
+    find: Find,
+    *,
+    whole: bool = False,
+    foreground: Callable[[Box, Results], np.ndarray] | None = None,
+    values: Mapping[str, Any],
+    **options: Any,
+) -> Stage:
     """The stage that finds the objects of every block.
 
     Parameters
@@ -88,6 +105,8 @@ def created(grid: BlockGrid, find: Find, *, whole: bool = False, **options: Any)
     grid : the blocks
     find : (*read) labels of a block, see :data:`Find`
     whole : of one block, whose labels are objects already
+    foreground : how sure each voxel of a box is of an object; None where it does not matter
+    values : that decide the result
     options : of the :class:`jaxseg.blocks.stage.Stage`
     """
 
@@ -97,30 +116,39 @@ def created(grid: BlockGrid, find: Find, *, whole: bool = False, **options: Any)
         assert labels is not None
         if whole:
             return found._replace(note=lambda: Noted(counts=_of_whole(labels)))
-        return kept_pieces(grid, block, labels)
+        plane = None if foreground is None else foreground(block.core, results)
+        return kept_pieces(grid, block, labels, plane)
 
     output = Output(spacing=(1.0,) * len(grid.shape), dtype=np.uint32, what="pieces of objects")
+    # Pieces without these sums are others.
+    values = values if foreground is None else {**values, "sums": "foreground"}
     return Stage(name=CREATION, phase=CREATION, grid=grid, work=work, output=output, done=CREATED,
-                 beside=ends_bytes(grid),
-                 **options)  # fmt: skip
+                 beside=ends_bytes(grid), values=values, **options)  # fmt: skip
 
 
 def _of_whole(labels: np.ndarray) -> dict[str, int]:
     return {"objects": int(labels.max(initial=0)), "cut": 0}
 
 
-def kept_pieces(grid: BlockGrid, block: Block, labels: np.ndarray, **counts: int) -> Made:
+def kept_pieces(
+    grid: BlockGrid,
+    block: Block,
+    labels: np.ndarray,
+    foreground: np.ndarray | None = None,
+    **counts: int,
+) -> Made:
     """The core of a block, and what is told of its pieces.
 
     Parameters
     ----------
-    grid, block, labels : as for :func:`pieces_of`
+    grid, block, labels, foreground : as for :func:`pieces_of`
     counts : more to tell
     """
-    found = pieces_of(grid, block, labels)
+    found = pieces_of(grid, block, labels, foreground)
 
     def note() -> Noted:
         tables = {"voxels": found.voxels, "first": found.first}
+        tables |= {} if found.steps is None else {"steps": found.steps}
         tables |= slabs_of(grid, block, found.labels)
         count = {"objects": len(found.voxels), "cut": found.touching, **counts}
         return Noted(tables if len(found.voxels) else {}, count)

@@ -18,7 +18,7 @@ from support.synthetic_objects import clustered_balls, same_partition, touching_
 
 from jaxseg.blocks import BlockGrid, Output, Stage, View, whole_grid
 from jaxseg.channels import encode
-from jaxseg.config import Channel, Refine, Repair, StarDist, Watershed, ch
+from jaxseg.config import Channel, Refine, Repair, StarDist, ch
 from jaxseg.decoding import decoder_of
 from jaxseg.decoding.table import DECODERS as TABLE
 from jaxseg.decoding.table import row_of
@@ -149,20 +149,23 @@ def test_shapes_are_judged_when_pieces_are_joined(name: str, data: st.DataObject
     assert np.array_equal(found, whole)
 
 
-@settings(max_examples=3)
+@pytest.mark.parametrize("name", ["watershed", "flow"])
+@settings(max_examples=4)
 @given(data=st.data())
-def test_the_foreground_is_judged_when_pieces_are_joined(data: st.DataObject) -> None:
-    ndim = data.draw(st.sampled_from([2, 3]))
-    planes = planes_of("watershed", ndim, data.draw(st.integers(0, 3))).copy()
+def test_the_foreground_is_judged_when_pieces_are_joined(name: str, data: st.DataObject) -> None:
+    ndim = data.draw(st.sampled_from([2] if name in FLAT else [2, 3]))
+    planes = planes_of(name, ndim, data.draw(st.integers(0, 3))).copy()
     # Towards the far end of x the network is less sure.
     planes[..., 0] *= np.linspace(1, 0.6, planes.shape[-2], dtype=np.float32)
-    options = Watershed(min_mean=0.8, convex=data.draw(st.sampled_from(["none", "both"])))
-    plain = in_memory(objects("watershed", planes, whole_grid(SHAPES[ndim]))).array
-    whole = in_memory(objects("watershed", planes, whole_grid(SHAPES[ndim]), options)).array
-    assert 0 < whole.max() < plain.max()
+    plain = row_of(DECODERS[name], name).options
+    changes = {"min_mean": 0.8, "convex": data.draw(st.sampled_from(["none", "both"]))}
+    options = dataclasses.replace(plain, **changes)
+    before = in_memory(objects(name, planes, whole_grid(SHAPES[ndim]), plain)).array
+    whole = in_memory(objects(name, planes, whole_grid(SHAPES[ndim]), options)).array
+    assert 0 < whole.max() < before.max()
     with tempfile.TemporaryDirectory() as folder:
         grid = cut(ndim, data.draw(sizes(ndim)))
-        found = by_blocks(Path(folder), objects("watershed", planes, grid, options)).array[...]
+        found = by_blocks(Path(folder), objects(name, planes, grid, options)).array[...]
     assert np.array_equal(canonical(found), canonical(whole))
 
 

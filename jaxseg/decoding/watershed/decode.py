@@ -12,7 +12,7 @@ from jaxseg.config import Channel, Watershed
 from jaxseg.decoding.judging import judged
 from jaxseg.decoding.mask import check_columns
 from jaxseg.decoding.watershed.flood import flood, flood_slices
-from jaxseg.decoding.watershed.growth import growth_mask, seed_mask
+from jaxseg.decoding.watershed.growth import foreground_plane, growth_mask, seed_mask
 from jaxseg.decoding.watershed.necks import necks
 from jaxseg.decoding.watershed.plan import Plan, plan
 from jaxseg.decoding.watershed.relief import peak_seeds
@@ -138,14 +138,9 @@ def watershed_by_plan(
     if options.fill_holes:
         labels = fill_holes(labels)
     labels = labels if within is None else np.where(within, labels, 0)
-    foreground = [((slice(None),) * mask.ndim, growth_plane(planes, chosen))]
+    foreground = [((slice(None),) * mask.ndim, foreground_plane(planes, chosen.growth))]
     labels = judged(labels, options, spacing=spacing, foreground=foreground)
     return Steps(labels, seeds, surface, mask)
-
-
-def growth_plane(planes: np.ndarray, chosen: Plan) -> np.ndarray:
-    """The plane (*S) of the one channel that objects grow in."""
-    return planes[..., chosen.growth[0].source.starts[0]]
 
 
 def seeds_of(

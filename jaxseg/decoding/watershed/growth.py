@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxseg.config.channels import BoundaryDistance, Contour
+from jaxseg.decoding.judging import FOREGROUND
 from jaxseg.decoding.thresholds import beyond, is_noise, otsu
 from jaxseg.decoding.watershed.enclosed import Mode, enclosed
 from jaxseg.decoding.watershed.offset_map import offset_centre
@@ -105,6 +106,34 @@ def _threshold(criterion: Criterion, candidates: np.ndarray) -> float | None:
 def inner_sign(source: Source) -> int:
     """The size of a vector is high inside, unlike its boundary map."""
     return 1 if source.is_vector else source.seed
+
+
+def tells_objects(criteria: Sequence[Criterion]) -> bool:
+    """Whether objects grow in one channel that says how sure each voxel is of an object."""
+    return len(criteria) == 1 and criteria[0].source.names in FOREGROUND
+
+
+def foreground_plane(planes: np.ndarray, criteria: Sequence[Criterion]) -> np.ndarray:
+    """How sure each voxel is of an object.
+
+    Parameters
+    ----------
+    planes : (*S, K) float
+    criteria : of which :func:`tells_objects`
+
+    Returns
+    -------
+    (*S) float, 1 inside and 0 outside
+
+    >>> from jaxseg.config import ch
+    >>> from jaxseg.decoding.watershed.plan import plan
+    >>> background = np.array([[[0.0, 0.75], [0.0, 1.0]]])
+    >>> foreground_plane(background, plan((ch("C"), ch("B")), ndim=2).growth).tolist()
+    [[0.25, 0.0]]
+    """
+    source = criteria[0].source
+    plane = planes[..., source.starts[0]]
+    return plane if inner_sign(source) > 0 else 1 - plane
 
 
 def background_level(source: Source) -> float:

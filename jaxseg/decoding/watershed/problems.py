@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from jaxseg.config import Watershed
 from jaxseg.config.option import nearest
+from jaxseg.decoding.judging import mean_problems
 from jaxseg.decoding.watershed.roles import ROLES, Role, chosen, given
 from jaxseg.decoding.watershed.views import Source
 from jaxseg.errors import ConfigError, JaxsegError
@@ -38,15 +39,8 @@ def watershed_problems(
             found=" ".join(options.surface),
         )
     yield from _wrong_peaks(options)
-    grown = [] if named else list(chosen(options, "growth", usable))
-    if options.min_mean and not named and grown not in (["F"], ["B"]):
-        yield ConfigError(
-            "no foreground whose mean tells true objects",
-            where="watershed.min_mean",
-            expected="objects that grow in F or B alone",
-            found=" ".join(grown) or "nothing",
-            fix="--watershed.min-mean 0",
-        )
+    if not named:
+        yield from mean_problems(options, "watershed", chosen(options, "growth", usable))
     if options.by_slices and ndim == 2:
         yield ConfigError("by_slices needs three dimensions", where="watershed.by_slices")
 
