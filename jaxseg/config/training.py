@@ -12,7 +12,7 @@ from jaxseg.errors import ConfigError
 
 # Options of the training that act with one choice of another option only.
 ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("betas", "optimizer", ("adamw", "adam")),
+    ("betas", "optimizer", ("adamw", "muon", "adam")),
     ("momentum", "optimizer", ("sgd",)),
     ("nesterov", "optimizer", ("sgd",)),
     ("plateau_factor", "schedule", ("plateau",)),
@@ -35,10 +35,12 @@ class Train:
     """How often the steps of an epoch cover the training images, where steps is 0."""
     batch: int = option(8, at_least(1))
     """Patches per step, over all devices."""
-    optimizer: Literal["adamw", "adam", "sgd"] = option("adamw")
-    """adamw: Adam with decoupled weight decay; adam, sgd: the decay is part of the gradient."""
+    optimizer: Literal["adamw", "muon", "adam", "sgd"] = option("adamw")
+    """adamw: Adam with decoupled weight decay; muon: the same for biases and norms, while steps of
+    kernels are orthogonal matrices, which learn more per step; adam, sgd: the decay is part of the
+    gradient."""
     betas: tuple[float, float] = option((0.9, 0.999), RATE)
-    """Decay of the averages of the gradient and of its square, of adamw and adam."""
+    """Decay of the averages of the gradient and of its square, of adamw, muon and adam."""
     momentum: float = option(0.9, RATE)
     """Share of the last step that the next one keeps, of sgd."""
     nesterov: bool = option(True)

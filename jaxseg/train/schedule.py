@@ -14,6 +14,7 @@ from optax.contrib import ReduceLROnPlateauState, reduce_on_plateau
 
 from jaxseg.config.option import checked
 from jaxseg.config.training import Train
+from jaxseg.train.muon import roles, scale_by_muon
 from jaxseg.train.start import frozen
 
 Rate = Callable[[Any, Any], jax.Array]
@@ -195,9 +196,9 @@ def _plateau(config: Train) -> optax.GradientTransformationExtraArgs:
 def optimizer(config: Train, steps_per_epoch: int) -> optax.GradientTransformationExtraArgs:
     """The optimiser behind a limit on the norm of the whole gradient.
 
-    AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015) or stochastic gradient descent with
-    momentum. Weight decay acts on the kernels of convolutions only: pulling biases and the scales
-    of normalisation to 0 does not regularise.
+    AdamW (Loshchilov & Hutter 2019); Muon for kernels beside AdamW for all others; Adam (Kingma &
+    Ba 2015); or stochastic gradient descent with momentum. Weight decay acts on the kernels of
+    convolutions only: pulling biases and the scales of normalisation to 0 does not regularise.
 
     Parts of the network that ``freeze`` names do not change and do not count in that norm.
 
@@ -237,6 +238,10 @@ def _adam(config: Train) -> optax.GradientTransformation:
     return optax.scale_by_adam(*config.betas)
 
 
+def _muon(config: Train) -> optax.GradientTransformation:
+    return optax.partition({"kernel": scale_by_muon(), "other": _adam(config)}, roles)
+
+
 def _momentum(config: Train) -> optax.GradientTransformation:
     return optax.trace(config.momentum, config.nesterov)
 
@@ -246,6 +251,7 @@ OPTIMIZERS: Mapping[str, Callable[[Train], tuple[optax.GradientTransformation, .
     MappingProxyType(
         {
             "adamw": lambda config: (_adam(config), _decay(config)),
+            "muon": lambda config: (_muon(config), _decay(config)),
             "adam": lambda config: (_decay(config), _adam(config)),
             "sgd": lambda config: (_decay(config), _momentum(config)),
         }
