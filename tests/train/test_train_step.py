@@ -21,6 +21,7 @@ from jaxseg.train import (
     place,
     variables_of,
 )
+from jaxseg.train.muon import roles, scale_by_muon
 from jaxseg.train.schedule import limit_norm
 from jaxseg.train.step import weighted
 
@@ -38,10 +39,10 @@ def fresh(mesh, tx=None, **options):
     return model, tx, init_state(model, tx, jax.random.key(0), (1, 8, 8, 1), mesh, **options)
 
 
-def trained(devices: int, steps: int = 3):
-    """Parameters and statistics after some steps of SGD, and the logs of the last one."""
+def trained(devices: int, steps: int = 3, tx=None):
+    """Parameters and statistics after some steps, of SGD by default, and the logs of the last."""
     mesh = mesh_of(devices)
-    model, tx, state = fresh(mesh)
+    model, tx, state = fresh(mesh, tx)
     step = make_step(model, tx, tiny.loss, mesh, augment=tiny.augment)
     with jax.transfer_guard("disallow"):
         for number in range(steps):
@@ -58,6 +59,15 @@ def test_devices_do_not_change_the_result():
         np.testing.assert_allclose(a, b, atol=2e-6)
     assert abs(log_one["norm"] - log_four["norm"]) < 1e-5 * log_one["norm"]
     assert log_one["metrics"] == log_four["metrics"]
+
+
+def test_nor_with_muon():
+    """Without Adam for the rest; rounding counts for more, as small directions become long."""
+    kernels = optax.chain(scale_by_muon(), optax.scale(-0.01))
+    tx = optax.partition({"kernel": kernels, "other": optax.sgd(0.1)}, roles)
+    (one, _), (four, _) = trained(1, tx=tx), trained(4, tx=tx)
+    for a, b in zip(one, four, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 def test_step_follows_the_gradient_of_the_whole_batch():
