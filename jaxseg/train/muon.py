@@ -84,7 +84,8 @@ def orthogonal(matrix: jax.Array) -> jax.Array:
 def roles(params: Any) -> Any:
     """Of every parameter ``kernel`` where Muon suits it, or ``other``.
 
-    What acts on each channel alone is no matrix: biases, norms and kernels that are depthwise.
+    What acts on each channel alone is no matrix: biases, norms and kernels that are depthwise. The
+    answers of a head are no directions of one space, and grow too slowly by steps of one size.
 
     >>> leaf = jax.ShapeDtypeStruct
     >>> roles({"conv": {"kernel": leaf((3, 3, 8, 8), float), "bias": leaf((8,), float)}})
@@ -93,8 +94,9 @@ def roles(params: Any) -> Any:
 
     def kind(path: Any, leaf: Any) -> str:
         names = [str(getattr(part, "key", part)) for part in path]
-        alone = any("depthwise" in name for name in names) or leaf.ndim < 2 or leaf.shape[-2] == 1
-        return "kernel" if names[-1] == "kernel" and not alone else "other"
+        alone = leaf.ndim < 2 or leaf.shape[-2] == 1 or any("depthwise" in name for name in names)
+        ends = any(name.startswith("head") for name in names)
+        return "kernel" if names[-1] == "kernel" and not alone and not ends else "other"
 
     return jax.tree_util.tree_map_with_path(kind, params)
 

@@ -75,7 +75,10 @@ def test_what_is_a_matrix() -> None:
             sizes[role] += leaf.size
             name = jax.tree_util.keystr(path)
             assert (role == "kernel") == (
-                "kernel" in name and "depthwise" not in name and leaf.shape[-2] > 1
+                "kernel" in name
+                and "depthwise" not in name
+                and "head" not in name
+                and leaf.shape[-2] > 1
             )
         assert sizes["kernel"] > 20 * sizes["other"]
 
