@@ -14,7 +14,7 @@ config = Config(
     channels=(ch("A"),),
     patch=(32, 64, 64),
     model=UNet(features=(16, 32, 64), norm="bn"),
-    train=Train(epochs=200, batch=2, lr=2e-3, minutes=15),
+    train=Train(epochs=200, batch=2, optimizer="muon", lr=8e-3, minutes=15),
     predict=Predict(tta="none"),
     # Nearly every voxel is inside a neurite.
     agglomeration=Agglomeration(threshold=(0.2,)),
