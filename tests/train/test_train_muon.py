@@ -97,3 +97,13 @@ def test_a_kernel_and_its_bias_learn() -> None:
     change = np.asarray(found["muon"]["kernel"]) - 1
     np.testing.assert_allclose(np.diag(np.diag(change)), change, atol=1e-6)
     np.testing.assert_allclose(np.diag(change), -0.1 * SIZE * np.sqrt(2), rtol=0.3)
+
+
+def test_frozen_parts_stay() -> None:
+    plain = {"schedule": "constant", "warmup": 0, "lr": 0.1}
+    tx = optimizer(Train(optimizer="muon", freeze=("down_*",), **plain), 10)
+    params = {name: {"kernel": jnp.ones((3, 4)), "bias": jnp.ones(4)} for name in ("down_0", "up")}
+    slope = jax.tree.map(lambda leaf: jnp.arange(leaf.size, dtype="f4").reshape(leaf.shape), params)
+    updates, _ = tx.update(slope, tx.init(params), params, norm=None, total_steps=0)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(updates["down_0"]))
+    assert all(leaf.any() for leaf in jax.tree.leaves(updates["up"]))
