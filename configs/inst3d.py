@@ -20,6 +20,6 @@ config = Config(
         gamma=Gamma(probability=1.0, limit=(0.625, 1.6)),
     ),
     model=UNet(features=(16, 32, 64, 128), norm="bn"),
-    train=Train(epochs=200, batch=2, lr=1e-3, minutes=15),
+    train=Train(epochs=200, batch=2, optimizer="muon", lr=4e-3, minutes=15),
     predict=Predict(tta="flips"),
 )

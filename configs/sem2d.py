@@ -14,6 +14,6 @@ config = Config(
     channels=(ch("S", classes=5),),
     patch=(256, 256),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
-    train=Train(epochs=200, batch=4, lr=2e-3, minutes=15),
+    train=Train(epochs=200, batch=4, optimizer="muon", lr=2e-3, minutes=15),
     predict=Predict(tta="full"),
 )
