@@ -21,6 +21,6 @@ config = Config(
         zoom=Zoom(probability=1.0, factor=(0.8, 1.25)),
     ),
     model=UNet(features=(16, 32, 64, 128), norm="bn"),
-    train=Train(epochs=30, steps=16, batch=8, lr=2e-3, minutes=5),
+    train=Train(epochs=30, steps=16, batch=8, optimizer="muon", lr=2e-3, minutes=5),
     predict=Predict(tta="flips"),
 )
