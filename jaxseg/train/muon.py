@@ -73,12 +73,14 @@ def orthogonal(matrix: jax.Array) -> jax.Array:
     wide = matrix / (jnp.linalg.norm(matrix) + 1e-8)
     # X goes to P X with P = A + B X X^T + C (X X^T)^2, and so X X^T, with which P commutes, to
     # P X X^T P: as long as X is not asked for, small square matrices are all that is multiplied.
-    square, one = wide @ wide.T, jnp.eye(len(wide), dtype=wide.dtype)
-    factor = one
-    for _ in range(ITERATIONS):
-        polynomial = A * one + B * square + C * (square @ square)
-        factor, square = polynomial @ factor, polynomial @ square @ polynomial
-    return factor @ wide
+    # Squares of singular values need all the digits of float32, which a GPU would not compute with.
+    with jax.default_matmul_precision("highest"):
+        square, one = wide @ wide.T, jnp.eye(len(wide), dtype=wide.dtype)
+        factor = one
+        for _ in range(ITERATIONS):
+            polynomial = A * one + B * square + C * (square @ square)
+            factor, square = polynomial @ factor, polynomial @ square @ polynomial
+        return factor @ wide
 
 
 def roles(params: Any) -> Any:

@@ -56,6 +56,15 @@ def test_directions_are_orthogonal(rows: int, columns: int, seed: int) -> None:
     assert np.all((np.diag(inside)[learned] > 0.6) & (np.diag(inside)[learned] < 1.3))
 
 
+def test_few_directions_of_many() -> None:
+    """Rounding in those that are not there does not grow."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(1152, 3)) @ rng.normal(size=(3, 256))
+    found = np.linalg.svd(np.asarray(orthogonal(jnp.asarray(matrix, jnp.float32))))[1]
+    assert np.all((found[:3] > 0.6) & (found[:3] < 1.3))
+    assert found[3] < 0.05
+
+
 def test_zero_gradients_stay_zero() -> None:
     assert not np.asarray(orthogonal(jnp.zeros((4, 9)))).any()
 
