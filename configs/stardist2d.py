@@ -37,7 +37,7 @@ config = Config(
         blur=Blur(probability=1.0),
     ),
     model=UNet(features=(16, 32, 64, 128, 256), norm="bn"),
-    train=Train(epochs=200, batch=8, lr=2e-3, minutes=15),
+    train=Train(epochs=200, batch=8, optimizer="muon", lr=2e-3, minutes=15),
     predict=Predict(tta="full"),
     stardist=StarDist(prob_threshold=0.4, nms_threshold=0.4, min_size=10),
 )
