@@ -42,9 +42,9 @@ def scale_by_muon() -> optax.GradientTransformation:
 
     def update(updates: Any, state: Momentum, params: Any = None) -> tuple[Any, Momentum]:
         del params
-        mean = jax.tree.map(_towards, state.mean, updates)
+        mean = optax.tree.update_moment(updates, state.mean, MOMENTUM, 1)
         # Nesterov's: one more step of the average in the direction of the gradient.
-        ahead = jax.tree.map(_towards, mean, updates)
+        ahead = optax.tree.update_moment(updates, mean, MOMENTUM, 1)
         return jax.tree.map(_direction, ahead), Momentum(mean)
 
     return optax.GradientTransformation(init, update)
@@ -101,10 +101,6 @@ def roles(params: Any) -> Any:
         return "kernel" if names[-1] == "kernel" and not alone and not ends else "other"
 
     return jax.tree_util.tree_map_with_path(kind, params)
-
-
-def _towards(mean: jax.Array, value: jax.Array) -> jax.Array:
-    return MOMENTUM * mean + (1 - MOMENTUM) * value
 
 
 def _direction(kernel: jax.Array) -> jax.Array:
